@@ -1,0 +1,12 @@
+"""Pages of the annotation screen, under projects/<slug>/annotate/."""
+
+from django.urls import path
+
+from annotate.views import screen
+
+urlpatterns = [
+    path("", screen.page, name="annotate"),
+    path("next/", screen.next_task, name="annotate-next"),
+    path("last/", screen.last, name="annotate-last"),
+    path("tasks/<int:task_id>/", screen.task, name="annotate-task"),
+]

@@ -1,0 +1,85 @@
+"""The annotation screen: its page, and the task that it shows as a fragment."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import Any
+
+import orjson
+from django.contrib.auth.decorators import login_required
+from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.shortcuts import render
+from django.views.decorators.csrf import ensure_csrf_cookie
+from django.views.decorators.http import require_GET, require_POST
+
+from annotate.choices import choices
+from curation.models import Protocol
+from curation.rendering import conversation, markdown
+from curation.services import annotating, assigning
+from curation.services.desk import Desk, desk_in
+from curation.services.taking import Shown, held
+
+
+@login_required
+@ensure_csrf_cookie
+@require_GET
+def page(request: HttpRequest, slug: str) -> HttpResponse:
+    desk = desk_in(request.user, slug)
+    task = assigning.next_shown(desk=desk)
+    guidelines = Protocol.objects.values_list("guidelines", flat=True).get(pk=desk.scale.protocol_id)
+    context = fragment_context(desk, task) | {
+        "choices": choices(desk.scale),
+        "guidelines": markdown(guidelines) if guidelines.strip() else "",
+        "scope": f"touchstone:{request.user.pk}:{slug}",
+    }
+    return render(request, "annotate/page.html", context)
+
+
+@login_required
+@require_POST
+def next_task(request: HttpRequest, slug: str) -> HttpResponse:
+    desk = desk_in(request.user, slug)
+    exclude = [int(part) for part in request.POST.get("exclude", "").split(",") if part.isascii() and part.isdigit()]
+    return fragment(request, desk, assigning.next_shown(desk=desk, exclude=exclude[: assigning.IN_HAND_MOST]))
+
+
+@login_required
+@require_GET
+def task(request: HttpRequest, slug: str, task_id: int) -> HttpResponse:
+    desk = desk_in(request.user, slug)
+    return fragment(request, desk, held(desk, task_id))
+
+
+@login_required
+@require_GET
+def last(request: HttpRequest, slug: str) -> JsonResponse:
+    found = annotating.last_of(desk=desk_in(request.user, slug))
+    return JsonResponse({"annotation": found.pk, "task": found.task_id} if found else {})
+
+
+def fragment(request: HttpRequest, desk: Desk, task: Shown | None) -> HttpResponse:
+    return render(request, "annotate/_task.html" if task else "annotate/_rest.html", fragment_context(desk, task))
+
+
+def fragment_context(desk: Desk, task: Shown | None) -> dict[str, Any]:
+    """What the fragment shows: the task without model names, ids of responses or answers of others."""
+    context: dict[str, Any] = {
+        "desk": desk,
+        "task": task,
+        "progress": progress(desk),
+        "rationale": desk.scale.rationale,
+    }
+    if task is not None:
+        turns = orjson.loads(task.prompt)
+        context["system"] = conversation([turn for turn in turns if turn.get("role") == "system"])
+        context["prompt"] = conversation([turn for turn in turns if turn.get("role") != "system"])
+        context["responses"] = [
+            conversation(orjson.loads(several)) if several else conversation([{"role": "assistant", "content": text}])
+            for text, several in zip(task.texts, task.messages, strict=True)
+        ]
+        context["question"] = desk.scale.axes[0]["question"]
+    return context
+
+
+def progress(desk: Desk) -> dict[str, int]:
+    return asdict(desk.progress) | {"total": desk.progress.total}

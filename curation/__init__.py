@@ -1,0 +1,1 @@
+"""The records and the flow: tables, verbs, API and pages of every stage."""

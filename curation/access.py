@@ -1,0 +1,66 @@
+"""Who may do what: each function returns the object or raises. Strangers learn nothing but "not found"."""
+
+from __future__ import annotations
+
+from django.contrib.auth.models import AnonymousUser
+
+from curation.errors import Forbidden, NotFound
+from curation.models import Annotator, Membership, Project, Role, User
+
+SEE, ANNOTATE, READ, FEED, FREEZE, MANAGE, OWN = "see", "annotate", "read", "feed", "freeze", "manage", "own"
+
+CAN: dict[str, frozenset[str]] = {
+    Role.VIEWER: frozenset({SEE, READ}),
+    Role.ANNOTATOR: frozenset({SEE, ANNOTATE}),
+    Role.REVIEWER: frozenset({SEE, ANNOTATE, READ}),
+    Role.SERVICE: frozenset({SEE, READ, FEED, FREEZE}),
+    Role.MANAGER: frozenset({SEE, ANNOTATE, READ, FEED, FREEZE, MANAGE}),
+    Role.OWNER: frozenset({SEE, ANNOTATE, READ, FEED, FREEZE, MANAGE, OWN}),
+}
+"""Capabilities of each role. READ is reading answers, model names and datasets; an annotator lacks it."""
+
+WHAT = {
+    SEE: "see this project",
+    ANNOTATE: "annotate here",
+    READ: "read answers and datasets",
+    FEED: "import data",
+    FREEZE: "make dataset versions",
+    MANAGE: "change this project",
+    OWN: "do this; it is for owners",
+}
+
+
+def capabilities(user: User | AnonymousUser, project: Project) -> frozenset[str]:
+    """What `user` may do in `project`; empty for strangers. Superusers may do everything."""
+    if not user.is_authenticated:
+        return frozenset()
+    if user.is_superuser:
+        return CAN[Role.OWNER]
+    role = Membership.objects.filter(user=user, project=project).values_list("role", flat=True).first()
+    return CAN[role] if role else frozenset()
+
+
+def allow(user: User | AnonymousUser, project: Project | None, capability: str) -> Project:
+    """`project`, if `user` may do `capability` in it. Raises NotFound for strangers, Forbidden for members."""
+    can = capabilities(user, project) if project else frozenset()
+    if project is None or SEE not in can:
+        raise NotFound("no such project")
+    if capability not in can:
+        raise Forbidden(f"your role does not let you {WHAT[capability]}")
+    return project
+
+
+def project_for(user: User | AnonymousUser, slug: str, capability: str) -> Project:
+    """The live project `slug`, if `user` may do `capability` in it."""
+    project = Project.objects.select_related("protocol").filter(slug=slug, deleted_at__isnull=True).first()
+    return allow(user, project, capability)
+
+
+def annotator_for(user: User, project: Project) -> Annotator:
+    """The annotator that `user` is in `project`; made at first use."""
+    found = Annotator.objects.filter(project=project, user=user).first()
+    if found is None:
+        found, _ = Annotator.objects.get_or_create(
+            project=project, user=user, defaults={"kind": Annotator.Kind.PERSON, "name": f"@{user.username}"}
+        )
+    return found

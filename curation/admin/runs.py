@@ -1,0 +1,70 @@
+"""Runs: watched, cancelled and tried again."""
+
+from __future__ import annotations
+
+import json
+
+from django.contrib import admin
+from django.db.models import QuerySet
+from django.http import HttpRequest
+from django.template.defaultfilters import filesizeformat
+from django.urls import reverse
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+
+from curation.admin.lists import BigList, OnlyRead, link, one_by_one
+from curation.models import Run
+from curation.services import running
+
+
+@admin.register(Run)
+class RunAdmin(OnlyRead, BigList):
+    list_display = ("__str__", "project", "state", "progress", "attempts", "created_by", "created_at", "ended_at")
+    list_filter = ("state", "method", "project", "created_at")
+    list_select_related = ("project", "created_by")
+    search_fields = ("=id", "error")
+    ordering = ("-created_at",)
+    fields = (
+        "project", "method", "state", "progress", "page", "parameters", "outcome", "error", "log_text",
+        "attempts", "holder", "lease_until", "code_version", "created_by",
+        "created_at", "started_at", "ended_at",
+    )  # fmt: skip
+    readonly_fields = ("progress", "page", "parameters", "outcome", "log_text")
+    actions = ("cancel", "retry")
+
+    def has_act_permission(self, request: HttpRequest) -> bool:
+        return request.user.has_perm("curation.change_run")
+
+    @admin.display(description="progress")
+    def progress(self, run: Run) -> str:
+        done = filesizeformat(run.done) if run.unit == "bytes" else f"{run.done} {run.unit}"
+        return f"{run.percent} % ({done})" if run.percent is not None else done
+
+    @admin.display(description="page")
+    def page(self, run: Run) -> SafeString:
+        return link(reverse("run", args=[run.project.slug, run.pk]), "Watch it on its page")
+
+    @admin.display(description="parameters")
+    def parameters(self, run: Run) -> SafeString:
+        return in_json(run.params)
+
+    @admin.display(description="result")
+    def outcome(self, run: Run) -> SafeString:
+        return in_json(run.result)
+
+    @admin.display(description="log")
+    def log_text(self, run: Run) -> SafeString:
+        return format_html('<pre class="whitespace-pre-wrap">{}</pre>', run.log or "–")
+
+    @admin.action(description="Cancel", permissions=["act"])
+    def cancel(self, request: HttpRequest, queryset: QuerySet[Run]) -> None:
+        one_by_one(request, queryset, running.cancel, "runs asked to stop.")
+
+    @admin.action(description="Try again", permissions=["act"])
+    def retry(self, request: HttpRequest, queryset: QuerySet[Run]) -> None:
+        one_by_one(request, queryset, running.retry, "runs queued again.")
+
+
+def in_json(value: object) -> SafeString:
+    text = json.dumps(value, indent=2, ensure_ascii=False)
+    return format_html('<pre class="whitespace-pre-wrap">{}</pre>', text[:20_000])

@@ -1,0 +1,89 @@
+"""What surrounds every page of the admin: the sign-in, the sidebar and the icon."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.contrib import admin
+from django.contrib.auth.views import redirect_to_login
+from django.http import HttpRequest, HttpResponse
+from django.templatetags.static import static
+from django.urls import reverse
+
+from curation.errors import Forbidden
+
+STAGES = (
+    (
+        "Projects",
+        (
+            ("Projects", "curation.project", "folder", "make, change, remove, restore"),
+            ("Protocols", "curation.protocol", "rule", "every version of what is asked"),
+        ),
+    ),
+    (
+        "Import",
+        (
+            ("Items", "curation.item", "chat", "prompts with their responses"),
+            ("Pairs", "curation.pair", "compare", "two responses to compare"),
+            ("Runs", "curation.run", "autorenew", "imports and freezes: cancel, try again"),
+        ),
+    ),
+    (
+        "Annotate",
+        (
+            ("Tasks", "curation.task", "checklist", "priority, overlap, retire, reopen"),
+            ("Annotations", "curation.annotation", "rate_review", "every answer, skip and undo"),
+            ("Annotators", "curation.annotator", "groups", "who judges, people and models"),
+        ),
+    ),
+    (
+        "Freeze",
+        (
+            ("Datasets", "curation.dataset", "database", "named lines of versions"),
+            ("Versions", "curation.datasetversion", "package_2", "files, counts and hashes"),
+        ),
+    ),
+    (
+        "People",
+        (
+            ("Users", "curation.user", "person", "accounts, staff, sign-in links"),
+            ("Memberships", "curation.membership", "badge", "roles in projects"),
+            ("Invites", "curation.invite", "mail", "open invite links"),
+            ("API tokens", "curation.apitoken", "key", "who has which; revoke"),
+            ("Failed sign-ins", "axes.accessattempt", "lock", "delete one to let its user try again"),
+        ),
+    ),
+)
+"""The sidebar and the first page, stage by stage: a label, a table, an icon and what it is for."""
+
+
+def navigation(_request: HttpRequest) -> list[dict[str, Any]]:
+    return [{"title": stage, "items": [entry(*line) for line in lines]} for stage, lines in STAGES]
+
+
+def entry(title: str, label: str, icon: str, about: str) -> dict[str, Any]:
+    app, model = label.split(".")
+
+    def permitted(request: HttpRequest) -> bool:
+        return request.user.has_perm(f"{app}.view_{model}")
+
+    link = reverse(f"admin:{app}_{model}_changelist")
+    return {"title": title, "icon": icon, "link": link, "permission": permitted, "about": about}
+
+
+def icon(_request: HttpRequest) -> str:
+    return static("img/favicon.svg")
+
+
+def favicons(_request: HttpRequest) -> list[dict[str, str]]:
+    return [{"rel": "icon", "type": "image/svg+xml", "href": static("img/favicon.svg")}]
+
+
+def sign_in(request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
+    """The site's sign-in page, which counts failures and takes one-time links."""
+    if request.user.is_authenticated:
+        raise Forbidden("the admin is for staff")
+    return redirect_to_login(request.GET.get("next") or reverse("admin:index"), "sign-in")
+
+
+admin.site.login = sign_in  # type: ignore[method-assign, assignment]

@@ -1,0 +1,258 @@
+"""Datasets, their versions and files, and the raw answers and decisions behind them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from itertools import islice
+from typing import Any
+
+import orjson
+from django.http import HttpResponseBase, StreamingHttpResponse
+from django.urls import reverse
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import OpenApiParameter, extend_schema
+from rest_framework import serializers
+from rest_framework.negotiation import BaseContentNegotiation
+from rest_framework.request import Request
+from rest_framework.response import Response as Reply
+from rest_framework.views import APIView
+
+from curation import access
+from curation.api.auth import caller
+from curation.api.idempotency import idempotent
+from curation.api.pages import LIMIT, MOST, number, page
+from curation.api.rendering import JsonRenderer
+from curation.api.runs import shown as shown_run
+from curation.api.shapes import RunShape
+from curation.downloads import download
+from curation.errors import NotFound
+from curation.models import Annotation, Dataset, DatasetVersion
+from curation.services import deciding, exporting, freezing
+
+NDJSON = "application/x-ndjson"
+CURSOR = OpenApiParameter("cursor", str, description="the `next` of the page before")
+LIMITED = OpenApiParameter("limit", int, description=f"rows per page, {LIMIT} unless told, {MOST} at most")
+
+
+class Rows(serializers.Serializer):
+    results = serializers.ListField(child=serializers.DictField())
+    next = serializers.CharField(allow_null=True)
+
+
+class NewVersion(serializers.Serializer):
+    target = serializers.CharField(default="trl-preference", max_length=40)
+    filters = serializers.JSONField(default=dict)
+    splits = serializers.JSONField(required=False)
+    seed = serializers.IntegerField(default=0, min_value=0, max_value=2**31 - 1)
+
+
+class FileShape(serializers.Serializer):
+    name = serializers.CharField()
+    split = serializers.CharField()
+    rows = serializers.IntegerField()
+    bytes = serializers.IntegerField()
+    sha256 = serializers.CharField()
+    url = serializers.CharField()
+
+
+class VersionShape(serializers.Serializer):
+    dataset = serializers.CharField()
+    number = serializers.IntegerField()
+    state = serializers.CharField()
+    target = serializers.CharField()
+    filters = serializers.JSONField()
+    splits = serializers.JSONField()
+    seed = serializers.IntegerField()
+    hash = serializers.CharField()
+    counts = serializers.JSONField()
+    card = serializers.CharField()
+    lineage = serializers.JSONField()
+    files = FileShape(many=True)
+    run = serializers.UUIDField(allow_null=True)
+    created_at = serializers.DateTimeField()
+
+
+class AnyNegotiation(BaseContentNegotiation):
+    """JSON whatever is accepted; streams look at the header themselves."""
+
+    def select_parser(self, request: Request, parsers: Any) -> Any:
+        return parsers[0]
+
+    def select_renderer(self, request: Request, renderers: Any, format_suffix: Any = None) -> Any:
+        return renderers[0], "application/json"
+
+
+class Streamable(APIView):
+    renderer_classes = [JsonRenderer]
+    content_negotiation_class = AnyNegotiation
+
+
+class AnnotationsView(Streamable):
+    """Raw annotations of everybody, by cursor, or all as NDJSON."""
+
+    @extend_schema(operation_id="list_annotations", parameters=[CURSOR, LIMITED], responses=Rows)
+    def get(self, request: Request, slug: str) -> HttpResponseBase:
+        project = access.project_for(request.user, slug, access.READ)
+        rows = (
+            Annotation.objects.filter(project=project)
+            .select_related("annotator", "task", "protocol")
+            .prefetch_related("preferences")
+        )
+        if wants_stream(request):
+            return streamed(annotation(row) for row in rows.order_by("pk").iterator(chunk_size=1000))
+        return page(request, rows, annotation)
+
+
+class DecisionsView(Streamable):
+    """Decided labels: the majority of people's answers, per pair, by cursor (a task id), or all as NDJSON."""
+
+    @extend_schema(operation_id="list_decisions", parameters=[CURSOR, LIMITED], responses=Rows)
+    def get(self, request: Request, slug: str) -> HttpResponseBase:
+        project = access.project_for(request.user, slug, access.READ)
+        if wants_stream(request):
+            return streamed(map(decision, deciding.decisions(project, deciding.Filters())))
+        limit = max(1, number(request, "limit", LIMIT, most=MOST))
+        page_of = (number(request, "cursor", 0), limit)
+        rows = list(deciding.decisions(project, deciding.Filters(), page=page_of))
+        following = str(rows[-1].task_id) if rows else None
+        return Reply({"results": [decision(row) for row in rows], "next": following})
+
+
+class DatasetsView(APIView):
+    """The datasets of a project."""
+
+    @extend_schema(operation_id="list_datasets", parameters=[CURSOR, LIMITED], responses=Rows)
+    def get(self, request: Request, slug: str) -> Reply:
+        project = access.project_for(request.user, slug, access.READ)
+        rows = Dataset.objects.filter(project=project)
+        return page(request, rows, lambda d: {"name": d.name, "versions": d.last_number, "created_at": d.created_at})
+
+
+class VersionsView(APIView):
+    """The versions of a dataset; POST makes the next one."""
+
+    @extend_schema(operation_id="list_versions", parameters=[CURSOR, LIMITED], responses=Rows)
+    def get(self, request: Request, slug: str, name: str) -> Reply:
+        project = access.project_for(request.user, slug, access.READ)
+        dataset = Dataset.objects.filter(project=project, name=name).first()
+        if dataset is None:
+            raise NotFound("no such dataset")
+        rows = DatasetVersion.objects.filter(dataset=dataset).select_related("dataset").prefetch_related("files")
+        return page(request, rows, lambda version: shown(version, slug))
+
+    @extend_schema(operation_id="make_version", request=NewVersion, responses={202: RunShape})
+    @idempotent
+    def post(self, request: Request, slug: str, name: str) -> Reply:
+        project = access.project_for(request.user, slug, access.FREEZE)
+        body = NewVersion(data=request.data)
+        body.is_valid(raise_exception=True)
+        version = freezing.request_version(
+            project=project, dataset_name=name, user=caller(request), **body.validated_data
+        )
+        assert version.run is not None
+        return Reply(shown_run(version.run), status=202)
+
+
+class VersionView(APIView):
+    """One version: card, counts, lineage, hash, files."""
+
+    @extend_schema(operation_id="get_version", responses=VersionShape)
+    def get(self, request: Request, slug: str, name: str, number: int) -> Reply:
+        return Reply(shown(version_for(request, slug, name, number), slug))
+
+
+class FileView(Streamable):
+    """A file of a version; Range, ETag and HEAD as download tools expect."""
+
+    @extend_schema(operation_id="get_file", responses={200: OpenApiTypes.BINARY, 206: OpenApiTypes.BINARY})
+    def get(self, request: Request, slug: str, name: str, number: int, filename: str) -> HttpResponseBase:
+        version = version_for(request, slug, name, number)
+        return download(request, version, filename)
+
+
+def version_for(request: Request, slug: str, name: str, number: int) -> DatasetVersion:
+    project = access.project_for(request.user, slug, access.READ)
+    found = exporting.find_version(project, name, number)
+    if found is None:
+        raise NotFound("no such version")
+    return found
+
+
+def wants_stream(request: Request) -> bool:
+    return NDJSON in request.headers.get("Accept", "")
+
+
+def streamed(rows: Iterable[dict[str, Any]]) -> StreamingHttpResponse:
+    """Rows as NDJSON, some hundred at a time."""
+
+    def chunks() -> Iterator[bytes]:
+        source = iter(rows)
+        while some := list(islice(source, 500)):
+            yield b"".join(orjson.dumps(row, default=str) + b"\n" for row in some)
+
+    return StreamingHttpResponse(chunks(), content_type=NDJSON)
+
+
+def annotation(row: Annotation) -> dict[str, Any]:
+    """One event as it is stored; values in the order of the pair."""
+    return {
+        "id": row.pk,
+        "event": row.event,
+        "task": row.task_id,
+        "pair": row.task.pair_id,
+        "annotator": {"kind": row.annotator.kind, "name": row.annotator.name},
+        "protocol": row.protocol.version,
+        "source": row.source,
+        "shown_order": row.order or None,
+        "active_ms": row.active_ms,
+        "rationale": row.rationale,
+        "reason": row.reason,
+        "counted": row.counted,
+        "supersedes": row.supersedes_id,
+        "created_at": row.created_at,
+        "preferences": [
+            {"axis": p.axis, "value": p.value, "both_bad": p.both_bad, "probability": p.probability}
+            for p in row.preferences.all()
+        ],
+    }
+
+
+def decision(row: deciding.Decision) -> dict[str, Any]:
+    return {
+        "pair": row.pair_id,
+        "task": row.task_id,
+        "axis": row.axis,
+        "outcome": row.outcome,
+        "value": row.value,
+        "confidence": row.confidence,
+        "votes": row.votes,
+        "how": row.how,
+        "annotations": row.annotations,
+    }
+
+
+def shown(version: DatasetVersion, slug: str) -> dict[str, Any]:
+    """A version as the API tells it, with the address of each file."""
+    name, number = version.dataset.name, version.number
+
+    def url(filename: str) -> str:
+        return reverse("api-file", kwargs={"slug": slug, "name": name, "number": number, "filename": filename})
+
+    files = [
+        {"name": f.name, "split": f.split, "rows": f.rows, "bytes": f.bytes, "sha256": f.sha256, "url": url(f.name)}
+        for f in version.files.all()
+    ]
+    fields = (
+        "number",
+        "state",
+        "target",
+        "filters",
+        "splits",
+        "seed",
+        "hash",
+        "counts",
+        "card",
+        "lineage",
+        "created_at",
+    )
+    return {"dataset": name, **{f: getattr(version, f) for f in fields}, "files": files, "run": version.run_id}

@@ -1,0 +1,109 @@
+"""Import over the API: a file as the body or in a form, or items as JSON."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from django.conf import settings
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import OpenApiParameter, extend_schema
+from rest_framework import serializers
+from rest_framework.parsers import BaseParser, JSONParser, MultiPartParser
+from rest_framework.request import Request
+from rest_framework.response import Response as Reply
+from rest_framework.views import APIView
+
+from curation import access
+from curation.api.auth import caller
+from curation.api.idempotency import idempotent
+from curation.api.runs import shown
+from curation.api.shapes import RunShape
+from curation.errors import Invalid
+from curation.models import User
+from curation.services import importing
+from curation.services.importing.asking import is_small
+from curation.services.importing.rows import PAIRINGS
+
+FORMAT = OpenApiParameter("format", str, description="a format's name, or auto")
+PAIRING = OpenApiParameter("pairing", str, enum=PAIRINGS, description="which responses of an item to compare")
+FILENAME = OpenApiParameter("filename", str, description="what to call the file in the report")
+
+
+class RawParser(BaseParser):
+    """Any body that is not a form, left unread: the file itself."""
+
+    media_type = "*/*"
+
+    def parse(self, stream: Any, media_type: str | None = None, parser_context: Any = None) -> Any:
+        return stream
+
+
+class ItemsShape(serializers.Serializer):
+    items = serializers.ListField(child=serializers.JSONField(), allow_empty=False, max_length=1000)
+
+
+class ImportView(APIView):
+    """Import a file: JSONL, JSON, CSV or Parquet, gzip allowed."""
+
+    parser_classes = [MultiPartParser, RawParser]
+
+    @extend_schema(
+        operation_id="import_file",
+        parameters=[FORMAT, PAIRING, FILENAME],
+        request={"application/octet-stream": OpenApiTypes.BINARY, "application/x-ndjson": OpenApiTypes.STR},
+        responses={200: RunShape, 202: RunShape},
+    )
+    @idempotent
+    def post(self, request: Request, slug: str) -> Reply:
+        project = access.project_for(request.user, slug, access.FEED)
+        user = caller(request)
+        path, filename, companion = received(request, user)
+        options: dict[str, Any] = {
+            "filename": filename,
+            "format": request.query_params.get("format", "auto"),
+            "pairing": request.query_params.get("pairing", "auto"),
+            "companion": companion,
+            "move": True,
+        }
+        if is_small(path):
+            return Reply(shown(importing.import_now(project=project, user=user, path=path, **options)))
+        return Reply(shown(importing.request_import(project=project, user=user, path=path, **options)), status=202)
+
+
+class ItemsView(APIView):
+    """Up to 1 000 items with their responses, inserted or updated by external id."""
+
+    parser_classes = [JSONParser]
+
+    @extend_schema(operation_id="upsert_items", request=ItemsShape, responses=RunShape)
+    @idempotent
+    def post(self, request: Request, slug: str) -> Reply:
+        project = access.project_for(request.user, slug, access.FEED)
+        body = ItemsShape(data=request.data)
+        body.is_valid(raise_exception=True)
+        run = importing.upsert_items(project=project, user=caller(request), items=body.validated_data["items"])
+        return Reply(shown(run))
+
+
+def received(request: Request, user: User) -> tuple[Path, str, Path | None]:
+    """The uploaded file, its name, and the companion file if one came along."""
+    folder = settings.VAR_DIR / "uploads" / str(user.pk)
+    if (request.content_type or "").startswith("multipart/"):
+        files = request.FILES
+        if "file" not in files:
+            raise Invalid("is missing", field="file")
+        path = folder / str(importing.keep_upload(files["file"].chunks(), user=user))
+        beside = files.get("companion")
+        companion = folder / str(importing.keep_upload(beside.chunks(), user=user)) if beside else None
+        return path, files["file"].name, companion
+    path = folder / str(importing.keep_upload(body_of(request), user=user))
+    return path, request.query_params.get("filename", "upload"), None
+
+
+def body_of(request: Request) -> Iterator[bytes]:
+    """The raw body in chunks, never held whole."""
+    stream = request._request
+    while chunk := stream.read(2**20):
+        yield chunk

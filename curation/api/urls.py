@@ -1,0 +1,35 @@
+"""Addresses of the REST API."""
+
+from django.urls import path
+from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerSplitView
+
+from curation.api import datasets, imports, projects, runs, tasks
+
+PROJECT = "projects/<slug:slug>"
+VERSION = f"{PROJECT}/datasets/<slug:name>/versions/<int:number>"
+
+urlpatterns = [
+    path("schema", SpectacularAPIView.as_view(), name="api-schema"),
+    path("docs", SpectacularSwaggerSplitView.as_view(url_name="api-schema"), name="api-docs"),
+    path("projects", projects.ProjectsView.as_view(), name="api-projects"),
+    path(PROJECT, projects.ProjectView.as_view(), name="api-project"),
+    path(f"{PROJECT}/protocol", projects.ProtocolView.as_view(), name="api-protocol"),
+    path(f"{PROJECT}/members", projects.MembersView.as_view(), name="api-members"),
+    path(f"{PROJECT}/import", imports.ImportView.as_view(), name="api-import"),
+    path(f"{PROJECT}/items", imports.ItemsView.as_view(), name="api-items"),
+    path(f"{PROJECT}/tasks/next", tasks.NextView.as_view(), name="api-next"),
+    path("tasks/<int:task_id>/submit", tasks.SubmitView.as_view(), name="api-submit"),
+    path("tasks/<int:task_id>/skip", tasks.SkipView.as_view(), name="api-skip"),
+    path("tasks/<int:task_id>/release", tasks.ReleaseView.as_view(), name="api-release"),
+    path("annotations/<int:annotation_id>/undo", tasks.UndoView.as_view(), name="api-undo"),
+    path(f"{PROJECT}/annotations", datasets.AnnotationsView.as_view(), name="api-annotations"),
+    path(f"{PROJECT}/decisions", datasets.DecisionsView.as_view(), name="api-decisions"),
+    path(f"{PROJECT}/runs", runs.RunsView.as_view(), name="api-runs"),
+    path("runs/<uuid:run_id>", runs.RunView.as_view(), name="api-run"),
+    path("runs/<uuid:run_id>/log", runs.RunLogView.as_view(), name="api-run-log"),
+    path("runs/<uuid:run_id>/cancel", runs.RunCancelView.as_view(), name="api-run-cancel"),
+    path(f"{PROJECT}/datasets", datasets.DatasetsView.as_view(), name="api-datasets"),
+    path(f"{PROJECT}/datasets/<slug:name>/versions", datasets.VersionsView.as_view(), name="api-versions"),
+    path(VERSION, datasets.VersionView.as_view(), name="api-version"),
+    path(f"{VERSION}/files/<str:filename>", datasets.FileView.as_view(), name="api-file"),
+]

@@ -1,0 +1,93 @@
+"""Many rows at once: COPY on PostgreSQL, executemany on SQLite. The one place that knows which."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+from typing import Any
+
+import orjson
+from django.db import connection
+from django.db.models import Model
+
+
+def allocate_ids(model: type[Model], count: int) -> Sequence[int]:
+    """`count` fresh primary keys, rising. On SQLite inside a transaction, whose write lock keeps others away."""
+    if count == 0:
+        return ()
+    table = model._meta.db_table
+    with connection.cursor() as cursor:
+        if connection.vendor == "postgresql":
+            return from_sequence(cursor, table, count)
+        cursor.execute(f'SELECT COALESCE(MAX(id), 0) FROM "{table}"')
+        last = cursor.fetchone()[0]
+        return range(last + 1, last + 1 + count)
+
+
+def from_sequence(cursor: Any, table: str, count: int) -> Sequence[int]:
+    """As a range where nobody else drew from the sequence meanwhile, else one by one."""
+    named = "(SELECT pg_get_serial_sequence(%s, 'id')::regclass)"
+    drawn = f"SELECT nextval({named}) AS id FROM generate_series(1, %s)"
+    cursor.execute(f"SELECT min(id), max(id) FROM ({drawn}) drawn", [table, count])
+    first, last = cursor.fetchone()
+    if last - first + 1 == count:
+        return range(first, last + 1)
+    cursor.execute(drawn, [table, count])
+    return sorted(row[0] for row in cursor.fetchall())
+
+
+def insert(model: type[Model], columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
+    """Insert rows given in the order of `columns` (JSON already as text)."""
+    table, names = model._meta.db_table, ", ".join(f'"{name}"' for name in columns)
+    with connection.cursor() as cursor:
+        if connection.vendor == "postgresql":
+            with cursor.copy(f'COPY "{table}" ({names}) FROM STDIN') as copy:
+                for row in rows:
+                    copy.write_row(row)
+        else:
+            slots = ", ".join(["%s"] * len(columns))
+            cursor.executemany(f'INSERT INTO "{table}" ({names}) VALUES ({slots})', list(rows))
+
+
+def update(model: type[Model], columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
+    """Set `columns` of rows given as their new values, then their id (JSON already as text)."""
+    changes = ", ".join(f'"{name}" = %s' for name in columns)
+    with connection.cursor() as cursor:
+        cursor.executemany(f'UPDATE "{model._meta.db_table}" SET {changes} WHERE id = %s', list(rows))
+
+
+def matching(
+    model: type[Model], columns: Sequence[str], project_id: int, name: str, values: Sequence[str]
+) -> list[Any]:
+    """`columns` of the project's rows whose column `name` is one of `values`: one statement, one parameter."""
+    one_of = "= ANY(%s)" if connection.vendor == "postgresql" else "IN (SELECT value FROM json_each(%s))"
+    given = list(values) if connection.vendor == "postgresql" else orjson.dumps(values).decode()
+    wanted = ", ".join(f'"{column}"' for column in columns)
+    with connection.cursor() as cursor:
+        cursor.execute(
+            f'SELECT {wanted} FROM "{model._meta.db_table}" WHERE project_id = %s AND "{name}" {one_of}',
+            [project_id, given],
+        )
+        return cursor.fetchall()
+
+
+def moment(value: datetime) -> Any:
+    """A time as `insert` wants it on this database."""
+    return value if connection.vendor == "postgresql" else connection.ops.adapt_datetimefield_value(value)
+
+
+def commit_later() -> None:
+    """Let the current transaction's commit not wait for the disk: a later commit that does wait covers it.
+
+    For work that is done again when it is lost, as the batches of a run: their checkpoint is lost with them.
+    """
+    if connection.vendor == "postgresql":
+        with connection.cursor() as cursor:
+            cursor.execute("SET LOCAL synchronous_commit TO off")
+
+
+def refresh_statistics(*models: type[Model]) -> None:
+    """Let the planner know what has just been inserted; a bulk import is over before autovacuum looks."""
+    with connection.cursor() as cursor:
+        for model in models:
+            cursor.execute(f'ANALYZE "{model._meta.db_table}"')

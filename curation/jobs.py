@@ -1,0 +1,20 @@
+"""What Celery calls: one line a job. Every job takes ids, and is safe to deliver twice."""
+
+from celery import shared_task
+
+from curation.services import assigning, running
+
+
+@shared_task
+def execute_run(run_id: str) -> None:
+    running.execute(run_id)
+
+
+@shared_task
+def resume_lost_runs() -> None:
+    running.resume_lost()
+
+
+@shared_task
+def return_expired_assignments() -> None:
+    assigning.return_expired()

@@ -1,0 +1,75 @@
+"""Datasets and their immutable, numbered, hashed versions."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from django.conf import settings
+from django.db import models
+from django.utils import timezone
+
+
+class Dataset(models.Model):
+    """A named line of versions in a project."""
+
+    project = models.ForeignKey("curation.Project", on_delete=models.PROTECT, related_name="datasets")
+    name = models.SlugField(max_length=80)
+    created_at = models.DateTimeField(default=timezone.now)
+    last_number = models.PositiveIntegerField(default=0, editable=False)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["project", "name"], name="dataset_name_once")]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class DatasetVersion(models.Model):
+    """An immutable snapshot. Its selection, files and hash never change once `ready`."""
+
+    class State(models.TextChoices):
+        MAKING = "making", "Being made"
+        READY = "ready", "Ready"
+        FAILED = "failed", "Failed"
+
+    dataset = models.ForeignKey(Dataset, on_delete=models.PROTECT, related_name="versions")
+    number = models.PositiveIntegerField()
+    target = models.CharField(max_length=40)
+    filters = models.JSONField(default=dict)
+    splits = models.JSONField(default=dict, help_text="share of items per split, such as {train: 0.9, test: 0.1}")
+    seed = models.PositiveIntegerField(default=0)
+    state = models.CharField(max_length=8, choices=State.choices, default=State.MAKING)
+    hash = models.CharField(max_length=64, blank=True, help_text="SHA-256 over the manifest of its files")
+    counts = models.JSONField(default=dict, help_text="rows per split, and what was dropped and why")
+    card = models.TextField(blank=True)
+    lineage = models.JSONField(default=dict)
+    run = models.ForeignKey("curation.Run", on_delete=models.PROTECT, null=True, related_name="versions")
+    created_by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, null=True, related_name="+")
+    created_at = models.DateTimeField(default=timezone.now)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["dataset", "number"], name="version_number_once")]
+
+    def __str__(self) -> str:
+        return f"{self.dataset} v{self.number}"
+
+    @property
+    def folder(self) -> Path:
+        return settings.VAR_DIR / "datasets" / str(self.dataset_id) / f"v{self.number}"
+
+
+class DatasetFile(models.Model):
+    """One file of a version: a split in one format."""
+
+    version = models.ForeignKey(DatasetVersion, on_delete=models.PROTECT, related_name="files")
+    name = models.CharField(max_length=120, help_text="such as train.parquet")
+    split = models.CharField(max_length=60)
+    rows = models.PositiveBigIntegerField()
+    bytes = models.PositiveBigIntegerField()
+    sha256 = models.CharField(max_length=64)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["version", "name"], name="dataset_file_once")]
+
+    def __str__(self) -> str:
+        return self.name

@@ -1,0 +1,74 @@
+"""What is judged: items (prompts), their responses, and the pairs to compare."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.db import models
+from django.db.models import F, Q
+from django.utils import timezone
+
+
+class Item(models.Model):
+    """A prompt: a conversation that ends where the responses begin."""
+
+    project = models.ForeignKey("curation.Project", on_delete=models.PROTECT, related_name="items")
+    external_id = models.CharField(max_length=200)
+    prompt = models.JSONField(help_text="list of {role, content}")
+    context = models.JSONField(default=dict, blank=True, help_text="documents, reference answer, tests")
+    metadata = models.JSONField(default=dict, blank=True)
+    prompt_hash = models.CharField(max_length=32, help_text="equal prompts share it, and so share a split")
+    content_hash = models.CharField(
+        max_length=32, help_text="of the whole imported row; unchanged rows are skipped by it"
+    )
+    created_at = models.DateTimeField(default=timezone.now)
+    deleted_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["project", "external_id"], name="item_external_id_once")]
+
+    def __str__(self) -> str:
+        return self.external_id
+
+
+class Response(models.Model):
+    """One candidate continuation of an item. Its text never changes: a changed text is another response."""
+
+    item = models.ForeignKey(Item, on_delete=models.PROTECT, related_name="responses")
+    position = models.PositiveSmallIntegerField(help_text="order in the import; never shown")
+    text = models.TextField(help_text="the source string that offsets refer to")
+    messages = models.JSONField(null=True, blank=True, help_text="when it has more than one message")
+    model = models.CharField(max_length=200, blank=True, help_text="who wrote it; hidden from annotators")
+    metadata = models.JSONField(default=dict, blank=True)
+    text_hash = models.CharField(max_length=32)
+    deleted_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["item", "position"], name="response_position_once"),
+            models.CheckConstraint(condition=~Q(text=""), name="response_not_empty"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.item_id}/{self.position}"
+
+    def as_messages(self) -> list[dict[str, Any]]:
+        return self.messages or [{"role": "assistant", "content": self.text}]
+
+
+class Pair(models.Model):
+    """Two responses to one item, to be compared. `first` has the lower position."""
+
+    item = models.ForeignKey(Item, on_delete=models.PROTECT, related_name="pairs")
+    first = models.ForeignKey(Response, on_delete=models.PROTECT, related_name="+")
+    second = models.ForeignKey(Response, on_delete=models.PROTECT, related_name="+")
+    deleted_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["first", "second"], name="pair_once"),
+            models.CheckConstraint(condition=Q(first__lt=F("second")), name="pair_in_order"),
+        ]
+
+    def __str__(self) -> str:
+        return f"pair {self.pk}"

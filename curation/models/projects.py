@@ -1,0 +1,84 @@
+"""A project and its versioned protocol: what is asked, on which scale."""
+
+from __future__ import annotations
+
+import random
+from typing import Any
+
+from django.core.validators import MaxValueValidator, MinValueValidator
+from django.db import models
+from django.utils import timezone
+
+
+def default_axes() -> list[dict[str, str]]:
+    return [{"name": "overall", "question": "Which response is better?"}]
+
+
+def new_seed() -> int:
+    return random.SystemRandom().randrange(2**31)
+
+
+class Project(models.Model):
+    """A workspace. Its counters are kept by the import that changes them, never counted on a page."""
+
+    slug = models.SlugField(max_length=80, unique=True)
+    name = models.CharField(max_length=160)
+    description = models.TextField(blank=True)
+    overlap = models.PositiveSmallIntegerField(
+        default=1,
+        validators=[MinValueValidator(1), MaxValueValidator(50)],
+        help_text="how many people answer each task",
+    )
+    protocol = models.ForeignKey("Protocol", on_delete=models.PROTECT, null=True, related_name="+")
+    seed = models.PositiveIntegerField(
+        default=new_seed, help_text="decides the shown order of each pair for each person"
+    )
+    item_count = models.PositiveIntegerField(default=0, editable=False)
+    task_count = models.PositiveIntegerField(default=0, editable=False)
+    created_at = models.DateTimeField(default=timezone.now)
+    deleted_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        constraints = [
+            models.CheckConstraint(condition=models.Q(overlap__gte=1, overlap__lte=50), name="project_overlap_1_50")
+        ]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class Protocol(models.Model):
+    """One version of a project's annotation schema. A change makes a new row; old answers keep theirs."""
+
+    class Rationale(models.TextChoices):
+        OFF = "off", "Not asked"
+        OPTIONAL = "optional", "Optional"
+        REQUIRED = "required", "Required"
+
+    project = models.ForeignKey(Project, on_delete=models.PROTECT, related_name="protocols")
+    version = models.PositiveIntegerField()
+    guidelines = models.TextField(blank=True, help_text="Markdown, shown to annotators")
+    axes = models.JSONField(default=default_axes)
+    strengths = models.PositiveSmallIntegerField(
+        default=2, help_text="steps to each side: 1 is better or worse, 2 adds much better, 3 adds slightly"
+    )
+    allow_tie = models.BooleanField(default=True)
+    allow_both_bad = models.BooleanField(default=True)
+    rationale = models.CharField(max_length=8, choices=Rationale.choices, default=Rationale.OPTIONAL)
+    created_at = models.DateTimeField(default=timezone.now)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["project", "version"], name="protocol_version_once"),
+            models.CheckConstraint(
+                condition=models.Q(strengths__gte=1, strengths__lte=3), name="protocol_strengths_1_3"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.project} protocol {self.version}"
+
+    @property
+    def axis_names(self) -> list[str]:
+        axes: list[dict[str, Any]] = self.axes
+        return [axis["name"] for axis in axes]

@@ -1,0 +1,131 @@
+"""Units of work in a queue, who holds them, and how far everyone is."""
+
+from __future__ import annotations
+
+from django.db import models
+from django.db.models import F, Q
+from django.utils import timezone
+
+
+class Task(models.Model):
+    """One unit of work. `taken` counts live assignments and counted answers, `done` the counted answers.
+
+    `position` is the place in the queue, lower first; it holds the priority in its high part, so that one
+    partial index gives the next open task at any size (see `queue_position`).
+    """
+
+    class Kind(models.TextChoices):
+        PREFERENCE = "preference", "Compare two responses"
+
+    class State(models.TextChoices):
+        OPEN = "open", "Open"
+        COMPLETE = "complete", "Complete"
+        RETIRED = "retired", "Retired"
+
+    project = models.ForeignKey("curation.Project", on_delete=models.PROTECT, related_name="tasks")
+    kind = models.CharField(max_length=12, choices=Kind.choices, default=Kind.PREFERENCE)
+    pair = models.ForeignKey("curation.Pair", on_delete=models.PROTECT, null=True, blank=True, related_name="tasks")
+    priority = models.IntegerField(default=0)
+    position = models.BigIntegerField()
+    overlap = models.PositiveSmallIntegerField(default=1)
+    taken = models.PositiveSmallIntegerField(default=0)
+    done = models.PositiveSmallIntegerField(default=0)
+    state = models.CharField(max_length=8, choices=State.choices, default=State.OPEN)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["pair", "kind"], name="task_once_per_pair"),
+            models.CheckConstraint(condition=Q(done__lte=F("taken")), name="task_done_within_taken"),
+            models.CheckConstraint(condition=Q(overlap__gte=1, overlap__lte=50), name="task_overlap_1_50"),
+            models.CheckConstraint(
+                condition=Q(priority__gte=-(2**20), priority__lte=2**20), name="task_priority_bounds"
+            ),
+        ]
+        indexes = [
+            models.Index(
+                fields=["project", "kind", "position"],
+                condition=Q(state="open", taken__lt=F("overlap")),
+                name="task_queue",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"task {self.pk}"
+
+
+def queue_position(priority: int, task_id: int) -> int:
+    """Sort key of a task: higher priority first, then older first, in one integer."""
+    return -priority * 2**42 + task_id
+
+
+class Assignment(models.Model):
+    """A task in one annotator's hands: a lease with an expiry, and the order in which the pair is shown."""
+
+    class State(models.TextChoices):
+        RESERVED = "reserved", "Reserved"
+        ANSWERED = "answered", "Answered"
+        SKIPPED = "skipped", "Skipped"
+        RELEASED = "released", "Released"
+
+    class Order(models.TextChoices):
+        AS_STORED = "ab", "First response on the left"
+        SWAPPED = "ba", "Second response on the left"
+
+    task = models.ForeignKey(Task, on_delete=models.PROTECT, related_name="assignments")
+    annotator = models.ForeignKey("curation.Annotator", on_delete=models.PROTECT, related_name="assignments")
+    state = models.CharField(max_length=8, choices=State.choices, default=State.RESERVED)
+    order = models.CharField(max_length=2, choices=Order.choices)
+    expires_at = models.DateTimeField()
+    current = models.ForeignKey(
+        "curation.Annotation", on_delete=models.PROTECT, null=True, blank=True, related_name="+"
+    )
+    created_at = models.DateTimeField(default=timezone.now)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["task", "annotator"], name="assignment_once")]
+        indexes = [
+            models.Index(fields=["annotator", "id"], condition=Q(state="reserved"), name="assignment_in_hand"),
+            models.Index(fields=["expires_at"], condition=Q(state="reserved"), name="assignment_expiry"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.task_id} with {self.annotator_id}: {self.state}"
+
+
+class Progress(models.Model):
+    """How far one annotator is in a project: counters kept by the submit that changes them.
+
+    An annotator's own row is written by that annotator's submits alone, so that people do not wait for each
+    other. The only exception is `settled` under overlap (see services/annotating.py).
+    """
+
+    project = models.ForeignKey("curation.Project", on_delete=models.PROTECT, related_name="progress")
+    annotator = models.OneToOneField("curation.Annotator", on_delete=models.PROTECT, related_name="progress")
+    done = models.PositiveIntegerField(default=0, help_text="tasks with a counted answer of this annotator")
+    skipped = models.PositiveIntegerField(default=0)
+    closed = models.IntegerField(default=0, help_text="tasks completed by this annotator, less those reopened")
+    settled = models.IntegerField(default=0, help_text="tasks answered or skipped here that are complete by now")
+    cursor = models.BigIntegerField(default=-(2**62), help_text="where the search for the next task goes on")
+    active_ms = models.PositiveBigIntegerField(default=0)
+    last_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        verbose_name_plural = "progress"
+
+
+class Tally(models.Model):
+    """Answers per annotator, day, axis and outcome: what the plots of a project are drawn from."""
+
+    project = models.ForeignKey("curation.Project", on_delete=models.PROTECT, related_name="tallies")
+    annotator = models.ForeignKey("curation.Annotator", on_delete=models.PROTECT)
+    day = models.DateField()
+    axis = models.CharField(max_length=40)
+    outcome = models.CharField(max_length=8, help_text="-3…3, both_bad or skip")
+    count = models.PositiveIntegerField(default=0)
+
+    class Meta:
+        verbose_name_plural = "tallies"
+        constraints = [
+            models.UniqueConstraint(fields=["annotator", "day", "axis", "outcome"], name="tally_once"),
+        ]
+        indexes = [models.Index(fields=["project", "day"], name="tally_by_day")]

@@ -1,0 +1,88 @@
+"""Plots as inline SVG drawn on the server: no script, no style attribute, each with its numbers as text."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import date
+
+from django.utils.html import format_html, format_html_join
+from django.utils.safestring import SafeString
+
+from curation.services.overview import Outcome
+
+HEIGHT = 120
+SLOT = 20
+GAP = 4
+WIDE = 1000
+
+
+def per_day(points: Sequence[tuple[date, int]]) -> SafeString:
+    """One bar a day. The drawing stretches with its frame; words stand outside of it, so that they do not."""
+    top = nice_top(max((count for _, count in points), default=0))
+    bars = format_html_join("", "{}", ((bar(place, day, count, top),) for place, (day, count) in enumerate(points)))
+    width = SLOT * len(points)
+    return format_html(
+        '<svg class="plot__days" viewBox="0 0 {} {}" preserveAspectRatio="none" role="img" aria-label="{}">'
+        '<line class="axis" x1="0" x2="{}" y1="0.5" y2="0.5"/><line class="axis" x1="0" x2="{}" y1="{}" y2="{}"/>'
+        '<line class="axis" x1="0" x2="{}" y1="{}" y2="{}"/>{}</svg>',
+        *(width, HEIGHT, days_in_words(points), width, width, HEIGHT / 2, HEIGHT / 2, width, HEIGHT, HEIGHT, bars),
+    )
+
+
+def bar(place: int, day: date, count: int, top: int) -> SafeString:
+    high = max(2.0, HEIGHT * count / top) if count else 0
+    return format_html(
+        '<g><title>{}: {}</title><rect class="bar__hit" x="{}" y="0" width="{}" height="{}"/>'
+        '<rect class="bar" x="{}" y="{}" width="{}" height="{}"/></g>',
+        *(f"{day:%-d %B}", count, place * SLOT, SLOT, HEIGHT),
+        *(place * SLOT + GAP / 2, round(HEIGHT - high, 1), SLOT - GAP, round(high, 1)),
+    )
+
+
+def nice_top(most: int) -> int:
+    """The smallest of 2, 4, 10, 20, 40, 100, … that holds `most`: even, so that the line in the middle is whole."""
+    power = 1
+    while most > 10 * power:
+        power *= 10
+    return next(step * power for step in (2, 4, 10) if most <= step * power)
+
+
+def days_in_words(points: Sequence[tuple[date, int]]) -> str:
+    total = sum(count for _, count in points)
+    if not total:
+        return f"No answers in the last {len(points)} days."
+    best_day, best = max(points, key=lambda point: point[1])
+    return f"{total} answers in the last {len(points)} days; most on {best_day:%-d %B}, {best}."
+
+
+def balance(outcomes: Sequence[Outcome]) -> SafeString:
+    """One bar around the middle of "tie": to the left what prefers the first response, to the right the second."""
+    scale = [outcome for outcome in outcomes if outcome.side in ("first", "tie", "second")]
+    tie = sum(outcome.count for outcome in scale if outcome.side == "tie")
+    first = sum(outcome.count for outcome in scale if outcome.side == "first") + tie / 2
+    second = sum(outcome.count for outcome in scale if outcome.side == "second") + tie / 2
+    unit = WIDE / 2 / max(first, second, 1)
+    at, parts = WIDE / 2 - first * unit, []
+    for outcome in scale:
+        wide = outcome.count * unit
+        parts.append((css(outcome), round(at, 2), round(wide, 2), outcome.label, outcome.count))
+        at += wide
+    drawn = format_html_join(
+        "",
+        '<rect class="{}" x="{}" y="8" width="{}" height="32"><title>{}: {}</title></rect>',
+        (part for part in parts if part[2]),
+    )
+    return format_html(
+        '<svg class="plot__balance" viewBox="0 0 {} 48" preserveAspectRatio="none" role="img" aria-label="{}">'
+        '{}<line class="middle" x1="{}" x2="{}" y1="0" y2="48"/></svg>',
+        *(WIDE, balance_in_words(outcomes), drawn, WIDE / 2, WIDE / 2),
+    )
+
+
+def balance_in_words(outcomes: Sequence[Outcome]) -> str:
+    return "; ".join(f"{outcome.label}: {outcome.count}" for outcome in outcomes) + "."
+
+
+def css(outcome: Outcome) -> str:
+    """The class that colours an outcome; the same in the drawing and in its legend."""
+    return f"outcome--{outcome.side}-{outcome.strength}" if outcome.strength else f"outcome--{outcome.side}"

@@ -1,0 +1,355 @@
+"""What an annotator commits: answers, skips and undos, as events that are only ever added.
+
+Every commit carries an idempotency key: the same key again returns the first event and changes nothing.
+Statements are written by hand where they run once per answer (see curation/statements.py).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from django.db import connection, transaction
+from django.db.models import F
+from django.utils import timezone
+
+from curation.errors import Conflict, Invalid, NotFound, OverlapFull
+from curation.models import Annotation, Assignment, Preference, Progress, Protocol, Task
+from curation.services.desk import Desk, ProgressNow, Scale, progress_now
+from curation.statements import row, rows
+
+DAY_MS = 24 * 3600 * 1000
+LONGEST_KEY = 100
+Event, State = Annotation.Event, Assignment.State
+
+
+@dataclass(frozen=True, slots=True)
+class Judgement:
+    """One axis of an answer, in the order in which the pair was shown: negative prefers the left one."""
+
+    axis: str
+    value: int | None = None
+    both_bad: bool = False
+
+    def outcome(self, order: str) -> str:
+        """As it is stored and tallied: in the order of the pair."""
+        return "both_bad" if self.both_bad else str(self.stored(order))
+
+    def stored(self, order: str) -> int | None:
+        return -self.value if order == "ba" and self.value is not None else self.value
+
+
+@dataclass(frozen=True, slots=True)
+class Commit:
+    """What comes with every event: its key, the time spent and where it was made."""
+
+    key: str
+    active_ms: int | None = None
+    source: str = Annotation.Source.WEB
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """An assignment as the submit found it, locked until the commit."""
+
+    id: int
+    task_id: int
+    state: str
+    order: str
+    current_id: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Committed:
+    """The event that was made, or had been made under the same key, and how far the annotator is now."""
+
+    id: int
+    event: str
+    task_id: int
+    progress: ProgressNow
+
+
+def submit(
+    *, desk: Desk, task_id: int, judgements: Sequence[Judgement], commit: Commit, rationale: str = ""
+) -> Committed:
+    """Record an answer; another answer to the same task supersedes the first.
+
+    Raises Invalid when the answer does not fit the protocol, NotFound when the task was never this
+    annotator's, OverlapFull when enough others answered meanwhile: the answer is kept, but not counted.
+    """
+    check_commit(commit)
+    check_answer(desk.scale, judgements, rationale)
+    with transaction.atomic():
+        held = own(desk, task_id)
+        if held.state not in (State.RESERVED, State.ANSWERED) and (repeated := earlier(desk, task_id, commit)):
+            return repeated
+        counted = held.state == State.ANSWERED or seat(held)
+        made = add_event(desk, held, Event.ANSWER, commit, rationale=rationale, counted=counted)
+        if made is None:
+            return told_before(desk, task_id, commit)
+        add_preferences(made, judgements, held.order)
+        if counted:
+            count_answer(desk, held, made, judgements, commit.active_ms or 0)
+    if not counted:
+        raise OverlapFull("others answered this task meanwhile; your answer is kept but not counted", made)
+    return Committed(made, Event.ANSWER, task_id, after_answer(desk.progress, held.state))
+
+
+def after_answer(progress: ProgressNow, state: str) -> ProgressNow:
+    """The annotator's progress one answer later, without asking again."""
+    if state == State.ANSWERED:
+        return progress
+    if state == State.SKIPPED:
+        return replace(progress, done=progress.done + 1, skipped=progress.skipped - 1)
+    return replace(progress, done=progress.done + 1, left=max(0, progress.left - 1))
+
+
+def skip(*, desk: Desk, task_id: int, reason: str, commit: Commit) -> Committed:
+    """Set a task aside with a reason; somebody else may still answer it."""
+    check_commit(commit)
+    with transaction.atomic():
+        held = own(desk, task_id)
+        if repeated := earlier(desk, task_id, commit):
+            return repeated
+        if held.state == State.ANSWERED:
+            raise Conflict("this task is answered; undo the answer before you skip it")
+        made = add_event(desk, held, Event.SKIP, commit, reason=reason[:300])
+        assert made is not None
+        if held.state == State.RESERVED:
+            Task.objects.filter(pk=task_id).update(taken=F("taken") - 1)
+        if held.state != State.SKIPPED:
+            bump(desk, skipped=1, active_ms=commit.active_ms or 0)
+            tally(desk, "", "skip")
+        point(held, State.SKIPPED, made)
+    return Committed(made, Event.SKIP, task_id, progress_now(desk.annotator_id))
+
+
+def undo(*, desk: Desk, annotation_id: int, commit: Commit) -> Committed:
+    """Take back the latest answer or skip on a task; the task is in the annotator's hands again."""
+    check_commit(commit)
+    with transaction.atomic():
+        undone = Annotation.objects.filter(pk=annotation_id, annotator_id=desk.annotator_id).first()
+        if undone is None:
+            raise NotFound("this annotation is not yours")
+        held = own(desk, undone.task_id)
+        if repeated := earlier(desk, undone.task_id, commit):
+            return repeated
+        if held.current_id != undone.pk:
+            raise Conflict("a later annotation on this task already took its place")
+        made = add_event(desk, held, Event.UNDO, commit)
+        assert made is not None
+        if undone.event == Event.SKIP:
+            Task.objects.filter(pk=undone.task_id).update(taken=F("taken") + 1)
+            bump(desk, skipped=-1)
+        else:
+            uncount_answer(desk, held)
+        untally(desk, undone)
+        point(held, State.RESERVED, None)
+    return Committed(made, Event.UNDO, undone.task_id, progress_now(desk.annotator_id))
+
+
+def last_of(*, desk: Desk) -> Annotation | None:
+    """The annotator's latest answer or skip that still stands: what an undo after a reload takes back."""
+    recent = list(Annotation.objects.filter(annotator_id=desk.annotator_id).order_by("-id")[:50])
+    gone = {a.supersedes_id for a in recent}
+    return next((a for a in recent if a.event != Event.UNDO and a.counted and a.pk not in gone), None)
+
+
+def check_commit(commit: Commit) -> None:
+    if not commit.key or len(commit.key) > LONGEST_KEY or "\0" in commit.key:
+        raise Invalid(f"an Idempotency-Key of 1 to {LONGEST_KEY} characters is needed", field="Idempotency-Key")
+    if commit.active_ms is not None and not 0 <= commit.active_ms <= DAY_MS:
+        raise Invalid("must be between 0 and 24 hours", field="active_ms")
+
+
+def check_answer(scale: Scale, judgements: Sequence[Judgement], rationale: str) -> None:
+    """Every axis exactly once, within the protocol's scale."""
+    names = [axis["name"] for axis in scale.axes]
+    if sorted(j.axis for j in judgements) != sorted(names):
+        raise Invalid(f"answer each axis once: {', '.join(names)}", field="preferences")
+    for j in judgements:
+        if j.both_bad:
+            if not scale.allow_both_bad or j.value is not None:
+                raise Invalid("both bad is not asked here, or came with a value", field="preferences")
+        elif j.value is None or abs(j.value) > scale.strengths:
+            raise Invalid(f"a value from -{scale.strengths} to {scale.strengths} is needed", field="preferences")
+        elif j.value == 0 and not scale.allow_tie:
+            raise Invalid("a tie is not allowed here", field="preferences")
+    if scale.rationale == Protocol.Rationale.REQUIRED and not rationale.strip():
+        raise Invalid("say why, in a few words", field="rationale")
+    if "\0" in rationale:
+        raise Invalid("the NUL character cannot be stored", field="rationale")
+
+
+def earlier(desk: Desk, task_id: int, commit: Commit) -> Committed | None:
+    """The event that this key already made, if any. Raises OverlapFull again if that is what it was told."""
+    found = Annotation.objects.filter(annotator_id=desk.annotator_id, idempotency_key=commit.key).first()
+    if found is None:
+        return None
+    if found.task_id != task_id:
+        raise Invalid("this key was used for another task", field="Idempotency-Key")
+    if not found.counted:
+        raise OverlapFull("others answered this task meanwhile; your answer is kept but not counted", found.pk)
+    return Committed(found.pk, found.event, task_id, progress_now(desk.annotator_id))
+
+
+def told_before(desk: Desk, task_id: int, commit: Commit) -> Committed:
+    found = earlier(desk, task_id, commit)
+    assert found is not None
+    return found
+
+
+def own(desk: Desk, task_id: int) -> Held:
+    """The annotator's assignment of a task, locked until the commit."""
+    lock = " FOR UPDATE" if connection.vendor == "postgresql" else ""
+    found = row(
+        'SELECT id, task_id, state, "order", current_id FROM curation_assignment'
+        f" WHERE task_id = %s AND annotator_id = %s{lock}",
+        [task_id, desk.annotator_id],
+    )
+    if found is None:
+        raise NotFound("this task is not yours")
+    return Held(*found)
+
+
+def seat(held: Held) -> bool:
+    """Whether this answer has a place in the overlap: a held lease has one, a lost one takes a free one."""
+    if held.state == State.RESERVED:
+        return True
+    free = Task.objects.filter(pk=held.task_id, state=Task.State.OPEN, taken__lt=F("overlap"))
+    return free.update(taken=F("taken") + 1) == 1
+
+
+def add_event(
+    desk: Desk,
+    held: Held,
+    event: str,
+    commit: Commit,
+    *,
+    rationale: str = "",
+    reason: str = "",
+    counted: bool = True,
+) -> int | None:
+    """The id of the new event, or None when this key had made one before."""
+    values: dict[str, Any] = {
+        "project_id": desk.project_id,
+        "task_id": held.task_id,
+        "annotator_id": desk.annotator_id,
+        "protocol_id": desk.scale.protocol_id,
+        "event": event,
+        "source": commit.source,
+        '"order"': held.order,
+        "active_ms": commit.active_ms,
+        "rationale": rationale,
+        "reason": reason,
+        "counted": counted,
+        "idempotency_key": commit.key,
+        "supersedes_id": held.current_id,
+        "created_at": timezone.now(),
+    }
+    made = row(
+        f"INSERT INTO curation_annotation ({', '.join(values)}) VALUES ({', '.join(['%s'] * len(values))})"
+        " ON CONFLICT (annotator_id, idempotency_key) DO NOTHING RETURNING id",
+        list(values.values()),
+    )
+    return made[0] if made else None
+
+
+def add_preferences(annotation_id: int, judgements: Sequence[Judgement], order: str) -> None:
+    """Judgements in shown order as preferences in stored order."""
+    values = [v for j in judgements for v in (annotation_id, j.axis, j.stored(order), j.both_bad)]
+    slots = ", ".join(["(%s, %s, %s, %s)"] * len(judgements))
+    rows(f"INSERT INTO curation_preference (annotation_id, axis, value, both_bad) VALUES {slots}", values)
+
+
+def count_answer(desk: Desk, held: Held, made: int, judgements: Sequence[Judgement], spent: int) -> None:
+    """Keep the counters: of the task, the annotator and the day."""
+    if held.current_id:
+        untally(desk, Annotation.objects.get(pk=held.current_id))
+    if held.state == State.ANSWERED:
+        bump(desk, active_ms=spent)
+    else:
+        closed = close_if_full(held.task_id)
+        if closed:
+            settle(desk, held, 1)
+        skipped = -1 if held.state == State.SKIPPED else 0
+        mine = int(closed and not skipped)
+        bump(desk, active_ms=spent, done=1, skipped=skipped, closed=int(closed), settled=mine)
+    point(held, State.ANSWERED, made)
+    for judgement in judgements:
+        tally(desk, judgement.axis, judgement.outcome(held.order))
+
+
+def close_if_full(task_id: int) -> bool:
+    """Count one answer of a task; whether it was the last one wanted."""
+    found = row(
+        "UPDATE curation_task SET done = done + 1,"
+        " state = CASE WHEN state = 'open' AND done + 1 >= overlap THEN 'complete' ELSE state END"
+        " WHERE id = %s RETURNING state, done, overlap",
+        [task_id],
+    )
+    assert found is not None
+    state, done, overlap = found
+    return state == Task.State.COMPLETE and done == overlap
+
+
+def uncount_answer(desk: Desk, held: Held) -> None:
+    """Take one counted answer back; its place in the overlap stays with the annotator."""
+    task = Task.objects.filter(pk=held.task_id)
+    task.update(done=F("done") - 1)
+    reopened = task.filter(state=Task.State.COMPLETE).update(state=Task.State.OPEN)
+    if reopened:
+        settle(desk, held, -1)
+    bump(desk, done=-1, closed=-reopened, settled=-reopened)
+
+
+def settle(desk: Desk, held: Held, step: int) -> None:
+    """Tell the others who answered or skipped a task that it is complete now (or open again).
+
+    Rows are locked in one order, so that two tasks completed at once cannot wait for each other.
+    """
+    found = rows(
+        "SELECT annotator_id FROM curation_assignment WHERE task_id = %s AND state IN ('answered', 'skipped')",
+        [held.task_id],
+    )
+    ids = [annotator_id for (annotator_id,) in found]
+    if held.state != State.SKIPPED:
+        ids = [annotator_id for annotator_id in ids if annotator_id != desk.annotator_id]
+    if ids:
+        everyone = Progress.objects.filter(annotator_id__in=[*ids, desk.annotator_id])
+        list(everyone.order_by("pk").select_for_update())
+        Progress.objects.filter(annotator_id__in=ids).update(settled=F("settled") + step)
+
+
+def point(held: Held, state: str, current: int | None) -> None:
+    """Move the assignment to its new state and its latest event."""
+    rows("UPDATE curation_assignment SET state = %s, current_id = %s WHERE id = %s", [state, current, held.id])
+
+
+def bump(desk: Desk, *, done: int = 0, skipped: int = 0, closed: int = 0, settled: int = 0, active_ms: int = 0) -> None:
+    """Move the annotator's own counters."""
+    rows(
+        "UPDATE curation_progress SET done = done + %s, skipped = skipped + %s, closed = closed + %s,"
+        " settled = settled + %s, active_ms = active_ms + %s, last_at = %s WHERE annotator_id = %s",
+        [done, skipped, closed, settled, active_ms, timezone.now(), desk.annotator_id],
+    )
+
+
+def untally(desk: Desk, annotation: Annotation) -> None:
+    """Take the outcomes of an earlier annotation out of its day."""
+    day = annotation.created_at.date()
+    if annotation.event == Event.SKIP:
+        tally(desk, "", "skip", step=-1, day=day)
+    for preference in Preference.objects.filter(annotation=annotation):
+        tally(desk, preference.axis, preference.outcome, step=-1, day=day)
+
+
+def tally(desk: Desk, axis: str, outcome: str, *, step: int = 1, day: Any = None) -> None:
+    """One more (or less) of an outcome on a day."""
+    rows(
+        'INSERT INTO curation_tally (project_id, annotator_id, day, axis, outcome, "count")'
+        " VALUES (%s, %s, %s, %s, %s, %s) ON CONFLICT (annotator_id, day, axis, outcome)"
+        ' DO UPDATE SET "count" = curation_tally."count" + %s',
+        [desk.project_id, desk.annotator_id, day or timezone.now().date(), axis, outcome, max(step, 0), step],
+    )

@@ -1,0 +1,99 @@
+"""Tasks into hands: reserve the next one, give it back, return what expired.
+
+Nothing here grows with the project. The next open task is the first row of the partial index `task_queue`
+after the annotator's cursor, so that tasks already answered under overlap are not walked again; when
+nothing follows the cursor, the search starts over once from the front.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import timedelta
+
+from django.conf import settings
+from django.db import transaction
+from django.db.models import F, QuerySet
+from django.utils import timezone
+
+from curation.errors import Conflict, Invalid, NotFound
+from curation.models import Annotator, Assignment, Project, Task
+from curation.services.desk import FRONT, Desk, desk_of
+from curation.services.taking import Shown, take
+
+IN_HAND_MOST = 20
+"""How many tasks one annotator may hold at a time, so that nobody hoards a queue."""
+
+
+def next_shown(*, desk: Desk, kind: str = Task.Kind.PREFERENCE, exclude: Sequence[int] = ()) -> Shown | None:
+    """The annotator's oldest live reservation outside `exclude` (task ids), else a newly reserved task.
+
+    Asking again without answering gives the same task: a reload or a second tab loses and takes nothing.
+    Returns None when nothing is open to this annotator. Raises Conflict when too many tasks are in hand.
+    """
+    if kind not in Task.Kind.values:
+        raise Invalid(f"no such kind; there is: {', '.join(Task.Kind.values)}", field="kind")
+    if len(exclude) >= IN_HAND_MOST:
+        raise Conflict(f"you may hold {IN_HAND_MOST} tasks; answer or release some first")
+    expires = timezone.now() + lease()
+    found = take(desk, kind, exclude, expires, desk.cursor)
+    if found is None and desk.cursor > FRONT:
+        found = take(desk, kind, exclude, expires, FRONT)
+    if found is None and return_expired(project_id=desk.project_id):
+        found = take(desk, kind, exclude, expires, FRONT)
+    return found
+
+
+def next_for(
+    *, project: Project, annotator: Annotator, kind: str = Task.Kind.PREFERENCE, exclude: Sequence[int] = ()
+) -> Assignment | None:
+    """As `next_shown`, as an assignment with its task, pair, item and responses."""
+    found = next_shown(desk=desk_of(project, annotator), kind=kind, exclude=exclude)
+    return with_content().get(task_id=found.task_id, annotator=annotator) if found else None
+
+
+def with_content() -> QuerySet[Assignment]:
+    """Assignments with all that a screen shows, in one query."""
+    return Assignment.objects.select_related("task__pair__item", "task__pair__first", "task__pair__second")
+
+
+def held(*, project: Project, annotator: Annotator, task_id: int) -> Assignment:
+    """The annotator's own assignment of a task, in any state. Raises NotFound for anybody else's."""
+    found = with_content().filter(task_id=task_id, annotator=annotator, task__project=project).first()
+    if found is None:
+        raise NotFound("this task is not yours")
+    return found
+
+
+def lease() -> timedelta:
+    return timedelta(minutes=settings.ASSIGNMENT_MINUTES)
+
+
+def keep_alive(*, annotator: Annotator) -> int:
+    """Renew the lease of everything the annotator holds; how many."""
+    return Assignment.objects.filter(annotator=annotator, state=Assignment.State.RESERVED).update(
+        expires_at=timezone.now() + lease()
+    )
+
+
+def release(*, annotator_id: int, task_id: int) -> None:
+    """Give a reserved task back to the queue. Releasing twice is the same as once."""
+    with transaction.atomic():
+        mine = Assignment.objects.filter(task_id=task_id, annotator_id=annotator_id)
+        if mine.filter(state=Assignment.State.RESERVED).update(state=Assignment.State.RELEASED):
+            Task.objects.filter(pk=task_id).update(taken=F("taken") - 1)
+        elif not mine.exists():
+            raise NotFound("this task is not yours")
+
+
+def return_expired(*, project_id: int | None = None, most: int = 200) -> int:
+    """Give back reserved tasks whose lease ran out; how many. Safe to run anywhere, any time."""
+    late = Assignment.objects.filter(state=Assignment.State.RESERVED, expires_at__lt=timezone.now())
+    if project_id is not None:
+        late = late.filter(task__project_id=project_id)
+    returned = 0
+    for assignment_id, task_id in late.order_by("expires_at").values_list("pk", "task_id")[:most]:
+        with transaction.atomic():
+            if late.filter(pk=assignment_id).update(state=Assignment.State.RELEASED):
+                Task.objects.filter(pk=task_id).update(taken=F("taken") - 1)
+                returned += 1
+    return returned

@@ -1,0 +1,29 @@
+"""Import: a file into items, responses, pairs, tasks and the votes that came with them.
+
+The same file twice changes nothing; a run broken off goes on at its line and ends with the same rows.
+"""
+
+from curation.services.importing.asking import (
+    import_now,
+    is_small,
+    keep_upload,
+    preview,
+    request_import,
+    upload_of,
+    upsert_items,
+)
+from curation.services.importing.doing import ended, execute
+from curation.services.importing.sources import columns_of
+
+__all__ = [
+    "columns_of",
+    "ended",
+    "execute",
+    "import_now",
+    "is_small",
+    "keep_upload",
+    "preview",
+    "request_import",
+    "upload_of",
+    "upsert_items",
+]

@@ -1,0 +1,132 @@
+"""Items that were imported before and come again changed, many at once.
+
+A response never changes: the same text by the same model is the response that is there, another text is a new
+one, and what the new row does not have is put away with its pairs. Answers stay.
+"""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Mapping
+
+from django.db.models import Count, F
+from django.utils import timezone
+
+from curation import bulk
+from curation.models import Assignment, Item, Pair, Progress, Project, Response, Task
+from curation.services.importing.rows import Landing, Stored
+from curation.services.importing.storing import insert_pairs, insert_responses
+from curation.services.importing.votes import Place, VoteBox
+
+ITEM = ("prompt", "context", "metadata", "prompt_hash", "content_hash")
+Two = tuple[int, int]
+
+
+def change(project: Project, rows: Mapping[int, Landing], votes: VoteBox) -> int:
+    """Bring items, given by id, up to their new rows; the change in the number of tasks."""
+    if not rows:
+        return 0
+    contents = ((r.prompt, r.context, r.metadata, r.prompt_hash, r.content_hash, pk) for pk, r in rows.items())
+    bulk.update(Item, ITEM, contents)
+    Item.objects.filter(pk__in=rows, deleted_at__isnull=False).update(deleted_at=None)
+    responses = keep_responses(rows)
+    wanted = {
+        (min(own[a], own[b]), max(own[a], own[b])): item_id
+        for item_id, own in responses.items()
+        for a, b in rows[item_id].pairs
+    }
+    places, tasks = keep_pairs(project, rows, wanted)
+    votes.unsure = True
+    for item_id, row in rows.items():
+        where = {(a, b): place_of(places, responses[item_id], a, b) for a, b in row.pairs}
+        for vote in row.votes:
+            votes.put(vote, where)
+    return tasks
+
+
+def place_of(places: Mapping[Two, Two], own: list[int], a: int, b: int) -> Place:
+    """Pair and task of two responses; the older one is the pair's first, whatever their order in the row."""
+    swapped = own[a] > own[b]
+    return Place(*places[(own[b], own[a]) if swapped else (own[a], own[b])], swapped)
+
+
+def keep_responses(rows: Mapping[int, Landing]) -> dict[int, list[int]]:
+    """The ids of each item's responses in the order of its row, those that are new made, the others put away."""
+    existing: dict[tuple[int, str, str], int] = {}
+    last: Counter[int] = Counter()
+    away: set[int] = set()
+    known = Response.objects.filter(item__in=rows).order_by("pk")
+    for pk, item_id, digest, model, position, gone in known.values_list(
+        "pk", "item_id", "text_hash", "model", "position", "deleted_at"
+    ):
+        existing.setdefault((item_id, digest, model), pk)
+        last[item_id] = max(last[item_id], position)
+        if gone:
+            away.add(pk)
+    new: list[tuple[int, int, Stored]] = []
+    for item_id, row in rows.items():
+        for response in row.stored:
+            if (item_id, response.text_hash, response.model) not in existing:
+                last[item_id] += 1
+                new.append((item_id, last[item_id], response))
+    for pk, (item_id, _, response) in zip(insert_responses(new), new, strict=True):
+        existing[item_id, response.text_hash, response.model] = pk
+    ids = {pk: [existing[pk, r.text_hash, r.model] for r in row.stored] for pk, row in rows.items()}
+    put_away(Response, set(existing.values()), away, {pk for own in ids.values() for pk in own})
+    return ids
+
+
+def put_away(table: type[Response] | type[Pair], known: set[int], away: set[int], wanted: set[int]) -> None:
+    """Mark what is no longer wanted as deleted, and bring back what is wanted again."""
+    table.objects.filter(pk__in=known - wanted - away).update(deleted_at=timezone.now())
+    table.objects.filter(pk__in=away & wanted).update(deleted_at=None)
+
+
+def keep_pairs(project: Project, rows: Iterable[int], wanted: Mapping[Two, int]) -> tuple[dict[Two, Two], int]:
+    """Pair and task of each wanted pair of responses, made or brought back; the change in the number of tasks."""
+    known: dict[Two, int] = {}
+    away: set[int] = set()
+    found = Pair.objects.filter(item__in=list(rows)).values_list("pk", "first_id", "second_id", "deleted_at")
+    for pk, first, second, gone in found:
+        known[first, second] = pk
+        if gone:
+            away.add(pk)
+    back = {known[two] for two in wanted if two in known}
+    put_away(Pair, set(known.values()), away, back)
+    tasks = dict(Task.objects.filter(pair__in=known.values()).values_list("pair_id", "pk"))
+    places = {two: (known[two], tasks[known[two]]) for two in wanted if two in known}
+    new = [two for two in wanted if two not in known]
+    made = insert_pairs(project, [(wanted[two], *two) for two in new])
+    places.update(zip(new, made, strict=True))
+    return places, len(new) + reopen(back & away) - retire(set(known.values()) - back - away)
+
+
+def retire(pairs: set[int]) -> int:
+    """Take the open tasks of pairs out of the queue; how many. A complete one stays complete: it was done."""
+    tasks = list(Task.objects.filter(pair__in=pairs, state=Task.State.OPEN).values_list("pk", flat=True))
+    for task_id in Assignment.objects.filter(task__in=tasks, state=Assignment.State.RESERVED).values_list(
+        "task_id", flat=True
+    ):
+        Task.objects.filter(pk=task_id).update(taken=F("taken") - 1)
+    Assignment.objects.filter(task__in=tasks, state=Assignment.State.RESERVED).update(state=Assignment.State.RELEASED)
+    settle(tasks, 1)
+    return Task.objects.filter(pk__in=tasks).update(state=Task.State.RETIRED)
+
+
+def reopen(pairs: set[int]) -> int:
+    """Put retired tasks back into the queue; how many."""
+    retired = Task.objects.filter(pair__in=pairs, state=Task.State.RETIRED)
+    tasks = list(retired.values_list("pk", flat=True))
+    settle(tasks, -1)
+    return Task.objects.filter(pk__in=tasks).update(state=Task.State.OPEN)
+
+
+def settle(tasks: list[int], step: int) -> None:
+    """Tell those who answered or skipped tasks that these wait for nobody any more (or do again)."""
+    over = [Assignment.State.ANSWERED, Assignment.State.SKIPPED]
+    counts = Assignment.objects.filter(task__in=tasks, state__in=over).values("annotator").annotate(n=Count("pk"))
+    by_number: dict[int, list[int]] = defaultdict(list)
+    for row in counts.order_by("annotator"):
+        by_number[row["n"]].append(row["annotator"])
+    for number, annotators in sorted(by_number.items()):
+        Progress.objects.filter(annotator__in=annotators).update(settled=F("settled") + step * number)

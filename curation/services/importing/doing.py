@@ -1,0 +1,121 @@
+"""The run of an import: batches land one after the other, each with its checkpoint in the same transaction."""
+
+from __future__ import annotations
+
+import gc
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+from typing import Any
+
+import orjson
+from django.db import transaction
+
+from curation import bulk
+from curation.models import Annotation, Item, Pair, Preference, Project, Response, Run, Task
+from curation.services.importing.judged import land_judgements
+from curation.services.importing.landing import land
+from curation.services.importing.reading import BATCH, Batch, Refused, batches
+from curation.services.importing.sources import options_for, outcomes, reader_for
+from curation.services.importing.votes import VoteBox
+from curation.services.running import Report
+from workers.ahead import ahead
+
+SHOWN_PROBLEMS = 1000
+COUNTED = ("created", "updated", "unchanged", "rejected", "votes", "tasks")
+
+
+def execute(run: Run, report: Report) -> dict[str, Any]:
+    """Do an import run from its checkpoint on; its result. The next batch is read while one lands."""
+    path = run.folder / run.params["file"]
+    reader = reader_for(path, run.params.get("format", "auto"))
+    companion = run.folder / run.params["companion"] if run.params.get("companion") else None
+    options = options_for(reader, run.params.get("mapping", {}), companion)
+    under_way = Import(run, report, reader.name)
+    pairing = run.params.get("pairing", "auto")
+    rows = batches(outcomes(path, reader, options), pairing=pairing, after=run.checkpoint.get("row", 0))
+    with closing(ahead(rows)) as ready, uncollected():
+        for batch in ready:
+            under_way.land(batch)
+    return under_way.result()
+
+
+def ended(run: Run) -> None:
+    """Tell the database's planner of a large import; its run has ended by then."""
+    new = run.result.get("created", 0) + run.result.get("votes", 0)
+    if new > BATCH and 10 * new >= run.project.item_count:
+        bulk.refresh_statistics(Item, Response, Pair, Task, Annotation, Preference)
+
+
+class Import:
+    """One import under way: what was counted and refused so far."""
+
+    def __init__(self, run: Run, report: Report, format: str) -> None:
+        self.run, self.report, self.format = run, report, format
+        before = run.result if run.checkpoint else {}
+        self.counts: Counter[str] = Counter({name: before.get(name, 0) for name in COUNTED})
+        self.problems: list[dict[str, Any]] = list(before.get("problems", []))
+        self.votes = VoteBox(run.project)
+        self.rejected = run.folder / "rejected.jsonl"
+        self.rejected.parent.mkdir(parents=True, exist_ok=True)
+        truncate(self.rejected, run.checkpoint.get("rejected_bytes", 0))
+
+    def land(self, batch: Batch) -> None:
+        """Write a batch with its checkpoint in one transaction, one import of a project at a time."""
+        items = list({row.external_id: row for row in batch.items}.values())
+        with transaction.atomic():
+            bulk.commit_later()
+            list(Project.objects.select_for_update(no_key=True).filter(pk=self.run.project_id).values_list("pk"))
+            self.counts["unchanged"] += len(batch.items) - len(items)
+            self.counts.update(land(self.run.project, items, self.votes))
+            new, lost = land_judgements(self.run.project, batch.judgements, self.votes)
+            self.counts["votes"] += new
+            self.reject(batch.refused + lost)
+            size = self.rejected.stat().st_size if self.rejected.exists() else 0
+            at = {"row": batch.number, "line": batch.line, "rejected_bytes": size}
+            self.report.checkpoint(done=batch.at, at=at, result=self.result())
+
+    def reject(self, refused: list[Refused]) -> None:
+        """Count and keep what did not land, in the order of the file."""
+        if not refused:
+            return
+        entries = [entry(one) for one in sorted(refused, key=lambda one: one.line)]
+        with self.rejected.open("ab") as file:
+            file.writelines(orjson.dumps(one, option=orjson.OPT_APPEND_NEWLINE) for one in entries)
+        self.counts["rejected"] += len(entries)
+        self.problems += entries[: SHOWN_PROBLEMS - len(self.problems)]
+
+    def result(self) -> dict[str, Any]:
+        """What the run's page and the API tell."""
+        return {"format": self.format, **{name: self.counts[name] for name in COUNTED}, "problems": self.problems}
+
+
+@contextmanager
+def uncollected() -> Iterator[None]:
+    """Without the search for reference cycles: rows have none, and it walks over every row that waits."""
+    enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if enabled:
+            gc.enable()
+
+
+def entry(refused: Refused) -> dict[str, Any]:
+    problem = refused.problem
+    words = {"field": problem.field, "reason": problem.reason, "excerpt": refused.excerpt}
+    return {"line": refused.line, **{name: showable(text) for name, text in words.items()}}
+
+
+def showable(text: str) -> str:
+    """Without what no database stores."""
+    return text.encode("utf-8", "replace").decode().replace("\0", "␀")
+
+
+def truncate(path: Path, size: int) -> None:
+    """Forget what was refused after the last checkpoint; it is refused again."""
+    if path.exists():
+        with path.open("r+b") as file:
+            file.truncate(size)

@@ -1,0 +1,96 @@
+"""A file as batches of checked rows, read from the start: nothing here touches the database."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from hashlib import blake2b
+
+from curation.services.importing.rows import Landing, checked
+from curation.services.importing.sources import Outcome
+from workers.rows import JudgementRow, RowError
+
+BATCH = 2000
+REMEMBERED = 500_000
+"""Ids of this file that are remembered to refuse a later row with another content: 50 MB at most."""
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """A row that does not land: its line and why."""
+
+    line: int
+    problem: RowError
+    excerpt: str
+
+
+@dataclass(slots=True)
+class Batch:
+    """What lands in one transaction, and where the file was when it was full."""
+
+    items: list[Landing] = field(default_factory=list)
+    judgements: list[tuple[int, JudgementRow]] = field(default_factory=list)
+    refused: list[Refused] = field(default_factory=list)
+    number: int = 0
+    line: int = 0
+    at: int = 0
+
+    @property
+    def full(self) -> bool:
+        return len(self.items) + len(self.judgements) + len(self.refused) >= BATCH
+
+
+def batches(outcomes: Iterable[Outcome], *, pairing: str, after: int) -> Iterator[Batch]:
+    """Batches of the rows that come after the first `after`, which landed before.
+
+    Those are read again too: an id that was used in them for other content is refused as it would have been.
+    """
+    seen = Seen()
+    batch = Batch()
+    for number, outcome in enumerate(outcomes, 1):
+        known = number <= after
+        try:
+            row = landing(outcome, pairing, seen)
+        except RowError as problem:
+            if not known:
+                batch.refused.append(Refused(outcome.line, problem, outcome.excerpt))
+        else:
+            if known:
+                continue
+            if isinstance(row, JudgementRow):
+                batch.judgements.append((outcome.line, row))
+            else:
+                batch.items.append(row)
+        batch.number, batch.line, batch.at = number, outcome.line, outcome.at
+        if batch.full:
+            yield batch
+            batch = Batch(number=number, line=outcome.line, at=outcome.at)
+    yield batch
+
+
+def landing(outcome: Outcome, pairing: str, seen: Seen) -> Landing | JudgementRow:
+    """The row as it lands. Raises RowError with the reason why it does not."""
+    if outcome.problem or outcome.row is None:
+        raise outcome.problem or RowError("is no row")
+    if isinstance(outcome.row, JudgementRow):
+        return outcome.row
+    row = checked(outcome.line, outcome.row, pairing)
+    seen.refuse_contradiction(row)
+    return row
+
+
+class Seen:
+    """Which ids the file has used, and for what."""
+
+    def __init__(self) -> None:
+        self.contents: dict[bytes, bytes] = {}
+
+    def refuse_contradiction(self, row: Landing) -> None:
+        """A file that has one id twice with different content says two things: the first one holds."""
+        name = blake2b(row.external_id.encode(), digest_size=8).digest()
+        content = bytes.fromhex(row.content_hash)[:8]
+        first = self.contents.get(name)
+        if first is not None and first != content:
+            raise RowError("was used further up in this file for other content", "id")
+        if first is None and len(self.contents) < REMEMBERED:
+            self.contents[name] = content

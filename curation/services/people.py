@@ -1,0 +1,238 @@
+"""People: users, sign-in links, invites, roles and tokens. A secret is returned once and stored as its digest."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+
+from django.contrib.auth.password_validation import validate_password
+from django.core.exceptions import ValidationError
+from django.db import IntegrityError, transaction
+from django.db.models import F, Q
+from django.utils import timezone
+
+from curation import access
+from curation.errors import Conflict, Forbidden, Invalid, NotFound
+from curation.models import ApiToken, Invite, Membership, Project, Role, Scope, SignInLink, User
+from curation.models.people import digest, new_secret
+
+SIGN_IN_HOURS = 24
+TOKEN_DAYS = 90
+INVITE_DAYS = 7
+MOST_INVITE_DAYS = 90
+MOST_USES = 1000
+
+RANK = {role: place for place, role in enumerate(["viewer", "annotator", "reviewer", "service", "manager", "owner"])}
+"""Roles by how much they allow; an invite never lowers one."""
+
+
+# --- Users and their sign-in --------------------------------------------------------------------------
+
+
+def create_user(
+    *, username: str, password: str | None = None, display_name: str = "", email: str = "", superuser: bool = False
+) -> User:
+    """A new user. Without a password only a sign-in link lets them in. Raises Invalid with the field at fault."""
+    user = User(username=username.strip(), display_name=display_name.strip(), email=email.strip())
+    user.is_staff = user.is_superuser = superuser
+    set_password(user, password)
+    try:
+        user.full_clean(exclude=["password"])
+    except ValidationError as error:
+        field, messages = next(iter(error.message_dict.items()))
+        raise Invalid(messages[0], field=field) from error
+    try:
+        with transaction.atomic():
+            user.save(force_insert=True)
+    except IntegrityError as error:
+        raise Invalid("this user name is taken", field="username") from error
+    return user
+
+
+def set_password(user: User, password: str | None) -> None:
+    """Set (not save) a password that passes the validators; None makes one that nobody has."""
+    if password is None:
+        user.set_unusable_password()
+        return
+    try:
+        validate_password(password, user)
+    except ValidationError as error:
+        raise Invalid(" ".join(error.messages), field="password") from error
+    user.set_password(password)
+
+
+def change_password(*, user: User, current: str, password: str) -> None:
+    """Change the own password. Who never had one (came by a link) need not name it."""
+    if user.has_usable_password() and not user.check_password(current):
+        raise Invalid("this is not your current password", field="current")
+    set_password(user, password)
+    user.save(update_fields=["password"])
+
+
+def change_profile(*, user: User, display_name: str) -> None:
+    user.display_name = display_name.strip()
+    user.save(update_fields=["display_name"])
+
+
+def change_theme(*, user: User, theme: str) -> None:
+    known = [value for value, _ in User._meta.get_field("theme").choices or []]
+    if theme not in known:
+        raise Invalid(f"must be one of {', '.join(known)}", field="theme")
+    user.theme = theme
+    user.save(update_fields=["theme"])
+
+
+def make_sign_in_link(*, user: User, hours: int = SIGN_IN_HOURS) -> str:
+    """The secret of a link that signs `user` in once, within `hours`."""
+    secret = new_secret("")
+    SignInLink.objects.create(user=user, digest=digest(secret), expires_at=timezone.now() + timedelta(hours=hours))
+    return secret
+
+
+def use_sign_in_link(*, secret: str) -> User:
+    """The user of an unused link, which is used up by this; of two at once, one gets in. Raises NotFound."""
+    now = timezone.now()
+    mine = SignInLink.objects.filter(digest=digest(secret))
+    if not mine.filter(used_at__isnull=True, expires_at__gt=now, user__is_active=True).update(used_at=now):
+        raise NotFound("this sign-in link is unknown, expired or already used")
+    return mine.select_related("user").get().user
+
+
+# --- Tokens -------------------------------------------------------------------------------------------
+
+
+def issue_token(*, user: User, name: str, scopes: Sequence[str], expires_at: datetime | None) -> tuple[ApiToken, str]:
+    """A new token and its secret, which is stored nowhere."""
+    if not name.strip():
+        raise Invalid("give it a name, so that you know later what it is for", field="name")
+    if not scopes or set(scopes) - set(Scope.values):
+        raise Invalid(f"choose from {', '.join(Scope.values)}", field="scopes")
+    if expires_at is not None and expires_at <= timezone.now():
+        raise Invalid("must lie in the future", field="expires_at")
+    secret = new_secret("ts_")
+    token = ApiToken.objects.create(
+        user=user,
+        name=name.strip()[:120],
+        digest=digest(secret),
+        hint=secret[:8],
+        scopes=[scope for scope in Scope.values if scope in scopes],
+        expires_at=expires_at,
+    )
+    return token, secret
+
+
+def revoke_token(*, user: User, token_id: int) -> None:
+    """End one of the user's own tokens. Revoking twice is the same as once."""
+    mine = ApiToken.objects.filter(pk=token_id, user=user)
+    if not mine.exists():
+        raise NotFound("no such token")
+    mine.filter(revoked_at__isnull=True).update(revoked_at=timezone.now())
+
+
+# --- Invites ------------------------------------------------------------------------------------------
+
+
+def make_invite(
+    *, project: Project, by: User, role: str, days: int = INVITE_DAYS, uses: int = 1, note: str = ""
+) -> tuple[Invite, str]:
+    """An invite and its secret. Only owners invite owners."""
+    check_may_give(by, project, role)
+    if not 1 <= days <= MOST_INVITE_DAYS:
+        raise Invalid(f"must be from 1 to {MOST_INVITE_DAYS} days", field="days")
+    if not 1 <= uses <= MOST_USES:
+        raise Invalid(f"must be from 1 to {MOST_USES}", field="uses")
+    secret = new_secret("inv_")
+    invite = Invite.objects.create(
+        project=project,
+        role=role,
+        digest=digest(secret),
+        note=note.strip()[:200],
+        uses_left=uses,
+        expires_at=timezone.now() + timedelta(days=days),
+        created_by=by,
+    )
+    return invite, secret
+
+
+def open_invite(*, secret: str) -> Invite:
+    """The invite behind a link, if it may still be used. Raises NotFound."""
+    live = Q(expires_at__gt=timezone.now(), uses_left__gt=0, project__deleted_at__isnull=True)
+    found = Invite.objects.select_related("project", "created_by").filter(live, digest=digest(secret)).first()
+    if found is None:
+        raise NotFound("this invite is unknown, expired or used up")
+    return found
+
+
+@transaction.atomic
+def accept_invite(*, secret: str, user: User) -> Membership:
+    """Make `user` a member as the invite says; a higher role is kept. Who gains nothing uses nothing up."""
+    invite = open_invite(secret=secret)
+    found = Membership.objects.select_for_update().filter(project=invite.project, user=user).first()
+    if found is not None and RANK[found.role] >= RANK[invite.role]:
+        return found
+    if not Invite.objects.filter(pk=invite.pk, uses_left__gt=0).update(uses_left=F("uses_left") - 1):
+        raise NotFound("this invite is unknown, expired or used up")
+    member, _ = Membership.objects.update_or_create(project=invite.project, user=user, defaults={"role": invite.role})
+    return member
+
+
+@transaction.atomic
+def join_as_newcomer(*, secret: str, username: str, password: str, display_name: str = "") -> User:
+    """Make a user through an invite; neither without the other."""
+    open_invite(secret=secret)
+    user = create_user(username=username, password=password, display_name=display_name)
+    accept_invite(secret=secret, user=user)
+    return user
+
+
+def withdraw_invite(*, project: Project, invite_id: int) -> None:
+    if not Invite.objects.filter(project=project, pk=invite_id).delete()[0]:
+        raise NotFound("no such invite")
+
+
+# --- Members ------------------------------------------------------------------------------------------
+
+
+def check_may_give(by: User, project: Project, role: str) -> None:
+    if role not in Role.values:
+        raise Invalid(f"must be one of {', '.join(Role.values)}", field="role")
+    if role == Role.OWNER and access.OWN not in access.capabilities(by, project):
+        raise Forbidden("only an owner makes owners")
+
+
+@transaction.atomic
+def change_role(*, project: Project, by: User, membership_id: int, role: str) -> Membership:
+    """Give a member another role. Only owners make, change or remove owners; the last owner stays one."""
+    check_may_give(by, project, role)
+    member = membership(project, by, membership_id)
+    if member.role == Role.OWNER and role != Role.OWNER:
+        keep_an_owner(project)
+    member.role = role
+    member.save(update_fields=["role"])
+    return member
+
+
+@transaction.atomic
+def remove_member(*, project: Project, by: User, membership_id: int) -> None:
+    """Take a member out; what they annotated stays."""
+    member = membership(project, by, membership_id)
+    if member.role == Role.OWNER:
+        keep_an_owner(project)
+    member.delete()
+
+
+def membership(project: Project, by: User, membership_id: int) -> Membership:
+    """One membership, which `by` may change."""
+    found = project.memberships.select_related("user").filter(pk=membership_id).first()
+    if found is None:
+        raise NotFound("no such member")
+    if found.role == Role.OWNER and access.OWN not in access.capabilities(by, project):
+        raise Forbidden("only an owner changes owners")
+    return found
+
+
+def keep_an_owner(project: Project) -> None:
+    """Raises Conflict unless another owner remains. Locks the owners, so that two cannot leave at once."""
+    owners = project.memberships.filter(role=Role.OWNER).order_by("pk").select_for_update()
+    if len(owners) < 2:
+        raise Conflict("a project needs an owner: make somebody else an owner first")

@@ -1,0 +1,153 @@
+"""The next task in as few statements as the database allows: one on PostgreSQL, a transaction on SQLite.
+
+Both do the same: an own live reservation first, else the first open task after the annotator's cursor. On
+PostgreSQL rows that others are picking are stepped over (SKIP LOCKED), and the commit does not wait for the
+disk, since a reservation need not survive a crash of the database.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from django.db import connection, transaction
+from django.utils import timezone
+
+from curation.errors import NotFound
+from curation.services.desk import Desk
+from curation.statements import row, rows
+
+CONTENT = """
+SELECT x.task_id, x.ord, x.expires_at, x.kind, x.fresh, i.prompt, f.text, f.messages, s.text, s.messages
+FROM chosen x
+JOIN curation_pair p ON p.id = x.pair_id
+JOIN curation_item i ON i.id = p.item_id
+JOIN curation_response f ON f.id = p.first_id
+JOIN curation_response s ON s.id = p.second_id
+"""
+
+HELD = """
+SELECT a.task_id, a."order" AS ord, a.expires_at, t.kind, t.pair_id, {false} AS fresh
+FROM curation_assignment a JOIN curation_task t ON t.id = a.task_id
+WHERE a.annotator_id = %s AND a.state = 'reserved' AND t.kind = %s AND NOT ({excluded})
+ORDER BY a.id LIMIT 1
+"""
+
+OPEN = """
+SELECT t.id, t.position, t.pair_id, t.kind
+FROM curation_task t
+WHERE t.project_id = %s AND t.kind = %s AND t.state = 'open' AND t.taken < t.overlap AND t.position > {cursor}
+  AND NOT EXISTS (SELECT 1 FROM curation_assignment mine
+                  WHERE mine.task_id = t.id AND mine.annotator_id = %s AND mine.state <> 'released')
+ORDER BY t.position LIMIT 1
+"""
+
+POSTGRES = f"""
+WITH relaxed AS MATERIALIZED (SELECT set_config('synchronous_commit', 'off', true)),
+held AS MATERIALIZED ({HELD.format(false="false", excluded="a.task_id = ANY(%s)")}),
+pick AS MATERIALIZED (
+  SELECT o.* FROM relaxed, LATERAL ({OPEN.format(cursor="%s")} FOR UPDATE OF t SKIP LOCKED) o
+  WHERE NOT EXISTS (SELECT 1 FROM held)
+),
+counted AS (UPDATE curation_task t SET taken = t.taken + 1 FROM pick WHERE t.id = pick.id),
+moved AS (UPDATE curation_progress g SET "cursor" = pick.position FROM pick WHERE g.annotator_id = %s),
+made AS (
+  INSERT INTO curation_assignment (task_id, annotator_id, state, "order", expires_at, created_at)
+  SELECT pick.id, %s, 'reserved',
+         CASE get_bit(decode(md5(%s || ':' || pick.id || ':' || %s), 'hex'), 0) WHEN 1 THEN 'ba' ELSE 'ab' END,
+         %s, %s
+  FROM pick
+  ON CONFLICT (task_id, annotator_id)
+    DO UPDATE SET state = 'reserved', expires_at = EXCLUDED.expires_at, current_id = NULL
+  RETURNING task_id, "order" AS ord, expires_at
+),
+chosen AS (
+  SELECT * FROM held
+  UNION ALL
+  SELECT made.task_id, made.ord, made.expires_at, pick.kind, pick.pair_id, true
+  FROM made JOIN pick ON pick.id = made.task_id
+)
+{CONTENT}
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """A task as its annotator sees it: texts in shown order, JSON still as text; no model names, no other ids."""
+
+    task_id: int
+    kind: str
+    order: str
+    expires_at: datetime
+    prompt: str
+    texts: tuple[str, str]
+    messages: tuple[str | None, str | None]
+
+
+def shown_order(seed: int, task_id: int, annotator_id: int) -> str:
+    """Which response is on the left, as by a fair coin for each person and task, and the same at every look."""
+    return "ba" if hashlib.md5(f"{seed}:{task_id}:{annotator_id}".encode()).digest()[0] & 1 else "ab"
+
+
+MINE = """
+SELECT a.task_id, a."order" AS ord, a.expires_at, t.kind, t.pair_id, 1 AS fresh
+FROM curation_assignment a JOIN curation_task t ON t.id = a.task_id
+WHERE a.annotator_id = %s AND a.task_id = %s AND t.project_id = %s
+"""
+
+
+def held(desk: Desk, task_id: int) -> Shown:
+    """A task that is or was in this annotator's hands, as it was shown. Raises NotFound for anybody else's."""
+    found = row(f"WITH chosen AS ({MINE}) {CONTENT}", [desk.annotator_id, task_id, desk.project_id])
+    if found is None:
+        raise NotFound("this task is not yours")
+    return shown(found)
+
+
+def take(desk: Desk, kind: str, exclude: Sequence[int], expires: datetime, after: int) -> Shown | None:
+    """The own live reservation outside `exclude`, else a new one behind the position `after`, else None."""
+    if connection.vendor == "postgresql":
+        now = timezone.now()
+        me, seed = desk.annotator_id, str(desk.seed)
+        found = row(
+            POSTGRES,
+            [me, kind, list(exclude)] + [desk.project_id, kind, after, me] + [me, me, seed, str(me), expires, now],
+        )
+        return shown(found) if found else None
+    with transaction.atomic():
+        return take_stepwise(desk, kind, exclude, expires, after)
+
+
+def take_stepwise(desk: Desk, kind: str, exclude: Sequence[int], expires: datetime, after: int) -> Shown | None:
+    """The same in single statements, under the write lock of an immediate transaction."""
+    me = desk.annotator_id
+    excluded = f"a.task_id IN ({', '.join(['%s'] * len(exclude))})" if exclude else "1 = 0"
+    held = HELD.format(false="0", excluded=excluded)
+    if found := row(f"WITH chosen AS ({held}) {CONTENT}", [me, kind, *exclude]):
+        return shown(found)
+    picked = row(OPEN.format(cursor="%s"), [desk.project_id, kind, after, me])
+    if picked is None:
+        return None
+    task_id, position = picked[:2]
+    rows("UPDATE curation_task SET taken = taken + 1 WHERE id = %s", [task_id])
+    rows('UPDATE curation_progress SET "cursor" = %s WHERE annotator_id = %s', [position, me])
+    rows(
+        'INSERT INTO curation_assignment (task_id, annotator_id, state, "order", expires_at, created_at)'
+        " VALUES (%s, %s, 'reserved', %s, %s, %s) ON CONFLICT (task_id, annotator_id)"
+        " DO UPDATE SET state = 'reserved', expires_at = excluded.expires_at, current_id = NULL",
+        [task_id, me, shown_order(desk.seed, task_id, me), expires, timezone.now()],
+    )
+    return shown(row(f"WITH chosen AS ({held}) {CONTENT}", [me, kind, *exclude]))
+
+
+def shown(found: Any) -> Shown:
+    task_id, order, expires_at, kind, _fresh, prompt, first, first_messages, second, second_messages = found
+    texts, messages = (first, second), (first_messages, second_messages)
+    if order == "ba":
+        texts, messages = texts[::-1], messages[::-1]
+    if isinstance(expires_at, str):
+        expires_at = datetime.fromisoformat(expires_at)
+    return Shown(task_id, kind, order, expires_at, prompt, texts, messages)

@@ -1,0 +1,181 @@
+"""What templates need around the content: the tabs of a project, and how numbers and times are said."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from django import forms, template
+from django.forms import BoundField
+from django.template import Context
+from django.urls import reverse
+from django.utils import timezone
+
+from curation import access
+from curation.models import Annotator, DatasetVersion, Membership, Progress, Project, Role, Run, User
+
+register = template.Library()
+
+TABS = (
+    ("Overview", "", access.SEE),
+    ("Annotate", "annotate/", access.ANNOTATE),
+    ("Import", "imports/", access.FEED),
+    ("Datasets", "datasets/", access.READ),
+    ("Runs", "runs/", access.READ),
+    ("Members", "members/", access.MANAGE),
+    ("Settings", "settings/", access.MANAGE),
+)
+"""Label, address below the project's, and the capability without which it is not offered."""
+
+
+@dataclass(frozen=True)
+class Tab:
+    label: str
+    href: str
+    current: bool
+
+
+@register.simple_tag(takes_context=True)
+def project_tabs(context: Context) -> list[Tab]:
+    """The sub-pages of `project` that the user may open; none where the page has no project."""
+    project, request = context.get("project"), context.get("request")
+    if not isinstance(project, Project) or request is None:
+        return []
+    can = access.capabilities(request.user, project)
+    root = reverse("project", args=[project.slug])
+    return [
+        Tab(label, root + path, request.path == root if not path else request.path.startswith(root + path))
+        for label, path, capability in TABS
+        if capability in can
+    ]
+
+
+@register.simple_tag
+def themes() -> list[tuple[str, str]]:
+    """The values of a user's theme, with a word short enough for a switch."""
+    return [("auto", "Auto"), ("light", "Light"), ("dark", "Dark")]
+
+
+@register.filter
+def initials(user: User) -> str:
+    """One or two letters that stand for a person."""
+    words = str(user).replace(".", " ").replace("_", " ").replace("-", " ").split()
+    return "".join(word[0] for word in (words[:1] + words[1:][-1:])).upper() or "?"
+
+
+@register.filter
+def input_type(field: BoundField) -> str:
+    """How a form field is laid out: checkbox, radio, checkboxes, or anything else under its label."""
+    widget = field.field.widget
+    if isinstance(widget, forms.CheckboxSelectMultiple):
+        return "checkboxes"
+    if isinstance(widget, forms.RadioSelect):
+        return "radio"
+    return "checkbox" if isinstance(widget, forms.CheckboxInput) else "other"
+
+
+@register.filter
+def number(value: Any) -> str:
+    """A whole number with thin spaces between thousands."""
+    return f"{int(value or 0):,}".replace(",", "\u202f")
+
+
+@register.filter
+def duration(milliseconds: int | None) -> str:
+    """Milliseconds as a person says them: `850 ms`, `12 s`, `4 min`, `3 h 20 min`."""
+    if milliseconds is None:
+        return "–"
+    seconds = milliseconds / 1000
+    if seconds < 1:
+        return f"{milliseconds:.0f} ms"
+    if seconds < 100:
+        return f"{seconds:.0f} s"
+    minutes = round(seconds / 60)
+    if minutes < 60:
+        return f"{minutes} min"
+    hours, rest = divmod(minutes, 60)
+    return f"{hours} h {rest} min" if rest and hours < 100 else f"{hours} h"
+
+
+@register.filter
+def last_owner(member: Membership, owners: int) -> bool:
+    """Whether a project would be left without an owner if `member` were not one."""
+    return member.role == Role.OWNER and owners < 2
+
+
+@register.filter
+def state_badge(state: str) -> str:
+    """The colour of a run's or a version's state."""
+    names = {
+        "succeeded": "badge--good",
+        "ready": "badge--good",
+        "failed": "badge--bad",
+        "cancelled": "badge--warn",
+        "running": "badge--accent badge--live",
+        "making": "badge--accent badge--live",
+    }
+    return names.get(state, "")
+
+
+@register.filter
+def took(run: Run) -> str:
+    """How long a run has worked, or worked until it ended."""
+    if run.started_at is None:
+        return "–"
+    return duration(int(((run.ended_at or timezone.now()) - run.started_at).total_seconds() * 1000))
+
+
+@register.filter
+def plain(values: dict[str, Any]) -> list[tuple[str, str]]:
+    """Names and values of a JSON object as a person reads them; long lists by their length."""
+    return [(name.replace("_", " "), said(value)) for name, value in values.items() if value not in ("", None, {}, [])]
+
+
+def said(value: Any) -> str:
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, int):
+        return number(value)
+    if isinstance(value, list):
+        return ", ".join(map(str, value)) if len(str(value)) < 120 and not nested(value) else f"{len(value)} entries"
+    if isinstance(value, dict):
+        return ", ".join(f"{name} {said(inner)}" for name, inner in value.items())
+    return str(value)
+
+
+def nested(values: list[Any]) -> bool:
+    return any(isinstance(value, dict | list) for value in values)
+
+
+@register.filter
+def version_address(run: Run, project: Project) -> str:
+    """Where the version stands that a freeze made."""
+    root = reverse("project", args=[project.slug]) + "datasets/"
+    version = DatasetVersion.objects.filter(run=run).select_related("dataset").first()
+    return f"{root}{version.dataset.name}/{version.number}/" if version else root
+
+
+@register.filter
+def who(annotator: Annotator) -> str:
+    """The name under which an annotator is known in a project."""
+    return str(annotator.user) if annotator.user else str(annotator)
+
+
+@register.filter
+def pace(progress: Progress) -> str:
+    """Mean active time of an answer."""
+    return duration(progress.active_ms // progress.done) if progress.done else "–"
+
+
+@register.filter
+def ago(moment: datetime) -> str:
+    """How long ago, in one unit."""
+    seconds = (timezone.now() - moment).total_seconds()
+    if seconds < 60:
+        return "just now"
+    for size, unit in ((86_400, "day"), (3_600, "hour"), (60, "minute")):
+        if seconds >= size:
+            count = int(seconds // size)
+            return f"{count} {unit}{'s' if count > 1 else ''} ago"
+    return "just now"

@@ -1,0 +1,42 @@
+"""All addresses. Each stage keeps its own list; docs/map.md says which file is which."""
+
+from django.contrib import admin
+from django.urls import URLPattern, URLResolver, include, path
+from django.views.generic import RedirectView
+
+from curation.views import health, members, people, projects, runs, tokens
+
+project: list[URLPattern | URLResolver] = [
+    path("", projects.page, name="project"),
+    path("settings/", projects.settings, name="project-settings"),
+    path("members/", members.page, name="members"),
+    path("members/<int:membership_id>/", members.change, name="member-change"),
+    path("members/invites/", members.invite, name="invite-create"),
+    path("members/invites/<int:invite_id>/withdraw/", members.withdraw, name="invite-withdraw"),
+    path("runs/", runs.index, name="runs"),
+    path("runs/<uuid:run_id>/", runs.page, name="run"),
+    path("runs/<uuid:run_id>/cancel/", runs.cancel, name="run-cancel"),
+    path("runs/<uuid:run_id>/retry/", runs.retry, name="run-retry"),
+    path("imports/", include("curation.urls_imports")),
+    path("datasets/", include("curation.urls_datasets")),
+    path("annotate/", include("annotate.urls")),
+]
+
+urlpatterns = [
+    path("", RedirectView.as_view(pattern_name="projects"), name="home"),
+    path("healthz", health.healthz, name="healthz"),
+    path("readyz", health.readyz, name="readyz"),
+    path("sign-in/", people.SignIn.as_view(), name="sign-in"),
+    path("sign-in/<str:secret>/", people.sign_in_by_link, name="sign-in-link"),
+    path("sign-out/", people.SignOut.as_view(), name="sign-out"),
+    path("join/<str:secret>/", people.join, name="join"),
+    path("account/", people.account, name="account"),
+    path("account/theme/", people.theme, name="theme"),
+    path("account/tokens/", tokens.page, name="tokens"),
+    path("account/tokens/<int:token_id>/revoke/", tokens.revoke, name="token-revoke"),
+    path("projects/", projects.index, name="projects"),
+    path("projects/new/", projects.new, name="project-new"),
+    path("projects/<slug:slug>/", include(project)),
+    path("api/v1/", include("curation.api.urls")),
+    path("admin/", admin.site.urls),
+]

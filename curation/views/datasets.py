@@ -1,0 +1,178 @@
+"""Pages of datasets: the list of versions, the form that makes one, a version with its files."""
+
+from __future__ import annotations
+
+from itertools import islice
+from typing import Any
+
+import orjson
+from django import forms
+from django.http import HttpRequest, HttpResponse, HttpResponseBase, HttpResponseRedirect
+from django.shortcuts import render
+from django.urls import reverse
+from django.views.decorators.http import require_GET, require_http_methods
+
+from curation import access
+from curation.downloads import download
+from curation.errors import DomainError, NotFound
+from curation.models import DatasetVersion, Project
+from curation.rendering import markdown
+from curation.services import deciding, exporting, freezing
+from workers.writers import targets
+
+SHOWN = 50
+COUNTED = 20_000
+"""Above so many tasks the form does not count the rows beforehand."""
+
+
+class VersionForm(forms.Form):
+    """What a version is made of. Shares are percent, since people think in them."""
+
+    name = forms.SlugField(
+        label="Dataset", initial="preferences", max_length=40, help_text="A new name starts a new line of versions."
+    )
+    target = forms.ChoiceField(label="Target", help_text="The format, by who reads it.")
+    test_share = forms.IntegerField(
+        label="Test share, %", min_value=0, max_value=90, initial=10, help_text="Pairs with one prompt stay together."
+    )
+    seed = forms.IntegerField(label="Seed", min_value=0, max_value=2**31 - 1, initial=0)
+    annotators = forms.ChoiceField(
+        label="Decided by",
+        choices=[
+            ("people", "People, signed in or imported"),
+            ("signed-in", "People who signed in"),
+            ("imported", "Imported votes of people"),
+            ("models", "Models"),
+            ("all", "Everybody"),
+        ],
+    )
+    min_annotations = forms.IntegerField(label="Fewest answers on a pair", min_value=1, max_value=1000, initial=1)
+    min_confidence = forms.FloatField(
+        label="Smallest majority, 0 to 1",
+        min_value=0,
+        max_value=1,
+        initial=0,
+        help_text="Share of answers for the winner.",
+    )
+
+    def __init__(self, *args: Any, axes: list[str], **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        chosen = self.fields["target"]
+        assert isinstance(chosen, forms.ChoiceField)
+        chosen.choices = [(target.name, target.title) for target in targets]
+        self.fields["axis"] = forms.ChoiceField(label="Axis", choices=[(axis, axis) for axis in axes])
+
+    def filters(self) -> dict[str, Any]:
+        names = ("axis", "annotators", "min_annotations", "min_confidence")
+        return {name: self.cleaned_data[name] for name in names}
+
+    def splits(self) -> dict[str, float]:
+        test = self.cleaned_data["test_share"]
+        return {"train": (100 - test) / 100, "test": test / 100} if test else {"train": 1.0}
+
+
+@require_GET
+def index(request: HttpRequest, slug: str) -> HttpResponse:
+    project = access.project_for(request.user, slug, access.READ)
+    rows = DatasetVersion.objects.filter(dataset__project=project).select_related("dataset", "run").order_by("-pk")
+    context = {"project": project, "versions": rows[:SHOWN], "can_make": may_make(request, project)}
+    return render(request, "datasets/index.html", context)
+
+
+@require_http_methods(["GET", "POST"])
+def make(request: HttpRequest, slug: str) -> HttpResponse:
+    project = access.project_for(request.user, slug, access.FREEZE)
+    form = VersionForm(request.POST or None, axes=axes_of(project))
+    if request.method == "POST" and form.is_valid():
+        try:
+            version = freezing.request_version(
+                project=project,
+                dataset_name=form.cleaned_data["name"],
+                target=form.cleaned_data["target"],
+                filters=form.filters(),
+                splits=form.splits(),
+                seed=form.cleaned_data["seed"],
+                user=request.user if request.user.is_authenticated else None,
+            )
+        except DomainError as error:
+            form.add_error(error.field if error.field in form.fields else None, error.detail)
+        else:
+            return HttpResponseRedirect(address(project, version))
+    status = 422 if form.errors else 200
+    return render(request, "datasets/new.html", {"project": project, "form": form}, status=status)
+
+
+@require_GET
+def count(request: HttpRequest, slug: str) -> HttpResponse:
+    """How many rows the form as it stands would give; for projects of a size that allows counting."""
+    project = access.project_for(request.user, slug, access.FREEZE)
+    form = VersionForm(request.GET, axes=axes_of(project))
+    context: dict[str, Any] = {"too_many": project.task_count > COUNTED}
+    if form.is_valid() and not context["too_many"]:
+        filters = deciding.filters_from(form.filters())
+        outcomes = [deciding.dropped_because(d, filters) for d in deciding.decisions(project, filters)]
+        context["rows"], context["answered"] = outcomes.count(None), len(outcomes)
+    return render(request, "datasets/_count.html", context)
+
+
+@require_GET
+def page(request: HttpRequest, slug: str, name: str, number: int) -> HttpResponse:
+    """A version. While it is made, htmx asks for the fragment again every second."""
+    project = access.project_for(request.user, slug, access.READ)
+    version = version_of(project, name, number)
+    files = list(version.files.all())
+    context = {
+        "project": project,
+        "version": version,
+        "files": [file for file in files if file.split in version.splits],
+        "companions": [file for file in files if file.split not in version.splits],
+        "rows": first_rows(version),
+        "card": markdown(version.card.split("---", 2)[-1]),
+        "host": f"{request.scheme}://{request.get_host()}",
+    }
+    fragment = request.headers.get("HX-Request") and request.headers.get("HX-Target") == "version"
+    return render(request, "datasets/_version.html" if fragment else "datasets/version.html", context)
+
+
+@require_http_methods(["GET", "HEAD"])
+def file(request: HttpRequest, slug: str, name: str, number: int, filename: str) -> HttpResponseBase:
+    project = access.project_for(request.user, slug, access.READ)
+    return download(request, version_of(project, name, number), filename)
+
+
+def version_of(project: Project, name: str, number: int) -> DatasetVersion:
+    found = exporting.find_version(project, name, number)
+    if found is None:
+        raise NotFound("no such version")
+    return found
+
+
+def first_rows(version: DatasetVersion) -> list[dict[str, Any]]:
+    """The first rows of the first split, as the page shows them."""
+    path = version.folder / f"{next(iter(version.splits), '')}.jsonl"
+    if version.state != DatasetVersion.State.READY or not path.is_file():
+        return []
+    with path.open("rb") as lines:
+        return [shown_row(orjson.loads(line)) for line in islice(lines, 5)]
+
+
+def shown_row(row: dict[str, Any]) -> dict[str, Any]:
+    return {column: last_words(value) for column, value in row.items()}
+
+
+def last_words(value: Any) -> str:
+    """A message list by its last message, cut to what a table cell holds."""
+    text = value[-1]["content"] if isinstance(value, list) and value else str(value)
+    return text if len(text) <= 240 else f"{text[:240]}…"
+
+
+def axes_of(project: Project) -> list[str]:
+    return project.protocol.axis_names if project.protocol else ["overall"]
+
+
+def may_make(request: HttpRequest, project: Project) -> bool:
+    return access.FREEZE in access.capabilities(request.user, project)
+
+
+def address(project: Project, version: DatasetVersion) -> str:
+    return reverse("version", args=[project.slug, version.dataset.name, version.number])

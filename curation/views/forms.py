@@ -1,0 +1,162 @@
+"""Forms of the pages on people and projects, and how a service's refusal finds its field."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django import forms
+
+from curation.errors import Conflict, Forbidden, Invalid
+from curation.models import Protocol, Role, Scope
+from curation.presets import DEFAULT, PRESETS
+from curation.services import people
+
+NEW_PASSWORD = {"autocomplete": "new-password"}
+
+
+class refusals_into:  # noqa: N801 - used as a statement
+    """What a service refuses becomes an error of the field that it names, or of the whole form."""
+
+    def __init__(self, form: forms.Form) -> None:
+        self.form = form
+
+    def __enter__(self) -> None:
+        return None
+
+    def __exit__(self, _kind: object, error: BaseException | None, _trace: object) -> bool:
+        if not isinstance(error, Invalid | Conflict | Forbidden):
+            return False
+        field = error.field if error.field in self.form.fields else None
+        self.form.add_error(field, error.detail[:1].upper() + error.detail[1:])
+        return True
+
+
+def password_field(label: str, **attributes: str) -> forms.CharField:
+    return forms.CharField(
+        label=label, strip=False, widget=forms.PasswordInput(attrs={**NEW_PASSWORD, **attributes}), max_length=200
+    )
+
+
+class NewProject(forms.Form):
+    name = forms.CharField(max_length=160, widget=forms.TextInput(attrs={"autofocus": True}))
+    slug = forms.SlugField(
+        label="Address",
+        max_length=80,
+        help_text="Letters, digits and hyphens; it stands in links and in the API.",
+        widget=forms.TextInput(attrs={"data-slug-of": "id_name", "autocapitalize": "off", "spellcheck": "false"}),
+    )
+    description = forms.CharField(required=False, max_length=10_000, widget=forms.Textarea(attrs={"rows": 3}))
+    preset = forms.ChoiceField(
+        label="What is asked",
+        choices=[(preset.name, preset.title) for preset in PRESETS.values()],
+        initial=DEFAULT,
+        widget=forms.RadioSelect,
+    )
+
+
+class ProjectSettings(forms.Form):
+    name = forms.CharField(max_length=160)
+    description = forms.CharField(required=False, max_length=10_000, widget=forms.Textarea(attrs={"rows": 3}))
+    overlap = forms.IntegerField(
+        label="Answers per task",
+        min_value=1,
+        max_value=50,
+        help_text="How many people answer each task. A higher number opens tasks again that have fewer answers.",
+    )
+
+
+class ProtocolSettings(forms.Form):
+    question = forms.CharField(max_length=300, help_text="Asked above each pair.")
+    strengths = forms.TypedChoiceField(
+        label="Scale",
+        coerce=int,
+        choices=[
+            (1, "Better or worse"),
+            (2, "Better, much better"),
+            (3, "Slightly better, better, much better"),
+        ],
+    )
+    rationale = forms.ChoiceField(label="A reason in words", choices=Protocol.Rationale.choices)
+    allow_tie = forms.BooleanField(label="“Tie” may be answered", required=False)
+    allow_both_bad = forms.BooleanField(label="“Both bad” may be answered", required=False)
+    guidelines = forms.CharField(
+        required=False,
+        max_length=50_000,
+        strip=False,
+        help_text="Markdown. Annotators see it on the project page and beside each task.",
+        widget=forms.Textarea(attrs={"rows": 14, "spellcheck": "true"}),
+    )
+
+
+class RemoveProject(forms.Form):
+    slug = forms.CharField(widget=forms.TextInput(attrs={"autocomplete": "off", "autocapitalize": "off"}))
+
+
+class InviteForm(forms.Form):
+    role = forms.ChoiceField(choices=Role.choices, initial=Role.ANNOTATOR)
+    days = forms.IntegerField(
+        label="Holds for (days)", min_value=1, max_value=people.MOST_INVITE_DAYS, initial=people.INVITE_DAYS
+    )
+    uses = forms.IntegerField(label="For how many people", min_value=1, max_value=people.MOST_USES, initial=1)
+    note = forms.CharField(
+        required=False, max_length=200, widget=forms.TextInput(attrs={"placeholder": "Who it is for (only you see it)"})
+    )
+
+    def __init__(self, *args: Any, may_own: bool = False, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        if not may_own:
+            self.fields["role"].choices = [(v, label) for v, label in Role.choices if v != Role.OWNER]  # type: ignore[attr-defined]
+
+
+class JoinForm(forms.Form):
+    username = forms.CharField(
+        label="User name",
+        max_length=150,
+        help_text="You sign in with it; others in your projects see it.",
+        widget=forms.TextInput(attrs={"autocomplete": "username", "autocapitalize": "off", "spellcheck": "false"}),
+    )
+    display_name = forms.CharField(
+        label="Your name",
+        required=False,
+        max_length=120,
+        help_text="Shown in place of the user name.",
+        widget=forms.TextInput(attrs={"autocomplete": "name"}),
+    )
+    password = password_field("Password")
+    password.help_text = "At least 10 characters, not a common one."
+
+
+class ProfileForm(forms.Form):
+    display_name = forms.CharField(
+        label="Your name", required=False, max_length=120, widget=forms.TextInput(attrs={"autocomplete": "name"})
+    )
+
+
+class PasswordForm(forms.Form):
+    current = password_field("Current password", autocomplete="current-password")
+    password = password_field("New password")
+    password.help_text = "At least 10 characters, not a common one."
+
+    def __init__(self, *args: Any, has_password: bool, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        if not has_password:
+            del self.fields["current"]
+
+
+class TokenForm(forms.Form):
+    name = forms.CharField(
+        max_length=120, help_text="What it is for.", widget=forms.TextInput(attrs={"placeholder": "Training script"})
+    )
+    scopes = forms.MultipleChoiceField(
+        label="It may",
+        choices=Scope.choices,
+        initial=[Scope.READ],
+        widget=forms.CheckboxSelectMultiple,
+        help_text="Never more than your own role in a project allows.",
+    )
+    days = forms.TypedChoiceField(
+        label="Ends after",
+        coerce=int,
+        initial=people.TOKEN_DAYS,
+        choices=[(7, "7 days"), (30, "30 days"), (people.TOKEN_DAYS, "90 days"), (365, "a year"), (0, "never")],
+    )

@@ -1,0 +1,100 @@
+"""Who is in a project: roles, and links that invite."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.contrib import messages
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.urls import reverse
+from django.utils import timezone
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_POST, require_safe
+
+from curation import access
+from curation.errors import Conflict, Forbidden, Invalid
+from curation.models import Project, Role
+from curation.services import people
+from curation.views.forms import InviteForm, refusals_into
+from curation.views.people import own
+
+SHOWN = 500
+
+WHAT_ROLES_DO = (
+    (Role.VIEWER, "reads answers and datasets"),
+    (Role.ANNOTATOR, "annotates; sees neither other people’s answers nor model names"),
+    (Role.REVIEWER, "annotates and reads all answers and datasets"),
+    (Role.MANAGER, "also imports, makes dataset versions, invites and changes settings"),
+    (Role.OWNER, "also makes owners and removes the project"),
+    (Role.SERVICE, "for scripts: reads, imports and makes dataset versions, but does not annotate"),
+)
+
+
+@require_safe
+def page(request: HttpRequest, slug: str) -> HttpResponse:
+    project = access.project_for(request.user, slug, access.MANAGE)
+    return shown(request, project, InviteForm(may_own=may_own(request, project)))
+
+
+def shown(request: HttpRequest, project: Project, form: InviteForm, **more: Any) -> HttpResponse:
+    members = project.memberships.select_related("user").order_by("user__username")[:SHOWN]
+    owns = may_own(request, project)
+    context = {
+        "project": project,
+        "members": members,
+        "owners": sum(member.role == Role.OWNER for member in members),
+        "invites": project.invites.filter(expires_at__gt=timezone.now(), uses_left__gt=0).order_by("-created_at"),
+        "form": form,
+        "roles": [choice for choice in Role.choices if owns or choice[0] != Role.OWNER],
+        "may_own": owns,
+        "what_roles_do": [(Role(role).label, what) for role, what in WHAT_ROLES_DO],
+        **more,
+    }
+    return render(request, "members/page.html", context, status=more.get("status", 200))
+
+
+def may_own(request: HttpRequest, project: Project) -> bool:
+    return access.OWN in access.capabilities(request.user, project)
+
+
+@require_POST
+def change(request: HttpRequest, slug: str, membership_id: int) -> HttpResponse:
+    """Another role for a member, or the end of the membership."""
+    project = access.project_for(request.user, slug, access.MANAGE)
+    by = own(request)
+    try:
+        if "remove" in request.POST:
+            people.remove_member(project=project, by=by, membership_id=membership_id)
+            messages.success(request, "Removed. What they annotated stays.")
+        else:
+            role = request.POST.get("role", "")
+            member = people.change_role(project=project, by=by, membership_id=membership_id, role=role)
+            messages.success(request, f"{member.user} is {member.get_role_display().lower()} now.")
+    except (Conflict, Forbidden, Invalid) as error:
+        messages.error(request, error.detail[:1].upper() + error.detail[1:] + ".")
+    gone = not access.capabilities(by, project) >= {access.MANAGE}
+    return redirect("projects") if gone else redirect("members", slug)
+
+
+@never_cache
+@require_POST
+def invite(request: HttpRequest, slug: str) -> HttpResponse:
+    """Make an invite; the answer to this very request shows its link, and nothing stores it."""
+    project = access.project_for(request.user, slug, access.MANAGE)
+    form = InviteForm(request.POST, may_own=may_own(request, project))
+    if form.is_valid():
+        with refusals_into(form):
+            made, secret = people.make_invite(project=project, by=own(request), **form.cleaned_data)
+            link = request.build_absolute_uri(reverse("join", args=[secret]))
+            fresh = InviteForm(may_own=may_own(request, project))
+            return shown(request, project, fresh, made=made, link=link, status=201)
+    return shown(request, project, form, status=422)
+
+
+@require_POST
+def withdraw(request: HttpRequest, slug: str, invite_id: int) -> HttpResponse:
+    project = access.project_for(request.user, slug, access.MANAGE)
+    people.withdraw_invite(project=project, invite_id=invite_id)
+    messages.success(request, "The invite is withdrawn; its link no longer works.")
+    return redirect("members", slug)

@@ -1,0 +1,90 @@
+// What the screen says besides the task: progress, what is unsent, being signed out, and the live region.
+
+export class Notices {
+  constructor(journal, signIn) {
+    this.journal = journal;
+    this.signIn = signIn;
+    this.live = document.getElementById("live");
+    this.unsent = document.getElementById("unsent");
+    this.banner = document.getElementById("banner");
+    this.bar = document.querySelector("#progress progress");
+    this.text = document.getElementById("progress-text");
+    journal.addEventListener("change", () => this.showUnsent());
+    journal.addEventListener("sent", () => this.clearBanner("signed-out"));
+    journal.addEventListener("signed-out", () => this.signedOut());
+    journal.addEventListener("kept", () =>
+      this.announce("Others had answered that one meanwhile; yours is kept, beyond the wanted number."),
+    );
+    this.showUnsent();
+  }
+
+  announce(words) {
+    const of = this.text.textContent;
+    this.live.textContent = `${words} ${of}.`;
+  }
+
+  showUnsent() {
+    const waiting = this.journal.waiting().length;
+    this.unsent.hidden = !waiting;
+    this.unsent.textContent = waiting ? `${waiting} unsent` : "";
+    this.unsent.title = "Kept on this device; sent as soon as the server can be reached.";
+    this.showRefused(this.journal.refused());
+  }
+
+  showRefused(refused) {
+    if (!refused.length) return this.clearBanner("refused");
+    const button = document.createElement("button");
+    button.type = "button";
+    button.className = "button button--small";
+    button.textContent = "Dismiss";
+    button.addEventListener("click", () => this.journal.dismissRefused());
+    this.setBanner("refused", [`The server did not take ${refused.length} decision${refused.length > 1 ? "s" : ""}: ${refused[0].refused}. `, button]);
+  }
+
+  signedOut() {
+    const link = document.createElement("a");
+    link.href = this.signIn;
+    link.target = "_blank";
+    link.textContent = "Sign in again";
+    const waiting = this.journal.waiting().length;
+    this.setBanner("signed-out", [`You are signed out. ${waiting} decision${waiting > 1 ? "s are" : " is"} kept on this device. `, link, "; they are sent by themselves."]);
+  }
+
+  setBanner(kind, parts) {
+    const notice = document.createElement("p");
+    notice.className = "notice notice--warning";
+    notice.dataset.kind = kind;
+    notice.append(...parts);
+    this.clearBanner(kind);
+    this.banner.append(notice);
+  }
+
+  clearBanner(kind) {
+    this.banner.querySelector(`[data-kind="${kind}"]`)?.remove();
+  }
+
+  /** Count one more before the server has said so. */
+  count(step) {
+    this.show(Number(this.bar.value) + step, Number(this.bar.max));
+  }
+
+  /** What the server says, plus what it does not know yet. */
+  progress(now) {
+    if (!now) return;
+    const unsent = this.journal.waiting().filter((entry) => entry.kind === "submit").length;
+    this.show(now.done + unsent, now.total);
+  }
+
+  show(done, total) {
+    this.bar.max = total;
+    this.bar.value = Math.min(done, total);
+    this.text.textContent = `${Math.min(done, total)} of ${total} for you`;
+  }
+
+  waitingForTask() {
+    const section = document.createElement("section");
+    section.className = "rest";
+    section.innerHTML = "<h2>Waiting for the next task</h2><p>The server cannot be reached. What you decided is kept on this device.</p>";
+    return section;
+  }
+}

@@ -1,0 +1,53 @@
+"""Fixtures that every test may use."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.conf import settings as conf
+from rest_framework.test import APIClient
+
+from curation.models import Project, User
+from tests import cast as people
+
+REAL_DATA = Path(os.environ.get("TOUCHSTONE_DATA", conf.BASE_DIR.parent / "shared" / "data"))
+
+
+@pytest.fixture(autouse=True)
+def own_folder(tmp_path: Path, settings: Any) -> None:
+    """Every test writes its uploads, runs and versions into a folder of its own."""
+    settings.VAR_DIR = tmp_path / "var"
+
+
+@pytest.fixture
+def cast(db: None) -> people.Cast:
+    return people.assemble()
+
+
+@pytest.fixture
+def project(cast: people.Cast) -> Project:
+    return cast.project
+
+
+@pytest.fixture
+def owner(cast: people.Cast) -> User:
+    return cast.olga
+
+
+def calling(user: User | None, *scopes: str) -> APIClient:
+    """An API client with a bearer token of `user`, or nobody's."""
+    client = APIClient()
+    if user is not None:
+        client.credentials(HTTP_AUTHORIZATION=f"Bearer {people.token_for(user, *scopes)}")
+    return client
+
+
+@pytest.fixture
+def real_data() -> Path:
+    """The folder of real preference data; tests that use it are skipped where it is absent."""
+    if not REAL_DATA.is_dir():
+        pytest.skip(f"NOT RUN: no real data at TOUCHSTONE_DATA ({REAL_DATA})")
+    return REAL_DATA

@@ -1,0 +1,246 @@
+"""Role by endpoint: who gets in where. A new address without a row here fails the first test."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from django.test import Client
+from django.urls import URLPattern, URLResolver, get_resolver
+
+from curation.access import annotator_for
+from curation.models import Assignment, Dataset, DatasetVersion, Invite, Membership, Run
+from curation.services import annotating, assigning, importing
+from curation.services.desk import desk_of
+from tests.cast import Cast, make_pairs, token_for
+from tests.conftest import calling
+
+ROLES = ["nobody", "zed", "vic", "ann", "rita", "sol", "mia", "olga", "ada"]
+"""nobody is not signed in; zed a stranger; vic views; ann annotates; rita reviews; sol is a service account;
+mia manages; olga owns; ada is a superuser."""
+
+EVERYBODY = set(ROLES)
+SIGNED_IN = EVERYBODY - {"nobody"}
+MEMBERS = SIGNED_IN - {"zed"}
+ANNOTATORS = {"ann", "rita", "mia", "olga", "ada"}
+READERS = {"vic", "rita", "sol", "mia", "olga", "ada"}
+FEEDERS = {"sol", "mia", "olga", "ada"}
+MANAGERS = {"mia", "olga", "ada"}
+OWNERS = {"olga", "ada"}
+STAFF = {"ada"}
+
+API: dict[str, tuple[str, str, set[str]]] = {
+    "api-schema": ("GET", "/api/v1/schema", SIGNED_IN),
+    "api-docs": ("GET", "/api/v1/docs", SIGNED_IN),
+    "api-projects": ("GET", "/api/v1/projects", SIGNED_IN),
+    "api-project": ("GET", "/api/v1/projects/{slug}", MEMBERS),
+    "api-protocol": ("GET", "/api/v1/projects/{slug}/protocol", MEMBERS),
+    "api-members": ("GET", "/api/v1/projects/{slug}/members", MANAGERS),
+    "api-import": ("POST", "/api/v1/projects/{slug}/import", FEEDERS),
+    "api-items": ("POST", "/api/v1/projects/{slug}/items", FEEDERS),
+    "api-next": ("POST", "/api/v1/projects/{slug}/tasks/next", ANNOTATORS),
+    "api-submit": ("POST", "/api/v1/tasks/{task}/submit", {"ann"}),
+    "api-skip": ("POST", "/api/v1/tasks/{task}/skip", {"ann"}),
+    "api-release": ("POST", "/api/v1/tasks/{task}/release", {"ann"}),
+    "api-undo": ("POST", "/api/v1/annotations/{annotation}/undo", {"ann"}),
+    "api-annotations": ("GET", "/api/v1/projects/{slug}/annotations", READERS),
+    "api-decisions": ("GET", "/api/v1/projects/{slug}/decisions", READERS),
+    "api-runs": ("GET", "/api/v1/projects/{slug}/runs", READERS),
+    "api-run": ("GET", "/api/v1/runs/{run}", READERS),
+    "api-run-log": ("GET", "/api/v1/runs/{run}/log", READERS),
+    "api-run-cancel": ("POST", "/api/v1/runs/{run}/cancel", FEEDERS),
+    "api-datasets": ("GET", "/api/v1/projects/{slug}/datasets", READERS),
+    "api-versions": ("GET", "/api/v1/projects/{slug}/datasets/prefs/versions", READERS),
+    "api-version": ("GET", "/api/v1/projects/{slug}/datasets/prefs/versions/1", READERS),
+    "api-file": ("GET", "/api/v1/projects/{slug}/datasets/prefs/versions/1/files/train.jsonl", READERS),
+}
+WRITES: dict[str, tuple[str, str, set[str]]] = {
+    "create a project": ("POST", "/api/v1/projects", STAFF),
+    "change a project": ("PATCH", "/api/v1/projects/{slug}", MANAGERS),
+    "revise the protocol": ("PATCH", "/api/v1/projects/{slug}/protocol", MANAGERS),
+    "start a run": ("POST", "/api/v1/projects/{slug}/runs", FEEDERS),
+    "make a version": ("POST", "/api/v1/projects/{slug}/datasets/prefs/versions", FEEDERS),
+}
+
+PAGES: dict[str, tuple[str, str, set[str]]] = {
+    "home": ("GET", "/", EVERYBODY),
+    "healthz": ("GET", "/healthz", EVERYBODY),
+    "readyz": ("GET", "/readyz", EVERYBODY),
+    "sign-in": ("GET", "/sign-in/", EVERYBODY),
+    "sign-in-link": ("GET", "/sign-in/no-such-secret/", EVERYBODY),
+    "sign-out": ("POST", "/sign-out/", EVERYBODY),
+    "join": ("GET", "/join/{invite}/", EVERYBODY),
+    "account": ("GET", "/account/", SIGNED_IN),
+    "theme": ("POST", "/account/theme/", SIGNED_IN),
+    "tokens": ("GET", "/account/tokens/", SIGNED_IN),
+    "token-revoke": ("POST", "/account/tokens/0/revoke/", set()),
+    "projects": ("GET", "/projects/", SIGNED_IN),
+    "project-new": ("GET", "/projects/new/", STAFF),
+    "project": ("GET", "/projects/{slug}/", MEMBERS),
+    "project-settings": ("GET", "/projects/{slug}/settings/", MANAGERS),
+    "members": ("GET", "/projects/{slug}/members/", MANAGERS),
+    "member-change": ("POST", "/projects/{slug}/members/{member}/", MANAGERS),
+    "invite-create": ("POST", "/projects/{slug}/members/invites/", MANAGERS),
+    "invite-withdraw": ("POST", "/projects/{slug}/members/invites/{invite_id}/withdraw/", MANAGERS),
+    "runs": ("GET", "/projects/{slug}/runs/", READERS),
+    "run": ("GET", "/projects/{slug}/runs/{run}/", READERS),
+    "run-cancel": ("POST", "/projects/{slug}/runs/{run}/cancel/", FEEDERS),
+    "run-retry": ("POST", "/projects/{slug}/runs/{run}/retry/", FEEDERS),
+    "imports": ("GET", "/projects/{slug}/imports/", FEEDERS),
+    "import-preview": ("GET", "/projects/{slug}/imports/uploads/{upload}/", {"mia"}),
+    "import-report": ("GET", "/projects/{slug}/imports/runs/{import}/", READERS),
+    "import-rejected": ("GET", "/projects/{slug}/imports/runs/{import}/rejected.jsonl", READERS),
+    "datasets": ("GET", "/projects/{slug}/datasets/", READERS),
+    "version-new": ("GET", "/projects/{slug}/datasets/new/", FEEDERS),
+    "version-count": ("GET", "/projects/{slug}/datasets/count/", FEEDERS),
+    "version": ("GET", "/projects/{slug}/datasets/prefs/1/", READERS),
+    "version-file": ("GET", "/projects/{slug}/datasets/prefs/1/train.jsonl", READERS),
+    "annotate": ("GET", "/projects/{slug}/annotate/", ANNOTATORS),
+    "annotate-next": ("POST", "/projects/{slug}/annotate/next/", ANNOTATORS),
+    "annotate-last": ("GET", "/projects/{slug}/annotate/last/", ANNOTATORS),
+    "annotate-task": ("GET", "/projects/{slug}/annotate/tasks/{task}/", {"ann"}),
+}
+REFUSED = {302, 401, 403, 404}
+
+
+def names(patterns: list[Any]) -> set[str]:
+    """Names of all addresses but the admin's, which has its own permission system."""
+    found: set[str] = set()
+    for entry in patterns:
+        if isinstance(entry, URLResolver):
+            if entry.namespace != "admin":
+                found |= names(entry.url_patterns)
+        elif isinstance(entry, URLPattern):
+            found.add(entry.name or str(entry.pattern))
+    return found
+
+
+def test_every_address_has_a_row() -> None:
+    assert names(get_resolver().url_patterns) == set(API) | set(PAGES)
+
+
+@pytest.fixture
+def places(cast: Cast) -> dict[str, object]:
+    """Something real behind every address: ann holds a task, and has answered another."""
+    make_pairs(cast.project, 3)
+    ann = annotator_for(cast.ann, cast.project)
+    answered = assigning.next_for(project=cast.project, annotator=ann)
+    assert answered is not None
+    made = annotating.submit(
+        desk=desk_of(cast.project, ann),
+        task_id=answered.task_id,
+        judgements=[annotating.Judgement("overall", 1)],
+        commit=annotating.Commit("k"),
+    )
+    in_hand = assigning.next_for(project=cast.project, annotator=ann)
+    assert in_hand is not None
+    run = Run.objects.create(project=cast.project, method="freeze")
+    imported = Run.objects.create(project=cast.project, method="import", state=Run.State.SUCCEEDED)
+    imported.folder.mkdir(parents=True)
+    (imported.folder / "rejected.jsonl").write_text("{}")
+    upload = importing.keep_upload([b'{"prompt": "?", "chosen": "a", "rejected": "b"}'], user=cast.mia)
+    dataset = Dataset.objects.create(project=cast.project, name="prefs", last_number=1)
+    DatasetVersion.objects.create(dataset=dataset, number=1, target="trl-preference", run=run)
+    from curation.models.people import digest
+
+    invite = Invite.objects.create(
+        project=cast.project, role="viewer", digest=digest("inv_x"), expires_at=in_hand.expires_at
+    )
+    return {
+        "slug": cast.project.slug,
+        "task": in_hand.task_id,
+        "annotation": made.id,
+        "run": run.pk,
+        "import": imported.pk,
+        "upload": upload,
+        "invite": "inv_x",
+        "invite_id": invite.pk,
+        "member": Membership.objects.get(user=cast.vic).pk,
+    }
+
+
+@pytest.mark.parametrize("role", ROLES)
+@pytest.mark.parametrize("name", [*API, *WRITES])
+def test_the_api_lets_in_whom_it_should(cast: Cast, places: dict[str, object], name: str, role: str) -> None:
+    method, path, allowed = {**API, **WRITES}[name]
+    client = calling(cast.people.get(role))
+    response = client.generic(
+        method, path.format(**places), "{}", content_type="application/json", HTTP_IDEMPOTENCY_KEY="m"
+    )
+    assert response.status_code < 500
+    let_in = response.status_code not in REFUSED or reached(response)
+    assert let_in == (role in allowed), (response.status_code, response.content[:300])
+
+
+def reached(response: Any) -> bool:
+    """A 404 about a file that is not there was answered behind the door."""
+    return response.status_code == 404 and b"no such file" in response.content
+
+
+@pytest.mark.parametrize("role", ROLES)
+@pytest.mark.parametrize("name", PAGES)
+def test_the_pages_let_in_whom_they_should(cast: Cast, places: dict[str, object], name: str, role: str) -> None:
+    method, path, allowed = PAGES[name]
+    client = Client(raise_request_exception=True)
+    if role != "nobody":
+        client.force_login(cast.people[role], backend="django.contrib.auth.backends.ModelBackend")
+    response = client.generic(method, path.format(**places), HTTP_ACCEPT="text/html")
+    assert response.status_code < 500
+    elsewhere = response.headers.get("Location", "")
+    to_sign_in = response.status_code == 302 and elsewhere.startswith("/sign-in/") and "next=" in elsewhere
+    refused = response.status_code in (401, 403, 404) or to_sign_in
+    if name == "sign-in-link":
+        refused = False
+    assert refused == (role not in allowed), (response.status_code, elsewhere)
+
+
+@pytest.mark.parametrize(("scope", "status"), [("read", 403), ("write", 200)])
+def test_a_token_does_no_more_than_its_scope(cast: Cast, scope: str, status: int) -> None:
+    make_pairs(cast.project, 1)
+    client = calling(cast.ann, scope)
+    assert client.post(f"/api/v1/projects/{cast.project.slug}/tasks/next", {}).status_code == status
+    assert client.get(f"/api/v1/projects/{cast.project.slug}").status_code == 200
+
+
+def test_a_revoked_or_expired_token_is_nobody(cast: Cast) -> None:
+    from django.utils import timezone
+
+    from curation.models import ApiToken
+
+    for change in ({"revoked_at": timezone.now()}, {"expires_at": timezone.now()}):
+        secret = token_for(cast.ann)
+        ApiToken.objects.filter(user=cast.ann).update(**change)
+        response = Client().get("/api/v1/projects", HTTP_AUTHORIZATION=f"Bearer {secret}")
+        assert response.status_code == 401 and response["Content-Type"] == "application/problem+json"
+
+
+def test_the_secret_of_a_token_is_nowhere_in_the_database(cast: Cast) -> None:
+    from curation.models import ApiToken
+
+    secret = token_for(cast.ann)
+    assert secret not in str(list(ApiToken.objects.values()))
+
+
+def test_an_annotator_sees_no_model_name_and_no_answer_of_another(cast: Cast) -> None:
+    cast.project.overlap = 2
+    make_pairs(cast.project, 2)
+    bob = annotator_for(cast.bob, cast.project)
+    held = assigning.next_for(project=cast.project, annotator=bob)
+    assert held is not None
+    annotating.submit(
+        desk=desk_of(cast.project, bob),
+        task_id=held.task_id,
+        judgements=[annotating.Judgement("overall", 1)],
+        rationale="bob's secret reason",
+        commit=annotating.Commit("b"),
+    )
+    client = calling(cast.ann)
+    task = client.post(f"/api/v1/projects/{cast.project.slug}/tasks/next", {})
+    assert Assignment.objects.filter(annotator__user=cast.ann, task=held.task).exists()
+    browser = Client()
+    browser.force_login(cast.ann, backend="django.contrib.auth.backends.ModelBackend")
+    page = browser.post(f"/projects/{cast.project.slug}/annotate/next/")
+    for seen in (task.content, page.content):
+        assert b"Answer 0 to 0" in seen
+        for hidden in (b"m0", b"m1", b"secret reason", b"external_id", b"item-0"):
+            assert hidden not in seen

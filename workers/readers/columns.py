@@ -1,0 +1,82 @@
+"""Any flat table: columns mapped by name, such as {"prompt": "question", "response_a": "answer1"}.
+
+Without a mapping, names in common use are tried.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from workers.checks import identifier, optional_text, prompt, rest
+from workers.continuations import response
+from workers.readers import Options, Reader, Row, readers
+from workers.readers.votes import votes
+from workers.rows import ItemRow, RowError, VoteRow
+
+USUAL: dict[str, tuple[str, ...]] = {
+    "prompt": ("prompt", "question", "instruction", "input", "query"),
+    "response_a": ("response_a", "response_1", "response1", "answer_a", "answer_1", "answer1", "output_1", "chosen"),
+    "response_b": ("response_b", "response_2", "response2", "answer_b", "answer_2", "answer2", "output_2", "rejected"),
+    "model_a": ("model_a", "model_1", "model1"),
+    "model_b": ("model_b", "model_2", "model2"),
+    "id": ("id", "external_id", "qid", "uid"),
+    "winner": ("winner", "choice", "preference"),
+}
+NEEDED = ("prompt", "response_a", "response_b")
+WINNERS = {"a": -1, "b": 1, "tie": 0, "model_a": -1, "model_b": 1, "first": -1, "second": 1}
+
+
+def column(row: Row, role: str, mapping: Mapping[str, str]) -> str:
+    """The name of the column that plays `role` in this row; empty when none does."""
+    if role in mapping:
+        return mapping[role]
+    return next((name for name in USUAL[role] if name in row), "")
+
+
+def detect(row: Row) -> int:
+    return 1 if all(column(row, role, {}) for role in NEEDED) else 0
+
+
+def read(row: Row, options: Options) -> ItemRow:
+    names = {role: column(row, role, options.mapping) for role in USUAL}
+    for role in NEEDED:
+        if not names[role] or names[role] not in row:
+            wanted = names[role] or f"a column for {role}"
+            raise RowError(f"is missing; there is: {', '.join(map(str, list(row)[:8]))}", wanted)
+    return ItemRow(
+        prompt=prompt(asked(row, names["prompt"]), names["prompt"]),
+        responses=[
+            response(row[names["response_a"]], names["response_a"], optional_text(row, names["model_a"])),
+            response(row[names["response_b"]], names["response_b"], optional_text(row, names["model_b"])),
+        ],
+        external_id=identifier(row, names["id"]) if names["id"] else None,
+        votes=votes(row.get("votes")) or winner(row, names["winner"]),
+        metadata=rest(row, "votes", "input", *names.values()),
+    )
+
+
+def asked(row: Row, name: str) -> Any:
+    """The prompt column; an instruction with its input below it, where there is one."""
+    beside = row.get("input") if name == "instruction" else None
+    return f"{row[name]}\n\n{beside}" if isinstance(beside, str) and beside.strip() else row[name]
+
+
+def winner(row: Row, name: str) -> list[VoteRow]:
+    said = row.get(name) if name else None
+    if not isinstance(said, str) or not said:
+        return []
+    if said not in WINNERS:
+        raise RowError(f"must be one of {', '.join(WINNERS)}", name)
+    return [VoteRow("imported", WINNERS[said])]
+
+
+readers.add(
+    Reader(
+        name="columns",
+        title="A table with a column mapping (CSV, Parquet, JSONL)",
+        detect=detect,
+        read=read,
+        example="prompt,response_a,response_b",
+    )
+)

@@ -1,0 +1,109 @@
+"""Touchstone's own format: a prompt, any number of responses, and optionally pairs and votes.
+
+{"id": "q1", "prompt": "…" or [{"role", "content"}], "responses": ["…", {"text", "model", "metadata"}],
+ "pairs": [[0, 1]], "votes": [{"annotator": "w1", "first": 0, "second": 1, "value": -2}]}
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from workers.checks import identifier, kind_of, mapping, optional_text, prompt
+from workers.continuations import response
+from workers.readers import Options, Reader, Row, readers
+from workers.rows import ItemRow, ResponseRow, RowError, VoteRow
+
+
+def detect(row: Row) -> int:
+    return 10 if "prompt" in row and isinstance(row.get("responses"), list) else 0
+
+
+def read(row: Row, options: Options) -> ItemRow:
+    responses = several(row.get("responses"))
+    return ItemRow(
+        prompt=prompt(row.get("prompt")),
+        responses=responses,
+        external_id=identifier(row, "external_id", "id"),
+        pairs=pairs(row.get("pairs"), len(responses)),
+        votes=[vote(v, f"votes.{n}", len(responses)) for n, v in enumerate(listed(row.get("votes"), "votes"))],
+        context=mapping(row, "context"),
+        metadata=mapping(row, "metadata"),
+    )
+
+
+def several(value: Any) -> list[ResponseRow]:
+    if not isinstance(value, list):
+        raise RowError(f"must be a list, not {kind_of(value)}", "responses")
+    return [one(entry, f"responses.{n}") for n, entry in enumerate(value)]
+
+
+def one(value: Any, field: str) -> ResponseRow:
+    if not isinstance(value, dict):
+        return response(value, field)
+    name = "messages" if "messages" in value and "text" not in value else "text"
+    found = response(value.get(name), f"{field}.{name}", optional_text(value, "model"))
+    return ResponseRow(found.text, found.model, found.messages, mapping(value, "metadata"))
+
+
+def listed(value: Any, field: str) -> list[Any]:
+    if value is None:
+        return []
+    if not isinstance(value, list):
+        raise RowError(f"must be a list, not {kind_of(value)}", field)
+    return value
+
+
+def pairs(value: Any, count: int) -> list[tuple[int, int]] | None:
+    if value is None:
+        return None
+    found = []
+    for n, entry in enumerate(listed(value, "pairs")):
+        if not (isinstance(entry, list) and len(entry) == 2):
+            raise RowError("must be two places in the list of responses", f"pairs.{n}")
+        first, second = (place(index, f"pairs.{n}", count) for index in entry)
+        if first == second:
+            raise RowError("names one response twice", f"pairs.{n}")
+        found.append((min(first, second), max(first, second)))
+    return found
+
+
+def place(index: Any, field: str, count: int) -> int:
+    if isinstance(index, bool) or not isinstance(index, int) or not 0 <= index < count:
+        raise RowError(f"must be a place from 0 to {count - 1} in the list of responses", field)
+    return index
+
+
+def vote(value: Any, field: str, count: int) -> VoteRow:
+    if not isinstance(value, dict):
+        raise RowError(f"must be an object, not {kind_of(value)}", field)
+    annotator = identifier(value, "annotator")
+    if annotator is None:
+        raise RowError("is missing", f"{field}.annotator")
+    both_bad, score = value.get("both_bad") is True, value.get("value")
+    if not both_bad and (isinstance(score, bool) or not isinstance(score, int) or not -3 <= score <= 3):
+        raise RowError("must be a whole number from -3 (first better) to 3 (second better)", f"{field}.value")
+    if value.get("kind", "person") not in ("person", "model", "program"):
+        raise RowError("must be person, model or program", f"{field}.kind")
+    first, second = (place(value.get(k, d), f"{field}.{k}", count) for k, d in (("first", 0), ("second", 1)))
+    if first == second:
+        raise RowError("compares a response with itself", field)
+    return VoteRow(
+        annotator=annotator,
+        value=None if both_bad else score,
+        first=first,
+        second=second,
+        kind=value.get("kind", "person"),
+        both_bad=both_bad,
+        rationale=optional_text(value, "rationale"),
+    )
+
+
+readers.add(
+    Reader(
+        name="touchstone",
+        title="Touchstone: prompt and responses",
+        detect=detect,
+        read=read,
+        example='{"id": "q1", "prompt": "Why is the sky blue?", "responses": ["…", {"text": "…", "model": "m1"}]}',
+    )
+)

@@ -1,0 +1,66 @@
+"""Two responses with raw votes: response_a, response_b, votes[{annotator, choice, reason}]."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from workers.checks import identifier, kind_of, optional_text, prompt, rest
+from workers.continuations import response
+from workers.readers import Options, Reader, Row, readers
+from workers.rows import ItemRow, RowError, VoteRow
+
+USED = ("id", "external_id", "prompt", "response_a", "response_b", "model_a", "model_b", "votes")
+VALUE = {"a": -1, "b": 1, "tie": 0}
+
+
+def detect(row: Row) -> int:
+    return 7 if {"prompt", "response_a", "response_b"} <= row.keys() else 0
+
+
+def read(row: Row, options: Options) -> ItemRow:
+    return ItemRow(
+        prompt=prompt(row.get("prompt")),
+        responses=[
+            response(row.get("response_a"), "response_a", optional_text(row, "model_a")),
+            response(row.get("response_b"), "response_b", optional_text(row, "model_b")),
+        ],
+        external_id=identifier(row, "id", "external_id"),
+        votes=votes(row.get("votes")),
+        metadata=rest(row, *USED),
+    )
+
+
+def votes(value: Any) -> list[VoteRow]:
+    """Each vote's annotator, choice (a, b or tie) and reason."""
+    if value is None:
+        return []
+    if not isinstance(value, list):
+        raise RowError(f"must be a list, not {kind_of(value)}", "votes")
+    return [vote(entry, f"votes.{n}") for n, entry in enumerate(value)]
+
+
+def vote(value: Any, field: str) -> VoteRow:
+    if not isinstance(value, dict):
+        raise RowError(f"must be an object, not {kind_of(value)}", field)
+    annotator = identifier(value, "annotator")
+    if annotator is None:
+        raise RowError("is missing", f"{field}.annotator")
+    return VoteRow(annotator, choice(value, field), rationale=optional_text(value, "reason"))
+
+
+def choice(value: dict[str, Any], field: str) -> int:
+    said = value.get("choice")
+    if not isinstance(said, str) or said not in VALUE:
+        raise RowError("must be a, b or tie", f"{field}.choice" if field else "choice")
+    return VALUE[said]
+
+
+readers.add(
+    Reader(
+        name="votes",
+        title="Two responses with raw votes",
+        detect=detect,
+        read=read,
+        example='{"prompt": "…", "response_a": "…", "response_b": "…", "votes": [{"annotator": "w1", "choice": "a"}]}',
+    )
+)
