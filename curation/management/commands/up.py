@@ -21,6 +21,8 @@ from curation.services import people, projects
 
 READY_WITHIN = 60
 SAMPLE = "sample-helpfulness"
+AS_ROOT = "ignore:You're running the worker with superuser privileges"
+"""A container runs as root; the worker need not say so at each start."""
 
 
 class Command(BaseCommand):
@@ -106,7 +108,7 @@ def worker() -> subprocess.Popen[bytes]:
         ]
         + ["--without-mingle"],
         start_new_session=True,
-        env={**os.environ, "C_FORCE_ROOT": "1"},
+        env={**os.environ, "C_FORCE_ROOT": "1", "PYTHONWARNINGS": AS_ROOT},
     )
 
 
