@@ -19,7 +19,7 @@ from django.conf import settings
 from django.db import connection
 
 from curation.models import Annotation, Item, Pair, Response, Run, Task
-from curation.services import importing
+from curation.services import health, importing
 from tests.cast import make_project
 
 ROWS = 30_000
@@ -110,5 +110,6 @@ def test_a_worker_killed_again_and_again_ends_with_the_same_rows(file: Path, wor
     assert rows() == (good, 2 * good, good, good, good)
     project.refresh_from_db()
     assert (project.item_count, project.task_count) == (good, good)
+    assert health.worker().ok
     rejected = (run.folder / "rejected.jsonl").read_bytes().splitlines()
     assert [orjson.loads(line)["line"] for line in rejected] == list(range(1000, ROWS + 1, 1000))

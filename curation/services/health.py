@@ -15,7 +15,7 @@ from django.db import DatabaseError, connection
 from django.db.migrations.executor import MigrationExecutor
 
 WORKER_SILENT_AFTER = 60
-"""Seconds. The scheduler in the worker touches the file every five."""
+"""Seconds. A worker touches the file every two."""
 
 TRAINING = ("torch", "transformers", "trl", "datasets")
 LITTLE_SPACE_GB = 2
@@ -33,7 +33,7 @@ class Check:
 
 
 def touch_worker() -> None:
-    """Called by a job that a worker does every few seconds: it says that one is alive."""
+    """Called by a worker every few seconds: it says that one is alive."""
     settings.VAR_DIR.mkdir(parents=True, exist_ok=True)
     (settings.VAR_DIR / "worker-seen").touch()
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -34,6 +35,7 @@ class Command(BaseCommand):
 
     def handle(self, *_args: Any, port: int, host: str, **_options: Any) -> None:
         signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
+        check_free(host, port)
         prepare()
         children = {"web": web(host, port), "worker": worker()}
         try:
@@ -54,6 +56,16 @@ class Command(BaseCommand):
             f"  Data in {settings.VAR_DIR}. Ctrl-c stops all.\n"
         )
         self.stdout.flush()
+
+
+def check_free(host: str, port: int) -> None:
+    """Raises CommandError when somebody else serves there, whose answers would be taken for ours."""
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((host, port))
+        except OSError as error:
+            raise CommandError(f"cannot serve on {host}:{port} ({error}); try PORT={port + 1} make run") from None
 
 
 def prepare() -> None:
@@ -116,7 +128,7 @@ def wait_until_served(process: subprocess.Popen[bytes], port: int) -> None:
     until = time.monotonic() + READY_WITHIN
     while time.monotonic() < until:
         if process.poll() is not None:
-            raise CommandError(f"the web server did not start; is port {port} taken? Try PORT=8001 make run")
+            raise CommandError("the web server did not start; its own words are above")
         try:
             with urllib.request.urlopen(f"http://127.0.0.1:{port}/healthz", timeout=2):
                 return
