@@ -31,6 +31,7 @@ class Migration(migrations.Migration):
                 ('seed', models.PositiveIntegerField(default=curation.models.projects.new_seed, help_text='decides the shown order of each pair for each person')),
                 ('item_count', models.PositiveIntegerField(default=0, editable=False)),
                 ('task_count', models.PositiveIntegerField(default=0, editable=False)),
+                ('vote_count', models.PositiveIntegerField(default=0, editable=False, help_text='votes that came with imports')),
                 ('created_at', models.DateTimeField(default=django.utils.timezone.now)),
                 ('deleted_at', models.DateTimeField(blank=True, null=True)),
             ],

@@ -35,6 +35,7 @@ class Project(models.Model):
     )
     item_count = models.PositiveIntegerField(default=0, editable=False)
     task_count = models.PositiveIntegerField(default=0, editable=False)
+    vote_count = models.PositiveIntegerField(default=0, editable=False, help_text="votes that came with imports")
     created_at = models.DateTimeField(default=timezone.now)
     deleted_at = models.DateTimeField(null=True, blank=True)
 

@@ -120,7 +120,10 @@ def page(request: HttpRequest, slug: str, name: str, number: int) -> HttpRespons
     """A version. While it is made, htmx asks for the fragment again every second."""
     project = access.project_for(request.user, slug, access.READ)
     version = version_of(project, name, number)
-    files = list(version.files.all())
+    order = list(version.splits)
+    files = sorted(
+        version.files.all(), key=lambda file: (order.index(file.split) if file.split in order else 99, file.name)
+    )
     context = {
         "project": project,
         "version": version,

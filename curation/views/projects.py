@@ -64,6 +64,7 @@ def page(request: HttpRequest, slug: str) -> HttpResponse:
     }
     if access.READ in can:
         context |= numbers(project)
+        context["has_answers"] = bool(context["totals"].answers or project.vote_count)
     return render(request, "projects/page.html", context)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
+from django.db.models import F
 from django.utils import timezone
 
 from curation import bulk
@@ -104,6 +105,8 @@ class VoteBox:
             wanted.append(made)
         self.collected, self.unsure = [], False
         self.write(wanted)
+        new = sum(vote.supersedes is None for vote in wanted)
+        Project.objects.filter(pk=self.project.pk).update(vote_count=F("vote_count") + new)
         return len(wanted)
 
     def standing(self) -> dict[tuple[int, int, str], tuple[int, str]]:
