@@ -8,5 +8,6 @@ urlpatterns = [
     path("", screen.page, name="annotate"),
     path("next/", screen.next_task, name="annotate-next"),
     path("last/", screen.last, name="annotate-last"),
+    path("alive/", screen.alive, name="annotate-alive"),
     path("tasks/<int:task_id>/", screen.task, name="annotate-task"),
 ]

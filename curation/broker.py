@@ -18,12 +18,16 @@ from kombu.utils.json import dumps
 
 
 class Channel(filesystem.Channel):
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.control_folder.mkdir(parents=True, exist_ok=True)
+        Path(self.data_folder_in).mkdir(parents=True, exist_ok=True)
+
     def _put(self, queue: str, payload: Any, **_kwargs: Any) -> None:
         name = f"{time.monotonic_ns() // 1000:020d}_{uuid.uuid4()}.{queue}.msg"
         write_whole(Path(self.data_folder_out) / name, dumps(payload))
 
     def _queue_bind(self, exchange: str, routing_key: str, pattern: str, queue: str) -> None:
-        self.control_folder.mkdir(parents=True, exist_ok=True)
         bound = filesystem.exchange_queue_t(routing_key or "", pattern or "", queue or "")
         with (self.control_folder / "lock").open("w") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)

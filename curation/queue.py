@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 
-from django.conf import settings
 from django.db import transaction
 from kombu.exceptions import OperationalError
 
@@ -24,8 +23,6 @@ def wake(run: Run) -> None:
 def _send(run_id: str) -> None:
     from curation.celery import app
 
-    if settings.CELERY_BROKER_URL.startswith("filesystem"):
-        (settings.BROKER_DIR / "control").mkdir(parents=True, exist_ok=True)
     try:
         app.send_task("curation.jobs.execute_run", [run_id], retry=False)
     except (OperationalError, OSError) as error:

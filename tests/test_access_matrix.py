@@ -98,6 +98,7 @@ PAGES: dict[str, tuple[str, str, set[str]]] = {
     "annotate": ("GET", "/projects/{slug}/annotate/", ANNOTATORS),
     "annotate-next": ("POST", "/projects/{slug}/annotate/next/", ANNOTATORS),
     "annotate-last": ("GET", "/projects/{slug}/annotate/last/", ANNOTATORS),
+    "annotate-alive": ("POST", "/projects/{slug}/annotate/alive/", ANNOTATORS),
     "annotate-task": ("GET", "/projects/{slug}/annotate/tasks/{task}/", {"ann"}),
 }
 REFUSED = {302, 401, 403, 404}

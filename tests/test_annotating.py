@@ -1,7 +1,10 @@
 """Answers are kept for ever, counted once, and can be taken back."""
 
+from datetime import timedelta
+
 import pytest
 from django.db import DatabaseError, transaction
+from django.utils import timezone
 
 from curation.access import annotator_for
 from curation.errors import AppendOnly, Conflict, Invalid, NotFound, OverlapFull
@@ -75,6 +78,15 @@ def test_undo_puts_the_task_back_in_the_same_hands(cast: Cast) -> None:
     assert not Annotation.objects.answers().exists()
     answer(held, 1, "again")
     assert left(cast) == (1, 0)
+
+
+def test_undo_gives_the_whole_time_again(cast: Cast) -> None:
+    make_pairs(cast.project, 1)
+    held = hold(cast)
+    made = answer(held)
+    Assignment.objects.update(expires_at=timezone.now() - timedelta(hours=1))
+    annotating.undo(desk=desk(held), annotation_id=made.id, commit=Commit("u"))
+    assert assigning.return_expired() == 0
 
 
 def test_undo_of_a_superseded_answer_is_a_conflict(cast: Cast) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 import orjson
 import pytest
 
-from curation.models import Run
+from curation.models import Annotation, Annotator, Run, Task
 from curation.services import running
 from tests.cast import Cast, make_pairs
 from tests.conftest import calling
@@ -87,6 +87,28 @@ def test_decisions_by_page_and_as_a_stream(cast: Cast, base: str) -> None:
     assert [row["outcome"] for row in seen] == ["first", "second", "second"]
     stream = client.get(f"{base}/decisions", headers={"accept": "application/x-ndjson"})
     assert [orjson.loads(line) for line in b"".join(stream.streaming_content).splitlines()] == seen
+
+
+def test_a_page_of_tasks_without_a_decision_is_not_the_end(cast: Cast, base: str) -> None:
+    judge = Annotator.objects.create(project=cast.project, kind="model", name="judge")
+    for task in Task.objects.filter(state="open"):
+        Annotation.objects.create(
+            project=cast.project,
+            task=task,
+            annotator=judge,
+            protocol=cast.project.protocol,
+            event="answer",
+            source="import",
+            idempotency_key=str(task.pk),
+        )
+    make_pairs(cast.project, 1, priority=5)
+    answer_all(cast, "bob", -2)
+    client, outcomes, cursor = calling(cast.vic), [], "0"
+    while cursor:
+        page = client.get(f"{base}/decisions?limit=1&cursor={cursor}").json()
+        outcomes += [row["outcome"] for row in page["results"]]
+        cursor = page["next"]
+    assert outcomes == ["first", "second", "second", "first"]
 
 
 @pytest.mark.parametrize("query", ["limit=x", "cursor=-1", "cursor=99999999999999999999", "limit=%F0%9F%92%A9"])

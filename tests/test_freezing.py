@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import orjson
@@ -11,7 +12,7 @@ import pytest
 from curation.access import annotator_for
 from curation.errors import Conflict, Invalid
 from curation.models import DatasetVersion, Item, Run
-from curation.services import annotating, assigning, freezing, running
+from curation.services import annotating, assigning, freezing, projects, running
 from curation.services.desk import desk_of
 from curation.services.exporting import OutOfRange, file_of, part
 from tests.cast import Cast, make_pairs
@@ -160,3 +161,21 @@ def test_parts_of_a_file(cast: Cast) -> None:
     assert part(file, "lines=1-2").whole
     with pytest.raises(OutOfRange):
         part(file, f"bytes={file.bytes}-")
+
+
+def test_raw_answers_name_the_protocol_version_and_the_time_in_utc(cast: Cast) -> None:
+    projects.revise_protocol(project=cast.project, strengths=3)
+    make_pairs(cast.project, 1)
+    answer_all(cast, "ann", -3)
+    (answer,) = lines(frozen(cast), "annotations")
+    assert answer["protocol"] == 2 and answer["value"] == -3
+    moment = datetime.fromisoformat(answer["created_at"])
+    assert moment.utcoffset() == timedelta(0) and abs(datetime.now(UTC) - moment) < timedelta(minutes=1)
+
+
+def test_a_split_without_rows_is_not_offered_to_loaders(cast: Cast) -> None:
+    make_pairs(cast.project, 1)
+    answer_all(cast, "ann", -1)
+    version = frozen(cast, splits={"train": 0.99999, "test": 0.00001})
+    assert version.counts["rows"] == {"train": 1, "test": 0}
+    assert version.filled_splits == ["train"] and "test.parquet" not in version.card.split("## Load")[1]

@@ -44,6 +44,14 @@ def next_task(request: HttpRequest, slug: str) -> HttpResponse:
 
 
 @login_required
+@require_POST
+def alive(request: HttpRequest, slug: str) -> HttpResponse:
+    """Somebody still reads: what is in hand stays there."""
+    assigning.keep_alive(annotator_id=desk_in(request.user, slug).annotator_id)
+    return HttpResponse(status=204)
+
+
+@login_required
 @require_GET
 def task(request: HttpRequest, slug: str, task_id: int) -> HttpResponse:
     desk = desk_in(request.user, slug)

@@ -54,7 +54,7 @@ class DatasetVersionAdmin(OnlyRead, BigList):
 
     @admin.display(description="rows")
     def rows(self, version: DatasetVersion) -> str:
-        splits = version.counts.get("splits", {})
+        splits = version.counts.get("rows", {})
         return ", ".join(f"{split} {count}" for split, count in splits.items()) or "–"
 
     @admin.display(description="counts")

@@ -112,9 +112,9 @@ class DecisionsView(Streamable):
         if wants_stream(request):
             return streamed(map(decision, deciding.decisions(project, deciding.Filters())))
         limit = max(1, number(request, "limit", LIMIT, most=MOST))
-        page_of = (number(request, "cursor", 0), limit)
-        rows = list(deciding.decisions(project, deciding.Filters(), page=page_of))
-        following = str(rows[-1].task_id) if rows else None
+        tasks = deciding.annotated_tasks(project, after=number(request, "cursor", 0), most=limit)
+        rows = deciding.decisions(project, deciding.Filters(), tasks=tasks)
+        following = str(tasks[-1]) if len(tasks) == limit else None
         return Reply({"results": [decision(row) for row in rows], "next": following})
 
 

@@ -54,6 +54,12 @@ class DatasetVersion(models.Model):
         return f"{self.dataset} v{self.number}"
 
     @property
+    def filled_splits(self) -> list[str]:
+        """The splits that have rows: what a loader can be given. An empty file is an error to it."""
+        rows: dict[str, int] = self.counts.get("rows", {})
+        return [split for split in self.splits if rows.get(split)]
+
+    @property
     def folder(self) -> Path:
         return settings.VAR_DIR / "datasets" / str(self.dataset_id) / f"v{self.number}"
 

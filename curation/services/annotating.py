@@ -16,6 +16,7 @@ from django.utils import timezone
 
 from curation.errors import Conflict, Invalid, NotFound, OverlapFull
 from curation.models import Annotation, Assignment, Preference, Progress, Protocol, Task
+from curation.services import assigning
 from curation.services.desk import Desk, ProgressNow, Scale, progress_now
 from curation.statements import row, rows
 
@@ -146,6 +147,7 @@ def undo(*, desk: Desk, annotation_id: int, commit: Commit) -> Committed:
             uncount_answer(desk, held)
         untally(desk, undone)
         point(held, State.RESERVED, None)
+        assigning.keep_alive(annotator_id=desk.annotator_id)
     return Committed(made, Event.UNDO, undone.task_id, progress_now(desk.annotator_id))
 
 

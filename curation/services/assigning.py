@@ -68,9 +68,9 @@ def lease() -> timedelta:
     return timedelta(minutes=settings.ASSIGNMENT_MINUTES)
 
 
-def keep_alive(*, annotator: Annotator) -> int:
+def keep_alive(*, annotator_id: int) -> int:
     """Renew the lease of everything the annotator holds; how many."""
-    return Assignment.objects.filter(annotator=annotator, state=Assignment.State.RESERVED).update(
+    return Assignment.objects.filter(annotator_id=annotator_id, state=Assignment.State.RESERVED).update(
         expires_at=timezone.now() + lease()
     )
 

@@ -46,12 +46,12 @@ def card(version: DatasetVersion, files: list[DatasetFile]) -> str:
 
 
 def front_matter(version: DatasetVersion) -> str:
-    lines = "".join(f"\n  - split: {name}\n    path: {name}.parquet" for name in version.splits)
+    lines = "".join(f"\n  - split: {name}\n    path: {name}.parquet" for name in version.filled_splits)
     return f"---\nconfigs:\n- config_name: default\n  data_files:{lines}\ntags:\n- preference\n- {version.target}\n---"
 
 
 def data_files(version: DatasetVersion) -> str:
-    return "{" + ", ".join(f'"{name}": "{name}.parquet"' for name in version.splits) + "}"
+    return "{" + ", ".join(f'"{name}": "{name}.parquet"' for name in version.filled_splits) + "}"
 
 
 def provenance(version: DatasetVersion) -> str:

@@ -84,26 +84,31 @@ WHERE a.project_id = %s AND a.event = 'answer' AND a.counted AND a.id <= %s
 """
 
 
-PAGE = """
-SELECT x.id FROM curation_task x
-WHERE x.project_id = %s AND x.id > %s AND EXISTS (SELECT 1 FROM curation_annotation y WHERE y.task_id = x.id)
-ORDER BY x.id LIMIT %s
-"""
+def annotated_tasks(project: Project, *, after: int, most: int) -> list[int]:
+    """The ids of the next tasks behind `after` on which anybody did anything, in order."""
+    rows = (
+        Annotation.objects.filter(project=project, task_id__gt=after)
+        .order_by("task_id")
+        .values_list("task_id", flat=True)
+    )
+    return list(rows.distinct()[:most])
 
 
 def decisions(
-    project: Project, filters: Filters, *, as_of: int | None = None, page: tuple[int, int] | None = None
+    project: Project, filters: Filters, *, as_of: int | None = None, tasks: Sequence[int] | None = None
 ) -> Iterator[Decision]:
     """The decision of every pair that has an answer, in the order of its task.
 
-    `as_of` leaves out annotations with a higher id; `page` is (task id to go on behind, number of tasks).
+    `as_of` leaves out annotations with a higher id; `tasks` leaves out all other tasks.
     """
+    if tasks is not None and not tasks:
+        return
     upto = last_annotation(project) if as_of is None else as_of
-    some, bounds = (f" AND a.task_id IN ({PAGE})", [project.pk, *page]) if page else ("", [])
+    some = f" AND a.task_id IN ({', '.join(['%s'] * len(tasks))})" if tasks else ""
     rows = stream(
         f"SELECT a.task_id, t.pair_id, a.id, p.value, p.both_bad {STANDING}"
         f" AND p.axis = %s AND {WHO[filters.annotators]}{some} ORDER BY a.task_id, a.id",
-        [project.pk, upto, upto, filters.axis, *bounds],
+        [project.pk, upto, upto, filters.axis, *(tasks or ())],
     )
     for (task_id, pair_id), votes in groupby(rows, key=lambda row: row[:2]):
         yield decide(task_id, pair_id, filters.axis, [(pk, value, bool(bad)) for _, _, pk, value, bad in votes])

@@ -12,6 +12,7 @@ import shutil
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import ExitStack
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -51,9 +52,9 @@ ORDER BY t.id
 """
 
 ANSWERS = f"""
-SELECT a.id, a.task_id, t.pair_id, r.kind, r.name, a.protocol_id, a.source, a."order", a.active_ms, a.created_at,
+SELECT a.id, a.task_id, t.pair_id, r.kind, r.name, c.version, a.source, a."order", a.active_ms, a.created_at,
        a.rationale, p.axis, p.value, p.both_bad, p.probability
-{STANDING}
+{STANDING.replace("WHERE", "JOIN curation_protocol c ON c.id = a.protocol_id WHERE", 1)}
 ORDER BY a.id, p.id
 """
 ANSWER_COLUMNS = (
@@ -241,10 +242,17 @@ def write_answers(version: DatasetVersion, building: Path) -> int:
     with Table(building, "annotations", answer_schema()) as table:
         for row in stream(ANSWERS, [version.dataset.project_id, upto, upto]):
             answer = dict(zip(ANSWER_COLUMNS, row, strict=True))
-            answer["created_at"] = str(answer["created_at"])
+            answer["created_at"] = in_utc(answer["created_at"])
             answer["both_bad"] = bool(answer["both_bad"])
             table.add(answer)
     return table.rows
+
+
+def in_utc(moment: Any) -> str:
+    """A time as ISO 8601 in UTC; SQLite gives it as a text without its zone, which is UTC."""
+    given = datetime.fromisoformat(moment) if isinstance(moment, str) else moment
+    utc = given.replace(tzinfo=UTC) if given.tzinfo is None else given.astimezone(UTC)
+    return utc.isoformat(timespec="microseconds")
 
 
 def schema_of(target: Target) -> Any:

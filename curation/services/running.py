@@ -11,6 +11,7 @@ import logging
 import os
 import socket
 import threading
+import time
 import traceback
 from collections.abc import Callable
 from contextlib import contextmanager
@@ -110,6 +111,12 @@ def execute(run_id: str) -> None:
     report = Report(run, run.holder)
     with heartbeat(run):
         perform(run, report)
+
+
+def wait(run_id: str, *, every: float = 0.5) -> None:
+    """Return when a run has ended: a worker may have taken it before `execute` could."""
+    while Run.objects.filter(pk=run_id, state__in=Run.LIVE).exists():
+        time.sleep(every)
 
 
 def claim(run_id: str) -> Run | None:

@@ -42,11 +42,12 @@ class Command(BaseCommand):
         except DomainError as error:
             raise CommandError(f"{error.field} {error.detail}".strip()) from None
         running.execute(str(version.run_id))
+        running.wait(str(version.run_id))
         self.report(DatasetVersion.objects.select_related("run").get(pk=version.pk))
 
     def report(self, version: DatasetVersion) -> None:
         if version.state != DatasetVersion.State.READY:
-            raise CommandError(version.run.error if version.run and version.run.error else "a worker is making it")
+            raise CommandError(version.run.error if version.run and version.run.error else "it was cancelled")
         self.stdout.write(f"{version}: {version.counts['rows']} rows, dropped {version.counts['dropped'] or 'nothing'}")
         for file in version.files.order_by("name"):
             self.stdout.write(f"  {version.folder / file.name}  {file.rows} rows  sha256 {file.sha256}")

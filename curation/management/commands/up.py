@@ -108,7 +108,6 @@ def temporary() -> str:
 
 def worker() -> subprocess.Popen[bytes]:
     """One worker with the scheduler in it; enough for one machine."""
-    (settings.BROKER_DIR / "control").mkdir(parents=True, exist_ok=True)
     return subprocess.Popen(
         [sys.executable, "-m", "celery", "--quiet", "-A", "curation", "worker", "--beat", "--queues", "cpu"]
         + [
