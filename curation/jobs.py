@@ -2,7 +2,7 @@
 
 from celery import shared_task
 
-from curation.services import assigning, running
+from curation.services import assigning, running, tidying
 
 
 @shared_task
@@ -18,3 +18,8 @@ def resume_lost_runs() -> None:
 @shared_task
 def return_expired_assignments() -> None:
     assigning.return_expired()
+
+
+@shared_task
+def tidy() -> None:
+    tidying.tidy()

@@ -223,6 +223,7 @@ CELERY_BEAT_SCHEDULE_FILENAME = str(VAR_DIR / "celerybeat-schedule")
 CELERY_BEAT_SCHEDULE = {
     "resume-lost-runs": {"task": "curation.jobs.resume_lost_runs", "schedule": 5.0},
     "return-expired-assignments": {"task": "curation.jobs.return_expired_assignments", "schedule": 30.0},
+    "tidy": {"task": "curation.jobs.tidy", "schedule": 3600.0},
 }
 
 # --- Limits a person may meet -----------------------------------------------------------------------

@@ -1,0 +1,21 @@
+"""What nobody needs any more, removed by the scheduler: old replies and links that are over."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from django.db.models import Q
+from django.utils import timezone
+
+from curation.models import IdempotentReply, Invite, SignInLink
+
+REPLIES_KEPT = timedelta(days=7)
+LINKS_KEPT = timedelta(days=30)
+
+
+def tidy() -> int:
+    """Remove replies to repeated requests after a week, and links a month after they were over; how many."""
+    now = timezone.now()
+    over = Q(expires_at__lt=now - LINKS_KEPT)
+    removed = IdempotentReply.objects.filter(created_at__lt=now - REPLIES_KEPT).delete()[0]
+    return removed + SignInLink.objects.filter(over).delete()[0] + Invite.objects.filter(over).delete()[0]
