@@ -23,9 +23,9 @@ class Channel(filesystem.Channel):
         self.control_folder.mkdir(parents=True, exist_ok=True)
         Path(self.data_folder_in).mkdir(parents=True, exist_ok=True)
 
-    def _put(self, queue: str, message: Any, **_kwargs: Any) -> None:
+    def _put(self, queue: str, payload: Any, **_kwargs: Any) -> None:  # type: ignore[override]
         name = f"{time.monotonic_ns() // 1000:020d}_{uuid.uuid4()}.{queue}.msg"
-        write_whole(Path(self.data_folder_out) / name, dumps(message))
+        write_whole(Path(self.data_folder_out) / name, dumps(payload))
 
     def _queue_bind(self, exchange: str, routing_key: str, pattern: str, queue: str) -> None:
         bound = filesystem.exchange_queue_t(routing_key or "", pattern or "", queue or "")
