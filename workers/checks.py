@@ -127,5 +127,5 @@ def clean(value: Any, field: str) -> None:
             for key, inner in value.items():
                 storable(str(key), field)
                 waiting.append((inner, f"{field}.{key}", depth + 1))
-        elif isinstance(value, list):
+        elif isinstance(value, list | tuple):
             waiting += [(inner, field, depth + 1) for inner in value]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +10,9 @@ from django.conf import settings
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework import serializers
+from rest_framework.negotiation import DefaultContentNegotiation
 from rest_framework.parsers import BaseParser, JSONParser, MultiPartParser
+from rest_framework.renderers import BaseRenderer
 from rest_framework.request import Request
 from rest_framework.response import Response as Reply
 from rest_framework.views import APIView
@@ -25,10 +27,27 @@ from curation.models import User
 from curation.services import importing
 from curation.services.importing.asking import is_small
 from curation.services.importing.rows import PAIRINGS
+from workers.readers.columns import USUAL
 
 FORMAT = OpenApiParameter("format", str, description="a format's name, or auto")
 PAIRING = OpenApiParameter("pairing", str, enum=PAIRINGS, description="which responses of an item to compare")
+MAPPING = OpenApiParameter(
+    "mapping",
+    str,
+    many=True,
+    description=f"which column is what in a table: ROLE=COLUMN, once for each role that needs it ({', '.join(USUAL)})",
+)
 FILENAME = OpenApiParameter("filename", str, description="what to call the file in the report")
+
+
+class AlwaysJson(DefaultContentNegotiation):
+    """Here `?format=` is about the file that comes in, not about the answer."""
+
+    def select_renderer(
+        self, request: Request, renderers: Iterable[BaseRenderer], format_suffix: str | None = None
+    ) -> tuple[BaseRenderer, str]:
+        only = next(iter(renderers))
+        return only, only.media_type
 
 
 class RawParser(BaseParser):
@@ -48,10 +67,11 @@ class ImportView(APIView):
     """Import a file: JSONL, JSON, CSV or Parquet, gzip allowed."""
 
     parser_classes = [MultiPartParser, RawParser]
+    content_negotiation_class = AlwaysJson
 
     @extend_schema(
         operation_id="import_file",
-        parameters=[FORMAT, PAIRING, FILENAME],
+        parameters=[FORMAT, PAIRING, MAPPING, FILENAME],
         request={"application/octet-stream": OpenApiTypes.BINARY, "application/x-ndjson": OpenApiTypes.STR},
         responses={200: RunShape, 202: RunShape},
     )
@@ -64,6 +84,7 @@ class ImportView(APIView):
             "filename": filename,
             "format": request.query_params.get("format", "auto"),
             "pairing": request.query_params.get("pairing", "auto"),
+            "mapping": importing.mapping_from(request.query_params.getlist("mapping")),
             "companion": companion,
             "move": True,
         }

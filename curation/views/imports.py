@@ -20,7 +20,7 @@ from curation.errors import Invalid, NotFound
 from curation.models import Project, Run, User
 from curation.services import importing
 from workers.readers import readers
-from workers.readers.columns import NEEDED, USUAL
+from workers.readers.columns import USUAL
 
 RECENT = 8
 CARRIED = ("name", "companion", "companion_name")
@@ -68,19 +68,16 @@ class OptionsForm(forms.Form):
         return [self[role] for role in USUAL]
 
     def options(self) -> dict[str, Any]:
-        """What the service is told. A mapping without a format means a table."""
+        """What the service is told."""
         given = {name: value for name, value in self.cleaned_data.items() if value}
         mapping = {role: given[role] for role in USUAL if role in given}
-        name = given.get("format", "auto")
-        if name == "auto" and all(role in mapping for role in NEEDED):
-            name = "columns"
-        return {"format": name, "pairing": given.get("pairing", "auto"), "mapping": mapping}
+        return {"format": given.get("format", "auto"), "pairing": given.get("pairing", "auto"), "mapping": mapping}
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
 def index(request: HttpRequest, slug: str) -> HttpResponse:
     project = access.project_for(request.user, slug, access.FEED)
-    form = UploadForm(request.POST or None, request.FILES or None) if request.method == "POST" else UploadForm()
+    form = UploadForm(request.POST, request.FILES) if request.method == "POST" else UploadForm()
     if request.method == "POST" and form.is_valid():
         try:
             return redirect(kept(request, project, form))

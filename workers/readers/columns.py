@@ -51,8 +51,8 @@ def read(row: Row, options: Options) -> ItemRow:
             response(row[names["response_b"]], names["response_b"], optional_text(row, names["model_b"])),
         ],
         external_id=identifier(row, names["id"]) if names["id"] else None,
-        votes=votes(row.get("votes")) or winner(row, names["winner"]),
-        metadata=rest(row, "votes", "input", *names.values()),
+        votes=cast(row) or winner(row, names["winner"]),
+        metadata=rest(row, *used(row, names)),
     )
 
 
@@ -62,11 +62,24 @@ def asked(row: Row, name: str) -> Any:
     return f"{row[name]}\n\n{beside}" if isinstance(beside, str) and beside.strip() else row[name]
 
 
+def cast(row: Row) -> list[VoteRow]:
+    """Raw votes, where the table holds them. In a sheet of cells a column of that name is something else."""
+    return [] if isinstance(row.get("votes"), str) else votes(row.get("votes"))
+
+
+def used(row: Row, names: Mapping[str, str]) -> list[str]:
+    """The columns that became part of the item."""
+    beside = [] if isinstance(row.get("votes"), str) else ["votes"]
+    if names["prompt"] == "instruction" and isinstance(row.get("input"), str):
+        beside.append("input")
+    return [*names.values(), *beside]
+
+
 def winner(row: Row, name: str) -> list[VoteRow]:
     said = row.get(name) if name else None
-    if not isinstance(said, str) or not said:
+    if said is None or said == "":
         return []
-    if said not in WINNERS:
+    if not isinstance(said, str) or said not in WINNERS:
         raise RowError(f"must be one of {', '.join(WINNERS)}", name)
     return [VoteRow("imported", WINNERS[said])]
 

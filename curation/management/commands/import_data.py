@@ -33,21 +33,18 @@ class Command(BaseCommand):
             if not path.is_file():
                 raise CommandError(f"no such file: {path}")
         try:
-            mapping = dict(pair.split("=", 1) for pair in options["map"])
             run = importing.import_now(
                 project=project,
                 user=None,
                 path=file,
-                filename=file.name,
+                filename=file.name.encode("utf-8", "replace").decode(),
                 format=options["format"],
                 companion=options["companion"],
                 pairing=options["pairing"],
-                mapping=mapping,
+                mapping=importing.mapping_from(options["map"]),
             )
-        except ValueError:
-            raise CommandError("--map wants ROLE=COLUMN, such as prompt=question") from None
         except DomainError as error:
-            raise CommandError(error.detail) from None
+            raise CommandError(f"{error.field}: {error.detail}" if error.field else error.detail) from None
         self.report(run.result, run.error)
 
     def report(self, result: dict[str, Any], error: str) -> None:

@@ -13,7 +13,7 @@ from curation.services.importing.asking import (
     upsert_items,
 )
 from curation.services.importing.doing import ended, execute
-from curation.services.importing.sources import columns_of
+from curation.services.importing.sources import columns_of, mapping_from
 
 __all__ = [
     "columns_of",
@@ -22,6 +22,7 @@ __all__ = [
     "import_now",
     "is_small",
     "keep_upload",
+    "mapping_from",
     "preview",
     "request_import",
     "upload_of",

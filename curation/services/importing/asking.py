@@ -106,7 +106,7 @@ def preview(
     most: int = 5,
 ) -> Preview:
     """The format, the first rows and the first problems of a file. Raises Invalid when no format fits."""
-    reader = reader_for(path, format)
+    reader = reader_for(path, format, mapping or {})
     seen = Seen()
     rows: list[Landing] = []
     judgements: list[JudgementRow] = []
@@ -175,11 +175,12 @@ def prepare(
     """An unsaved run with its files in its folder and its parameters checked."""
     if pairing not in PAIRINGS:
         raise Invalid(f"must be one of {', '.join(PAIRINGS)}", field="pairing")
-    reader = reader_for(path, format)
+    reader = reader_for(path, format, mapping)
     if reader.needs_companion and companion is None:
         raise Invalid(f"the format {reader.name} needs its companion file", field="companion")
-    if any("\0" in text for text in (filename, *mapping, *mapping.values())):
-        raise Invalid("holds a NUL character", field="mapping")
+    for field, texts in (("filename", [filename]), ("mapping", mapping.values())):
+        if any("\0" in text for text in texts):
+            raise Invalid("holds a NUL character", field=field)
     run = Run()
     run.folder.mkdir(parents=True, exist_ok=True)
     bring(path, run.folder / "upload", move)
@@ -217,6 +218,6 @@ def upsert_items(*, project: Project, user: User | None, items: list[Any]) -> Ru
         raise Invalid(f"at most {SMALL} items at a time; use import for more", field="items")
     if not items:
         raise Invalid("must hold at least one item", field="items")
-    lines = "\n".join(map(json.dumps, items)).encode()
-    path = uploads(user) / str(keep_upload([lines], user=user))
+    document = "[" + ",\n".join(map(json.dumps, items)) + "]"
+    path = uploads(user) / str(keep_upload([document.encode()], user=user))
     return import_now(project=project, user=user, path=path, format="touchstone", filename="items", move=True)

@@ -6,10 +6,11 @@ one, and what the new row does not have is put away with its pairs. Answers stay
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
+from itertools import islice
 
-from django.db.models import Count, F
+from django.db.models import F, QuerySet
 from django.utils import timezone
 
 from curation import bulk
@@ -19,6 +20,7 @@ from curation.services.importing.storing import insert_pairs, insert_responses
 from curation.services.importing.votes import Place, VoteBox
 
 ITEM = ("prompt", "context", "metadata", "prompt_hash", "content_hash")
+AT_ONCE = 5000
 Two = tuple[int, int]
 
 
@@ -53,6 +55,7 @@ def place_of(places: Mapping[Two, Two], own: list[int], a: int, b: int) -> Place
 def keep_responses(rows: Mapping[int, Landing]) -> dict[int, list[int]]:
     """The ids of each item's responses in the order of its row, those that are new made, the others put away."""
     existing: dict[tuple[int, str, str], int] = {}
+    positions: dict[int, int] = {}
     last: Counter[int] = Counter()
     away: set[int] = set()
     known = Response.objects.filter(item__in=rows).order_by("pk")
@@ -60,6 +63,7 @@ def keep_responses(rows: Mapping[int, Landing]) -> dict[int, list[int]]:
         "pk", "item_id", "text_hash", "model", "position", "deleted_at"
     ):
         existing.setdefault((item_id, digest, model), pk)
+        positions[pk] = position
         last[item_id] = max(last[item_id], position)
         if gone:
             away.add(pk)
@@ -69,17 +73,36 @@ def keep_responses(rows: Mapping[int, Landing]) -> dict[int, list[int]]:
             if (item_id, response.text_hash, response.model) not in existing:
                 last[item_id] += 1
                 new.append((item_id, last[item_id], response))
-    for pk, (item_id, _, response) in zip(insert_responses(new), new, strict=True):
+    for pk, (item_id, position, response) in zip(insert_responses(new), new, strict=True):
         existing[item_id, response.text_hash, response.model] = pk
+        positions[pk] = position
     ids = {pk: [existing[pk, r.text_hash, r.model] for r in row.stored] for pk, row in rows.items()}
     put_away(Response, set(existing.values()), away, {pk for own in ids.values() for pk in own})
+    reorder(ids, positions, last)
     return ids
+
+
+def reorder(ids: Mapping[int, list[int]], positions: Mapping[int, int], last: Counter[int]) -> None:
+    """Move responses to the end until they stand in the order of the row: judgements name them by their places."""
+    moved: list[Two] = []
+    for item_id, own in ids.items():
+        before = -1
+        for pk in own:
+            place = positions[pk]
+            if place < before:
+                place = last[item_id] = last[item_id] + 1
+                moved.append((place, pk))
+            before = place
+    if moved:
+        bulk.update(Response, ("position",), moved)
 
 
 def put_away(table: type[Response] | type[Pair], known: set[int], away: set[int], wanted: set[int]) -> None:
     """Mark what is no longer wanted as deleted, and bring back what is wanted again."""
-    table.objects.filter(pk__in=known - wanted - away).update(deleted_at=timezone.now())
-    table.objects.filter(pk__in=away & wanted).update(deleted_at=None)
+    for some in slices(known - wanted - away):
+        table.objects.filter(pk__in=some).update(deleted_at=timezone.now())
+    for some in slices(away & wanted):
+        table.objects.filter(pk__in=some).update(deleted_at=None)
 
 
 def keep_pairs(project: Project, rows: Iterable[int], wanted: Mapping[Two, int]) -> tuple[dict[Two, Two], int]:
@@ -93,40 +116,59 @@ def keep_pairs(project: Project, rows: Iterable[int], wanted: Mapping[Two, int])
             away.add(pk)
     back = {known[two] for two in wanted if two in known}
     put_away(Pair, set(known.values()), away, back)
-    tasks = dict(Task.objects.filter(pair__in=known.values()).values_list("pair_id", "pk"))
+    tasks = dict(Task.objects.filter(pair__item__in=list(rows)).values_list("pair_id", "pk"))
     places = {two: (known[two], tasks[known[two]]) for two in wanted if two in known}
     new = [two for two in wanted if two not in known]
     made = insert_pairs(project, [(wanted[two], *two) for two in new])
     places.update(zip(new, made, strict=True))
-    return places, len(new) + reopen(back & away) - retire(set(known.values()) - back - away)
+    retired = [task for some in slices(set(known.values()) - back - away) for task in retire(some)]
+    reopened = [task for some in slices(back & away) for task in reopen(some)]
+    settle(retired, reopened)
+    return places, len(new) + len(reopened) - len(retired)
 
 
-def retire(pairs: set[int]) -> int:
-    """Take the open tasks of pairs out of the queue; how many. A complete one stays complete: it was done."""
-    tasks = list(Task.objects.filter(pair__in=pairs, state=Task.State.OPEN).values_list("pk", flat=True))
-    for task_id in Assignment.objects.filter(task__in=tasks, state=Assignment.State.RESERVED).values_list(
-        "task_id", flat=True
-    ):
-        Task.objects.filter(pk=task_id).update(taken=F("taken") - 1)
-    Assignment.objects.filter(task__in=tasks, state=Assignment.State.RESERVED).update(state=Assignment.State.RELEASED)
-    settle(tasks, 1)
-    return Task.objects.filter(pk__in=tasks).update(state=Task.State.RETIRED)
+def retire(pairs: list[int]) -> list[int]:
+    """Take the open tasks of pairs out of the queue; which. A complete one stays complete: it was done."""
+    still_open = Task.objects.filter(pair__in=pairs, state=Task.State.OPEN)
+    take_back(still_open)
+    tasks = list(still_open.order_by("pk").select_for_update().values_list("pk", flat=True))
+    Task.objects.filter(pk__in=tasks).update(state=Task.State.RETIRED)
+    return tasks
 
 
-def reopen(pairs: set[int]) -> int:
-    """Put retired tasks back into the queue; how many."""
-    retired = Task.objects.filter(pair__in=pairs, state=Task.State.RETIRED)
-    tasks = list(retired.values_list("pk", flat=True))
-    settle(tasks, -1)
-    return Task.objects.filter(pk__in=tasks).update(state=Task.State.OPEN)
+def take_back(tasks: QuerySet[Task]) -> None:
+    """Take tasks out of the hands that hold them. As in a submit, an assignment is locked before its task."""
+    reserved = Assignment.objects.filter(task__in=tasks, state=Assignment.State.RESERVED)
+    hands = dict(reserved.order_by("pk").select_for_update().values_list("pk", "task_id"))
+    Assignment.objects.filter(pk__in=hands).update(state=Assignment.State.RELEASED)
+    for task_id, number in sorted(Counter(hands.values()).items()):
+        Task.objects.filter(pk=task_id).update(taken=F("taken") - number)
 
 
-def settle(tasks: list[int], step: int) -> None:
-    """Tell those who answered or skipped tasks that these wait for nobody any more (or do again)."""
+def reopen(pairs: list[int]) -> list[int]:
+    """Put retired tasks back into the queue; which."""
+    retired = Task.objects.filter(pair__in=pairs, state=Task.State.RETIRED).order_by("pk")
+    tasks = list(retired.select_for_update().values_list("pk", flat=True))
+    Task.objects.filter(pk__in=tasks).update(state=Task.State.OPEN)
+    return tasks
+
+
+def settle(retired: list[int], reopened: list[int]) -> None:
+    """Tell those who answered or skipped tasks that these wait for nobody any more, or do again."""
     over = [Assignment.State.ANSWERED, Assignment.State.SKIPPED]
-    counts = Assignment.objects.filter(task__in=tasks, state__in=over).values("annotator").annotate(n=Count("pk"))
-    by_number: dict[int, list[int]] = defaultdict(list)
-    for row in counts.order_by("annotator"):
-        by_number[row["n"]].append(row["annotator"])
-    for number, annotators in sorted(by_number.items()):
-        Progress.objects.filter(annotator__in=annotators).update(settled=F("settled") + step * number)
+    steps: Counter[int] = Counter()
+    for tasks, step in ((retired, 1), (reopened, -1)):
+        for some in slices(tasks):
+            found = Assignment.objects.filter(task__in=some, state__in=over)
+            for annotator_id in found.values_list("annotator_id", flat=True):
+                steps[annotator_id] += step
+    everyone = Progress.objects.filter(annotator__in=steps).order_by("pk").select_for_update()
+    for progress_id, annotator_id in list(everyone.values_list("pk", "annotator_id")):
+        Progress.objects.filter(pk=progress_id).update(settled=F("settled") + steps[annotator_id])
+
+
+def slices(ids: Iterable[int]) -> Iterator[list[int]]:
+    """Ids in rising order, no more at a time than a statement may have parameters."""
+    rest = iter(sorted(ids))
+    while some := list(islice(rest, AT_ONCE)):
+        yield some

@@ -29,9 +29,10 @@ COUNTED = ("created", "updated", "unchanged", "rejected", "votes", "tasks")
 def execute(run: Run, report: Report) -> dict[str, Any]:
     """Do an import run from its checkpoint on; its result. The next batch is read while one lands."""
     path = run.folder / run.params["file"]
-    reader = reader_for(path, run.params.get("format", "auto"))
+    mapping = run.params.get("mapping", {})
+    reader = reader_for(path, run.params.get("format", "auto"), mapping)
     companion = run.folder / run.params["companion"] if run.params.get("companion") else None
-    options = options_for(reader, run.params.get("mapping", {}), companion)
+    options = options_for(reader, mapping, companion)
     under_way = Import(run, report, reader.name)
     pairing = run.params.get("pairing", "auto")
     rows = batches(outcomes(path, reader, options), pairing=pairing, after=run.checkpoint.get("row", 0))
@@ -66,7 +67,8 @@ class Import:
         items = list({row.external_id: row for row in batch.items}.values())
         with transaction.atomic():
             bulk.commit_later()
-            list(Project.objects.select_for_update(no_key=True).filter(pk=self.run.project_id).values_list("pk"))
+            locked = Project.objects.select_for_update(no_key=True, of=("self",))
+            self.run.project.refresh_from_db(fields=["overlap", "protocol"], from_queryset=locked)
             self.counts["unchanged"] += len(batch.items) - len(items)
             self.counts.update(land(self.run.project, items, self.votes))
             new, lost = land_judgements(self.run.project, batch.judgements, self.votes)

@@ -42,7 +42,8 @@ def pairs_of(project: Project, names: set[str]) -> dict[str, Places]:
     ).values_list("pair__item__external_id", "pair__first__position", "pair__second__position", "pair_id", "pk")
     found: dict[str, Places] = {}
     for name, first, second, pair_id, task_id in rows:
-        found.setdefault(name, {})[first, second] = Place(pair_id, task_id)
+        places = found.setdefault(name, {})
+        places[min(first, second), max(first, second)] = Place(pair_id, task_id, first > second)
     return {name: ranked(places) for name, places in found.items()}
 
 

@@ -22,8 +22,8 @@ ITEM = ("id", "project_id", "external_id", "prompt", "context", "metadata", "pro
 def land(project: Project, batch: Sequence[Landing], votes: VoteBox) -> Counter[str]:
     """Write a batch inside the caller's transaction; how many were created, updated and unchanged."""
     names = [row.external_id for row in batch]
-    found = bulk.matching(Item, ("external_id", "id", "content_hash"), project.pk, "external_id", names)
-    known = {external_id: (pk, content_hash) for external_id, pk, content_hash in found}
+    found = bulk.matching(Item, ("external_id", "id", "content_hash", "deleted_at"), project.pk, "external_id", names)
+    known = {external_id: (pk, "" if gone else content_hash) for external_id, pk, content_hash, gone in found}
     fresh = [row for row in batch if row.external_id not in known]
     changed = [row for row in batch if row.external_id in known and known[row.external_id][1] != row.content_hash]
     counts = Counter(created=len(fresh), updated=len(changed), unchanged=len(batch) - len(fresh) - len(changed))

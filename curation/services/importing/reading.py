@@ -10,7 +10,8 @@ from curation.services.importing.rows import Landing, checked
 from curation.services.importing.sources import Outcome
 from workers.rows import JudgementRow, RowError
 
-BATCH = 2000
+BATCH, BATCH_PAIRS = 2000, 20_000
+"""A batch is full at so many rows, or so many pairs to compare."""
 REMEMBERED = 500_000
 """Ids of this file that are remembered to refuse a later row with another content: 50 MB at most."""
 
@@ -31,13 +32,15 @@ class Batch:
     items: list[Landing] = field(default_factory=list)
     judgements: list[tuple[int, JudgementRow]] = field(default_factory=list)
     refused: list[Refused] = field(default_factory=list)
+    pairs: int = 0
     number: int = 0
     line: int = 0
     at: int = 0
 
     @property
     def full(self) -> bool:
-        return len(self.items) + len(self.judgements) + len(self.refused) >= BATCH
+        rows = len(self.items) + len(self.judgements) + len(self.refused)
+        return rows >= BATCH or self.pairs >= BATCH_PAIRS
 
 
 def batches(outcomes: Iterable[Outcome], *, pairing: str, after: int) -> Iterator[Batch]:
@@ -61,6 +64,7 @@ def batches(outcomes: Iterable[Outcome], *, pairing: str, after: int) -> Iterato
                 batch.judgements.append((outcome.line, row))
             else:
                 batch.items.append(row)
+                batch.pairs += len(row.pairs)
         batch.number, batch.line, batch.at = number, outcome.line, outcome.at
         if batch.full:
             yield batch

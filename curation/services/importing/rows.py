@@ -9,7 +9,6 @@ from typing import Any, NamedTuple
 
 import orjson
 
-from curation.models import Project
 from workers.rows import ItemRow, Message, ResponseRow, RowError, VoteRow
 
 ALL_PAIRS_UP_TO = 4
@@ -135,9 +134,3 @@ def short(data: bytes) -> str:
 
 def dumped(value: Mapping[str, Any] | Any) -> str:
     return orjson.dumps(value, default=str).decode() if value else "{}"
-
-
-def vote_key(project: Project, pair_id: int, vote: VoteRow) -> str:
-    """The idempotency key of an imported vote: the same vote on the same pair has the same key."""
-    said = (project.pk, pair_id, vote.axis, vote.value, vote.both_bad, vote.probability, vote.rationale)
-    return "import-" + short(orjson.dumps(said))

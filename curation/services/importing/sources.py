@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from itertools import islice
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -12,6 +12,7 @@ from django.conf import settings
 from curation.errors import Invalid
 from workers.files import read_rows
 from workers.readers import Options, Reader, readers, recognise
+from workers.readers.columns import NEEDED, USUAL
 from workers.rows import Found, ItemRow, JudgementRow, RowError
 
 LOOKED_AT, SNIFFED = 500, 20
@@ -26,18 +27,30 @@ class Outcome(NamedTuple):
     at: int
     row: ItemRow | JudgementRow | None
     problem: RowError | None
-    excerpt: str = ""
+    given: Mapping[str, Any] | bytes
+    """The row as it was found, or the first bytes of what is none."""
+
+    @property
+    def excerpt(self) -> str:
+        """Enough of a row to find it again."""
+        if isinstance(self.given, bytes):
+            return self.given.decode("utf-8", "replace")
+        return excerpt(self.given)
 
 
 def rows_of(path: Path) -> Iterator[Found]:
     return read_rows(path, longest=settings.IMPORT_LINE_MB * 2**20)
 
 
-def reader_for(path: Path, name: str) -> Reader:
+def reader_for(path: Path, name: str, mapping: Mapping[str, str]) -> Reader:
     """The format called `name`, or the one recognised in the first good rows. Raises Invalid when there is none.
 
-    A file without a single good row is read as Touchstone's own format, so that each row is refused for itself.
+    A whole mapping without a format means a table. A file without a single good row is read as Touchstone's own
+    format, so that each row is refused for itself.
     """
+    check_mapping(path, mapping)
+    if name in ("", "auto") and all(role in mapping for role in NEEDED):
+        return readers.get("columns")
     if name and name != "auto":
         try:
             return readers.get(name)
@@ -53,6 +66,24 @@ def reader_for(path: Path, name: str) -> Reader:
         reason = f"no known format has these fields: {fields}; name a format, or map the columns"
         raise Invalid(reason, field="format")
     return reader
+
+
+def check_mapping(path: Path, mapping: Mapping[str, str]) -> None:
+    """Raises Invalid for a role that there is not, or a column that none of the first rows has."""
+    if unknown := sorted(mapping.keys() - USUAL.keys()):
+        raise Invalid(f"{unknown[0]!r} is no role of a column; there is: {', '.join(USUAL)}", field="mapping")
+    rows = (found.row or {} for found in islice(rows_of(path), LOOKED_AT if mapping else 0))
+    columns = list(dict.fromkeys(name for row in rows for name in row))
+    if columns and (missing := [name for name in mapping.values() if name not in columns]):
+        raise Invalid(f"no column {missing[0]!r}; there is: {', '.join(map(str, columns[:20]))}", field="mapping")
+
+
+def mapping_from(given: Iterable[str]) -> dict[str, str]:
+    """A column mapping told in texts such as prompt=question. Raises Invalid for any other text."""
+    parts = [text.partition("=") for text in given]
+    if wrong := next(("".join(part) for part in parts if not all(part)), None):
+        raise Invalid(f"wants ROLE=COLUMN, such as prompt=question, not {wrong!r}", field="mapping")
+    return {role: column for role, _, column in parts}
 
 
 def columns_of(path: Path) -> list[str]:
@@ -81,16 +112,16 @@ def outcomes(path: Path, reader: Reader, options: Options) -> Iterator[Outcome]:
     """Every row of the file as its format reads it, or the reason why not."""
     for found in rows_of(path):
         if found.row is None:
-            yield Outcome(found.line, found.at, None, found.problem, found.start.decode("utf-8", "replace"))
+            yield Outcome(found.line, found.at, None, found.problem, found.start)
             continue
         try:
-            yield Outcome(found.line, found.at, reader.read(found.row, options), None)
+            yield Outcome(found.line, found.at, reader.read(found.row, options), None, found.row)
         except RowError as problem:
-            yield Outcome(found.line, found.at, None, problem, excerpt(found.row))
+            yield Outcome(found.line, found.at, None, problem, found.row)
 
 
 def excerpt(row: Mapping[str, Any]) -> str:
-    """Enough of a row to find it again."""
+    """The first fields of a row, each cut short."""
     shown = ", ".join(f"{key}: {brief(value)}" for key, value in list(row.items())[:6])
     return shown.encode("utf-8", "replace").decode()[:EXCERPT]
 

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
+import orjson
 from django.db.models import F
 from django.utils import timezone
 
 from curation import bulk
 from curation.models import Annotation, Annotator, Preference, Project
-from curation.services.importing.rows import vote_key
+from curation.services.importing.rows import short
 from workers.rows import VoteRow
 
 ANNOTATION = (
@@ -95,7 +96,7 @@ class VoteBox:
         ids = iter(bulk.allocate_ids(Annotation, len(self.collected)))
         wanted: list[Written] = []
         for cast in self.collected:
-            key = vote_key(self.project, cast.pair_id, cast.vote)
+            key = vote_key(self.project, cast)
             place = (cast.task_id, self.annotators[cast.annotator], cast.vote.axis)
             before = standing.get(place)
             if before and before[1].startswith(key):
@@ -133,6 +134,13 @@ class VoteBox:
             PREFERENCE,
             ((v.id, v.cast.vote.axis, v.cast.value, v.cast.vote.both_bad, v.cast.probability) for v in votes),
         )
+
+
+def vote_key(project: Project, cast: Cast) -> str:
+    """The idempotency key of an imported vote: the same vote on the same pair has the same key, however it was put."""
+    vote = cast.vote
+    said = (project.pk, cast.pair_id, vote.axis, cast.value, vote.both_bad, cast.probability, vote.rationale)
+    return "import-" + short(orjson.dumps(said))
 
 
 def known_as(kind: str, name: str) -> tuple[str, str]:
