@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 from collections.abc import Callable
 from functools import wraps
 from typing import Any
@@ -69,6 +70,6 @@ def replay(row: IdempotentReply, print_now: str) -> Response:
 def fingerprint(request: Request) -> str:
     """What makes two requests the same: method, full path and JSON body (uploads: their length)."""
     head = f"{request.method} {request.get_full_path()} {request.META.get('CONTENT_LENGTH', '')}".encode()
-    json = (request.content_type or "").startswith("application/json")
-    body = orjson.dumps(request.data, default=str) if json else b""
+    is_json = (request.content_type or "").startswith("application/json")
+    body = json.dumps(request.data, default=str).encode() if is_json else b""
     return hashlib.sha256(head + body).hexdigest()

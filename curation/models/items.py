@@ -57,7 +57,7 @@ class Response(models.Model):
 
 
 class Pair(models.Model):
-    """Two responses to one item, to be compared. `first` has the lower position."""
+    """Two responses to one item, to be compared. `first` is the older response."""
 
     item = models.ForeignKey(Item, on_delete=models.PROTECT, related_name="pairs")
     first = models.ForeignKey(Response, on_delete=models.PROTECT, related_name="+")

@@ -120,7 +120,7 @@ def skip(*, desk: Desk, task_id: int, reason: str, commit: Commit) -> Committed:
         if held.state == State.RESERVED:
             Task.objects.filter(pk=task_id).update(taken=F("taken") - 1)
         if held.state != State.SKIPPED:
-            bump(desk, skipped=1, active_ms=commit.active_ms or 0)
+            bump(desk, skipped=1, settled=int(over(task_id)), active_ms=commit.active_ms or 0)
             tally(desk, "", "skip")
         point(held, State.SKIPPED, made)
     return Committed(made, Event.SKIP, task_id, progress_now(desk.annotator_id))
@@ -142,7 +142,7 @@ def undo(*, desk: Desk, annotation_id: int, commit: Commit) -> Committed:
         assert made is not None
         if undone.event == Event.SKIP:
             Task.objects.filter(pk=undone.task_id).update(taken=F("taken") + 1)
-            bump(desk, skipped=-1)
+            bump(desk, skipped=-1, settled=-int(over(undone.task_id)))
         else:
             uncount_answer(desk, held)
         untally(desk, undone)
@@ -247,7 +247,7 @@ def add_event(
         "reason": reason,
         "counted": counted,
         "idempotency_key": commit.key,
-        "supersedes_id": held.current_id,
+        "supersedes_id": held.current_id if counted else None,
         "created_at": timezone.now(),
     }
     made = row(
@@ -272,19 +272,19 @@ def count_answer(desk: Desk, held: Held, made: int, judgements: Sequence[Judgeme
     if held.state == State.ANSWERED:
         bump(desk, active_ms=spent)
     else:
-        closed = close_if_full(held.task_id)
+        closed, over = close_if_full(held.task_id)
         if closed:
             settle(desk, held, 1)
         skipped = -1 if held.state == State.SKIPPED else 0
-        mine = int(closed and not skipped)
+        mine = int(over and not skipped)
         bump(desk, active_ms=spent, done=1, skipped=skipped, closed=int(closed), settled=mine)
     point(held, State.ANSWERED, made)
     for judgement in judgements:
         tally(desk, judgement.axis, judgement.outcome(held.order))
 
 
-def close_if_full(task_id: int) -> bool:
-    """Count one answer of a task; whether it was the last one wanted."""
+def close_if_full(task_id: int) -> tuple[bool, bool]:
+    """Count one answer of a task; whether it was the last one wanted, and whether the task waits for nobody now."""
     found = row(
         "UPDATE curation_task SET done = done + 1,"
         " state = CASE WHEN state = 'open' AND done + 1 >= overlap THEN 'complete' ELSE state END"
@@ -293,17 +293,22 @@ def close_if_full(task_id: int) -> bool:
     )
     assert found is not None
     state, done, overlap = found
-    return state == Task.State.COMPLETE and done == overlap
+    return state == Task.State.COMPLETE and done == overlap, state != Task.State.OPEN
+
+
+def over(task_id: int) -> bool:
+    """Whether a task waits for nobody: complete or retired."""
+    return Task.objects.filter(pk=task_id).exclude(state=Task.State.OPEN).exists()
 
 
 def uncount_answer(desk: Desk, held: Held) -> None:
     """Take one counted answer back; its place in the overlap stays with the annotator."""
     task = Task.objects.filter(pk=held.task_id)
     task.update(done=F("done") - 1)
-    reopened = task.filter(state=Task.State.COMPLETE).update(state=Task.State.OPEN)
+    reopened = task.filter(state=Task.State.COMPLETE, done__lt=F("overlap")).update(state=Task.State.OPEN)
     if reopened:
         settle(desk, held, -1)
-    bump(desk, done=-1, closed=-reopened, settled=-reopened)
+    bump(desk, done=-1, closed=-reopened, settled=-int(reopened or over(held.task_id)))
 
 
 def settle(desk: Desk, held: Held, step: int) -> None:

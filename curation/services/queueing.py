@@ -1,6 +1,6 @@
 """Tasks moved as a set: priority, overlap, set aside and taken up again; with the counters that follow from it.
 
-Order of locks: tasks first, then progress rows by id, as in an annotator's submit.
+Order of locks: projects, then tasks, then progress rows by id; an annotator's submit takes the last two likewise.
 """
 
 from __future__ import annotations
@@ -72,7 +72,10 @@ def by_overlap(wanted: F | Value) -> Case:
 
 
 def projects_of(tasks: QuerySet[Task]) -> list[int]:
-    return list(tasks.order_by().values_list("project_id", flat=True).distinct())
+    """The projects of tasks, locked before the tasks themselves, as an import does."""
+    ids = list(tasks.order_by().values_list("project_id", flat=True).distinct())
+    locked = Project.objects.select_for_update(no_key=True, of=("self",)).filter(pk__in=ids).order_by("pk")
+    return [project.pk for project in locked]
 
 
 def start_over(projects: list[int]) -> None:
