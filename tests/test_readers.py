@@ -52,6 +52,23 @@ def test_every_format_has_a_row_here_and_an_example() -> None:
     assert all(reader.example and reader.title for reader in readers)
 
 
+def test_a_table_with_a_winner_is_a_table_whatever_its_columns_are_called() -> None:
+    row = {"prompt": "Why?", "response_a": "A", "response_b": "B", "winner": "tie (bothbad)"}
+    found = recognise([row])
+    assert found is not None and found.name == "columns"
+    (vote,) = read("columns", row).votes
+    assert vote.both_bad and vote.value is None
+
+
+def test_an_arena_vote_has_one_winner_and_counts_its_turns() -> None:
+    more = [{"role": "user", "content": "Why?"}, {"role": "assistant", "content": "So."}]
+    row = {"conversation_a": TALK + more * 2, "conversation_b": OTHER + more * 2, "turn": 3, "judge": "arena_user_7"}
+    item = read("mt-bench", row | {"winner": "model_b"})
+    assert [(vote.annotator, vote.value) for vote in item.votes] == [("arena_user_7", 1)]
+    assert len(item.responses[0].messages or []) == 5
+    assert refused("mt-bench", row | {"winner": "neither"})[0] == "winner"
+
+
 def test_unknown_fields_are_no_format() -> None:
     assert recognise([{"a": 1, "b": 2}]) is None
 

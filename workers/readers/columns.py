@@ -11,7 +11,7 @@ from typing import Any
 from workers.checks import identifier, optional_text, prompt, rest
 from workers.continuations import response
 from workers.readers import Options, Reader, Row, readers
-from workers.readers.votes import votes
+from workers.readers.votes import votes, winner
 from workers.rows import ItemRow, RowError, VoteRow
 
 USUAL: dict[str, tuple[str, ...]] = {
@@ -24,7 +24,6 @@ USUAL: dict[str, tuple[str, ...]] = {
     "winner": ("winner", "choice", "preference"),
 }
 NEEDED = ("prompt", "response_a", "response_b")
-WINNERS = {"a": -1, "b": 1, "tie": 0, "model_a": -1, "model_b": 1, "first": -1, "second": 1}
 
 
 def column(row: Row, role: str, mapping: Mapping[str, str]) -> str:
@@ -51,7 +50,7 @@ def read(row: Row, options: Options) -> ItemRow:
             response(row[names["response_b"]], names["response_b"], optional_text(row, names["model_b"])),
         ],
         external_id=identifier(row, names["id"]) if names["id"] else None,
-        votes=cast(row) or winner(row, names["winner"]),
+        votes=cast(row) or winner(row.get(names["winner"]), names["winner"]),
         metadata=rest(row, *used(row, names)),
     )
 
@@ -73,15 +72,6 @@ def used(row: Row, names: Mapping[str, str]) -> list[str]:
     if names["prompt"] == "instruction" and isinstance(row.get("input"), str):
         beside.append("input")
     return [*names.values(), *beside]
-
-
-def winner(row: Row, name: str) -> list[VoteRow]:
-    said = row.get(name) if name else None
-    if said is None or said == "":
-        return []
-    if not isinstance(said, str) or said not in WINNERS:
-        raise RowError(f"must be one of {', '.join(WINNERS)}", name)
-    return [VoteRow("imported", WINNERS[said])]
 
 
 readers.add(

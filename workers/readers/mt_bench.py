@@ -1,7 +1,8 @@
-"""MT-Bench human judgements: two conversations of two turns, expert votes, and GPT-4's vote on the same pair.
+"""MT-Bench and arena votes: two conversations with expert votes, or with one winner.
 
 Zheng et al., Judging LLM-as-a-Judge with MT-Bench and Chatbot Arena, 2023 (arXiv 2306.05685). A vote on turn 1
-is about the first answer, a vote on turn 2 about both; the responses hold the conversation up to that turn.
+is about the first answer, a vote on turn 2 about both; the responses hold the conversation up to that turn. In an
+arena's file `turn` counts the turns, and `judge` names whose `winner` it is.
 """
 
 from __future__ import annotations
@@ -11,10 +12,10 @@ from typing import Any
 from workers.checks import identifier, messages, optional_text, rest
 from workers.continuations import continued, shared_prefix
 from workers.readers import Options, Reader, Row, readers
-from workers.readers.votes import VALUE, votes
+from workers.readers.votes import VALUE, votes, winner
 from workers.rows import ItemRow, Message, RowError, VoteRow
 
-USED = ("id", "conversation_a", "conversation_b", "model_a", "model_b", "votes", "gpt4_pair")
+USED = ("id", "conversation_a", "conversation_b", "model_a", "model_b", "votes", "gpt4_pair", "winner", "judge")
 
 
 def detect(row: Row) -> int:
@@ -23,8 +24,8 @@ def detect(row: Row) -> int:
 
 def read(row: Row, options: Options) -> ItemRow:
     turn = row.get("turn", 2)
-    if turn not in (1, 2):
-        raise RowError("must be 1 or 2", "turn")
+    if isinstance(turn, bool) or not isinstance(turn, int) or turn < 1:
+        raise RowError("must be a whole number from 1 on", "turn")
     first, second = (up_to(messages(row.get(f), f), turn) for f in ("conversation_a", "conversation_b"))
     shared = shared_prefix(first, second)
     if not shared:
@@ -36,7 +37,9 @@ def read(row: Row, options: Options) -> ItemRow:
             continued(second[shared:], "conversation_b", optional_text(row, "model_b")),
         ],
         external_id=identifier(row, "id"),
-        votes=votes(row.get("votes")) + by_judge(row.get("gpt4_pair")),
+        votes=votes(row.get("votes"))
+        + winner(row.get("winner"), "winner", optional_text(row, "judge"))
+        + by_judge(row.get("gpt4_pair")),
         metadata=rest(row, *USED),
     )
 
@@ -58,7 +61,7 @@ def by_judge(value: Any) -> list[VoteRow]:
 readers.add(
     Reader(
         name="mt-bench",
-        title="MT-Bench judgements: two conversations with votes",
+        title="MT-Bench and arena votes: two conversations",
         detect=detect,
         read=read,
         example='{"conversation_a": [{"role": "user", "content": "…"}, …], "conversation_b": […], "votes": […]}',

@@ -11,10 +11,13 @@ from workers.rows import ItemRow, RowError, VoteRow
 
 USED = ("id", "external_id", "prompt", "response_a", "response_b", "model_a", "model_b", "votes")
 VALUE = {"a": -1, "b": 1, "tie": 0}
+WINNERS = VALUE | {"model_a": -1, "model_b": 1, "first": -1, "second": 1}
+BOTH_BAD = ("tie (bothbad)", "both_bad")
 
 
 def detect(row: Row) -> int:
-    return 7 if {"prompt", "response_a", "response_b"} <= row.keys() else 0
+    there = {"prompt", "response_a", "response_b"} <= row.keys() and isinstance(row.get("votes"), list)
+    return 7 if there else 0
 
 
 def read(row: Row, options: Options) -> ItemRow:
@@ -53,6 +56,17 @@ def choice(value: dict[str, Any], field: str) -> int:
     if not isinstance(said, str) or said not in VALUE:
         raise RowError("must be a, b or tie", f"{field}.choice" if field else "choice")
     return VALUE[said]
+
+
+def winner(said: Any, field: str, annotator: str = "") -> list[VoteRow]:
+    """The one vote that a table's winner column holds, if any."""
+    if said is None or said == "":
+        return []
+    if isinstance(said, str) and said in BOTH_BAD:
+        return [VoteRow(annotator or "imported", None, both_bad=True)]
+    if not isinstance(said, str) or said not in WINNERS:
+        raise RowError(f"must be one of {', '.join([*WINNERS, *BOTH_BAD])}", field)
+    return [VoteRow(annotator or "imported", WINNERS[said])]
 
 
 readers.add(
