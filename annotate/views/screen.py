@@ -9,6 +9,7 @@ import orjson
 from django.contrib.auth.decorators import login_required
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import render
+from django.views.decorators.cache import never_cache
 from django.views.decorators.csrf import ensure_csrf_cookie
 from django.views.decorators.http import require_GET, require_POST
 
@@ -20,6 +21,7 @@ from curation.services.desk import Desk, desk_in
 from curation.services.taking import Shown, held
 
 
+@never_cache
 @login_required
 @ensure_csrf_cookie
 @require_GET
@@ -30,7 +32,7 @@ def page(request: HttpRequest, slug: str) -> HttpResponse:
     context = fragment_context(desk, task) | {
         "choices": choices(desk.scale),
         "guidelines": markdown(guidelines) if guidelines.strip() else "",
-        "scope": f"touchstone:{request.user.pk}:{slug}",
+        "scope": scope(request, slug),
     }
     return render(request, "annotate/page.html", context)
 
@@ -58,11 +60,19 @@ def task(request: HttpRequest, slug: str, task_id: int) -> HttpResponse:
     return fragment(request, desk, held(desk, task_id))
 
 
+@never_cache
 @login_required
 @require_GET
 def last(request: HttpRequest, slug: str) -> JsonResponse:
+    """Whose screen this is now, and what an undo after a reload takes back."""
     found = annotating.last_of(desk=desk_in(request.user, slug))
-    return JsonResponse({"annotation": found.pk, "task": found.task_id} if found else {})
+    standing = {"annotation": found.pk, "task": found.task_id, "rationale": found.rationale} if found else {}
+    return JsonResponse({"scope": scope(request, slug), **standing})
+
+
+def scope(request: HttpRequest, slug: str) -> str:
+    """Under which name the browser keeps what this person decides here."""
+    return f"touchstone:{request.user.pk}:{slug}"
 
 
 def fragment(request: HttpRequest, desk: Desk, task: Shown | None) -> HttpResponse:

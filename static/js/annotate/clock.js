@@ -28,6 +28,11 @@ export class Clock {
     this.looking = this.seen();
   }
 
+  /** Whether somebody looked here within so many milliseconds. */
+  awake(within) {
+    return this.seen() && performance.now() - this.since < within;
+  }
+
   /** Milliseconds since `restart`. */
   read() {
     this.stir();

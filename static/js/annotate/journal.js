@@ -10,17 +10,21 @@ export class Journal extends EventTarget {
   /**
    * @param {string} scope  one user in one project
    * @param {string} api    where the API is, ending in a slash
+   * @param {string} whose  says whose session this is, as `scope`
    */
-  constructor(scope, api) {
+  constructor(scope, api, whose) {
     super();
+    this.scope = scope;
+    this.whose = whose;
+    this.token = csrfToken();
     this.prefix = `${scope}:entry:`;
     this.madeKey = `${scope}:made`;
     this.lock = `${scope}:sender`;
     this.api = api;
     this.wait = RETRY_FIRST;
     this.counter = 0;
-    addEventListener("online", () => this.hurry());
-    addEventListener("storage", (event) => event.key?.startsWith(this.prefix) && this.changed());
+    for (const sign of ["online", "focus"]) addEventListener(sign, () => this.hurry());
+    addEventListener("storage", (event) => event.key?.startsWith(this.prefix) && this.onOtherTab());
   }
 
   /** What waits to be sent, oldest first. */
@@ -52,9 +56,19 @@ export class Journal extends EventTarget {
     return tasks;
   }
 
-  /** Keep a decision, then send it when possible. Returns its key. */
+  /** The newest decision that waits and that no undo takes back. */
+  newest() {
+    return this.waiting().findLast((entry) => entry.kind !== "undo" && !this.undoes(entry.key));
+  }
+
+  /** Whether an undo of this key or annotation waits. */
+  undoes(of) {
+    return this.waiting().some((entry) => entry.kind === "undo" && entry.of === of);
+  }
+
+  /** Keep a decision, then send it when possible. Returns its key; throws when the storage is full. */
   add(kind, task, body, of = null) {
-    const key = crypto.randomUUID();
+    const key = newKey();
     this.keep({ key, kind, task, body, of, at: Date.now(), turn: this.counter++ });
     this.changed();
     this.hurry();
@@ -73,6 +87,12 @@ export class Journal extends EventTarget {
   /** Forget what was refused, once it was shown. */
   dismissRefused() {
     this.refused().forEach((entry) => this.drop(entry));
+  }
+
+  /** What another tab kept is sent from here too, should that tab be closed. */
+  onOtherTab() {
+    this.changed();
+    this.later();
   }
 
   changed() {
@@ -95,19 +115,25 @@ export class Journal extends EventTarget {
     this.wait = Math.min(this.wait * 2, RETRY_MOST);
   }
 
-  /** Send what waits, in order; one tab at a time. */
+  /** Send what waits, in order; one tab at a time, except over plain http, where a browser has no locks. */
   async send() {
     if (!this.waiting().length) return;
-    await navigator.locks.request(this.lock, { ifAvailable: true }, async (lock) => {
-      if (!lock) return this.later();
-      for (let entry = this.waiting()[0]; entry; entry = this.waiting()[0]) {
-        if (!(await this.sendOne(entry))) return;
-      }
-    });
+    const options = { ifAvailable: true };
+    if (navigator.locks) await navigator.locks.request(this.lock, options, (lock) => this.sendAll(lock));
+    else await this.sendAll(!this.sending);
+  }
+
+  async sendAll(free) {
+    if (!free) return this.later();
+    this.sending = true;
+    let going = true;
+    while (going && this.waiting().length) going = await this.sendOne(this.waiting()[0]);
+    this.sending = false;
   }
 
   /** Whether the next entry may be sent. */
   async sendOne(entry) {
+    if (!(await this.mine())) return false;
     const path = this.path(entry);
     if (!path) {
       this.drop(entry);
@@ -122,6 +148,19 @@ export class Journal extends EventTarget {
       return false;
     }
     return this.settle(entry, response);
+  }
+
+  /** Whether the session is still that of who decided: with every sign-in the CSRF cookie changes. */
+  async mine() {
+    const token = csrfToken();
+    if (token === this.token) return true;
+    const response = await fetch(this.whose, { headers: { Accept: "application/json" } }).catch(() => null);
+    const { scope } = (await response?.json().catch(() => null)) ?? {};
+    if (scope === this.scope) this.token = token;
+    if (scope === this.scope || response?.redirected) return true;
+    this.tell(response && response.status < 500 ? "somebody-else" : "offline");
+    this.later();
+    return false;
   }
 
   async settle(entry, response) {
@@ -182,8 +221,18 @@ export class Journal extends EventTarget {
   remember(key, annotation) {
     const made = { ...this.made(), [key]: annotation };
     const kept = Object.entries(made).slice(-REMEMBERED);
-    localStorage.setItem(this.madeKey, JSON.stringify(Object.fromEntries(kept)));
+    try {
+      localStorage.setItem(this.madeKey, JSON.stringify(Object.fromEntries(kept)));
+    } catch {
+      // The storage is full: an undo then shows the task, and the next answer takes the place of this one.
+    }
   }
+}
+
+/** A key that nobody else has; randomUUID is missing over plain http. */
+function newKey() {
+  const bytes = () => Array.from(crypto.getRandomValues(new Uint8Array(16)), (byte) => byte.toString(16).padStart(2, "0"));
+  return crypto.randomUUID?.() ?? bytes().join("");
 }
 
 export function csrfToken() {

@@ -11,6 +11,8 @@ export function meaning(event, strengths) {
     return undo ? { act: "undo" } : null;
   }
   if (inField(event.target)) return null;
+  if (event.altKey && strengths < 3) return null; // the browser's own, such as Alt and ← for back
+  if (event.key.startsWith("Arrow") && scrollsSideways(event.target)) return null;
   if (event.code in SIDES) return { choice: String(SIDES[event.code] * strength(event, strengths)) };
   if (event.altKey) return null;
   if (event.code === "Digit0" || event.code === "Numpad0") return { choice: "0" };
@@ -23,6 +25,10 @@ function strength(event, strengths) {
   if (strengths === 1) return 1;
   if (strengths === 2) return event.shiftKey ? 2 : 1;
   return event.shiftKey ? 3 : event.altKey ? 1 : 2;
+}
+
+function scrollsSideways(target) {
+  return target !== document.body && target.scrollWidth > target.clientWidth;
 }
 
 export function inField(target) {

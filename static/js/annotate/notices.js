@@ -3,15 +3,19 @@
 export class Notices {
   constructor(journal, signIn) {
     this.journal = journal;
-    this.signIn = signIn;
     this.live = document.getElementById("live");
+    this.said = document.getElementById("said");
     this.unsent = document.getElementById("unsent");
+    this.unsent.addEventListener("click", () => journal.hurry());
     this.banner = document.getElementById("banner");
     this.bar = document.querySelector("#progress progress");
     this.text = document.getElementById("progress-text");
     journal.addEventListener("change", () => this.showUnsent());
     journal.addEventListener("sent", () => this.clearBanner("signed-out"));
-    journal.addEventListener("signed-out", () => this.signedOut());
+    journal.addEventListener("signed-out", () => this.signedOut("You are signed out.", signIn, "_blank"));
+    journal.addEventListener("somebody-else", () =>
+      this.signedOut("Somebody else is signed in here now.", location.pathname, "_self"),
+    );
     journal.addEventListener("kept", () =>
       this.announce("Others had answered that one meanwhile; yours is kept, beyond the wanted number."),
     );
@@ -21,6 +25,19 @@ export class Notices {
   announce(words) {
     const of = this.text.textContent;
     this.live.textContent = `${words} ${of}.`;
+  }
+
+  /** Say something to eyes too: it goes away by itself. */
+  say(words) {
+    this.announce(words);
+    this.said.textContent = words;
+    this.said.hidden = false;
+    clearTimeout(this.silence);
+    this.silence = setTimeout(() => (this.said.hidden = true), 3000);
+  }
+
+  storageFull() {
+    this.setBanner("full", ["This was not kept: the storage of this browser is full. Clear the data of other sites, then decide again."]);
   }
 
   showUnsent() {
@@ -41,13 +58,12 @@ export class Notices {
     this.setBanner("refused", [`The server did not take ${refused.length} decision${refused.length > 1 ? "s" : ""}: ${refused[0].refused}. `, button]);
   }
 
-  signedOut() {
+  signedOut(what, href, target) {
     const link = document.createElement("a");
-    link.href = this.signIn;
-    link.target = "_blank";
-    link.textContent = "Sign in again";
+    Object.assign(link, { href, target, textContent: target === "_self" ? "Go on as who is signed in" : "Sign in again" });
     const waiting = this.journal.waiting().length;
-    this.setBanner("signed-out", [`You are signed out. ${waiting} decision${waiting > 1 ? "s are" : " is"} kept on this device. `, link, "; they are sent by themselves."]);
+    const kept = `${waiting} decision${waiting > 1 ? "s are" : " is"} kept on this device`;
+    this.setBanner("signed-out", [`${what} ${kept} and sent when you are signed in again. `, link]);
   }
 
   setBanner(kind, parts) {
@@ -63,7 +79,7 @@ export class Notices {
     this.banner.querySelector(`[data-kind="${kind}"]`)?.remove();
   }
 
-  /** Count one more before the server has said so. */
+  /** Count one more, or one less, before the server has said so. */
   count(step) {
     this.show(Number(this.bar.value) + step, Number(this.bar.max));
   }
@@ -84,6 +100,7 @@ export class Notices {
   waitingForTask() {
     const section = document.createElement("section");
     section.className = "rest";
+    section.dataset.offline = "";
     section.innerHTML = "<h2>Waiting for the next task</h2><p>The server cannot be reached. What you decided is kept on this device.</p>";
     return section;
   }

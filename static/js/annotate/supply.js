@@ -21,17 +21,12 @@ export class Supply {
   /** The next task's element, or the element that says why there is none, or null while offline. */
   async take() {
     if (!this.ready.length) await this.fill();
-    const next = this.ready.shift();
-    if (next) {
-      this.fill();
-      return next;
-    }
-    return this.rest;
+    return this.ready.shift() ?? this.rest;
   }
 
   /** Put a task back in front, when an undo shows an earlier one. */
   putBack(element) {
-    this.ready.unshift(element);
+    if (element?.dataset.task) this.ready.unshift(element);
   }
 
   /** Forget a task that was decided in another tab. */
@@ -39,33 +34,37 @@ export class Supply {
     this.ready = this.ready.filter((element) => Number(element.dataset.task) !== task);
   }
 
-  fill() {
-    this.fetching ??= this.fetchAhead().finally(() => (this.fetching = null));
-    return this.fetching;
+  /** Fetch one task, and after it those that are still missing; call it when the task in hand is shown. */
+  async fill() {
+    if (this.ready.length >= AHEAD) return;
+    this.fetching ??= this.fetchOne().then((found) => {
+      this.fetching = null;
+      if (found) this.fill();
+    });
+    await this.fetching;
   }
 
-  async fetchAhead() {
-    while (this.ready.length < AHEAD) {
-      const element = await this.fetchOne();
-      if (!element) return;
-      if (!("task" in element.dataset)) {
-        this.rest = element;
-        return;
-      }
-      this.rest = null;
-      const known = new Set([...this.busy(), ...this.ready.map((ready) => Number(ready.dataset.task))]);
-      if (known.has(Number(element.dataset.task))) return;
-      this.ready.push(element);
-    }
-  }
-
+  /** Whether one more task is ready. */
   async fetchOne() {
-    const exclude = [...this.busy(), ...this.ready.map((ready) => ready.dataset.task)];
+    const element = await this.ask();
+    const task = Number(element?.dataset.task ?? 0);
+    this.rest = task ? null : element;
+    if (!task || this.known().has(task)) return false;
+    this.ready.push(element);
+    return true;
+  }
+
+  known() {
+    return new Set([...this.busy(), ...this.ready.map((ready) => Number(ready.dataset.task))]);
+  }
+
+  async ask() {
     try {
       const response = await fetch(this.stage.dataset.next, {
         method: "POST",
         headers: { "X-CSRFToken": csrfToken(), "Content-Type": "application/x-www-form-urlencoded" },
-        body: `exclude=${exclude.join(",")}`,
+        body: `exclude=${[...this.known()].join(",")}`,
+        signal: AbortSignal.timeout(20000),
       });
       return response.ok && !response.redirected ? element(await response.text()) : null;
     } catch {
