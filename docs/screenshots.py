@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 ROOT = Path(__file__).resolve().parent.parent
 TEAM = (("amara", "Amara Diallo", 48), ("jonas", "Jonas Weber", 41), ("mei", "Mei Tanaka", 33))
 """User name, name, and how many tasks each has answered."""
+SHOWN = "sample-043"
+"""The item of the annotation screen's pictures: code, lists, both responses of some length."""
 IMAGES = ROOT / "docs" / "images"
 SLUG = "sample-helpfulness"
 P = f"/projects/{SLUG}"
@@ -38,10 +40,10 @@ DOCS = {
     "project": f"{P}/",
     "import": f"{P}/imports/",
     "version": f"{P}/datasets/preferences/1/",
-    "api": "/api/v1/docs",
 }
 """Pictures of the docs, each wide, in light and in dark."""
 PAGES = DOCS | {
+    "api": "/api/v1/docs",
     "projects": "/projects/",
     "new-project": "/projects/new/",
     "settings": f"{P}/settings/",
@@ -100,8 +102,8 @@ def furnish() -> None:
     import django
 
     django.setup()
-    from curation.models import Membership, Project, Role, User
-    from curation.services import freezing, people, projects
+    from curation.models import Membership, Project, Role, Task, User
+    from curation.services import freezing, people, projects, queueing
 
     admin = User.objects.get(username="admin")
     project = Project.objects.get(slug=SLUG)
@@ -117,6 +119,7 @@ def furnish() -> None:
         Membership.objects.create(user=user, project=project, role=Role.ANNOTATOR)
         work(project, user, tasks, chance)
     work(project, admin, 12, chance)
+    queueing.raise_priority(tasks=Task.objects.filter(pair__item__external_id=SHOWN))
     people.make_invite(project=project, by=admin, role=Role.ANNOTATOR, uses=5, note="The Lisbon team")
     for split in ({"train": 0.9, "test": 0.1}, {"train": 1.0}):
         freezing.request_version(project=project, dataset_name="preferences", splits=split, user=admin)

@@ -31,6 +31,7 @@ def page(request: HttpRequest, slug: str) -> HttpResponse:
     guidelines = Protocol.objects.values_list("guidelines", flat=True).get(pk=desk.scale.protocol_id)
     context = fragment_context(desk, task) | {
         "choices": choices(desk.scale),
+        "axes": orjson.dumps(desk.scale.axes).decode(),
         "guidelines": markdown(guidelines) if guidelines.strip() else "",
         "scope": scope(request, slug),
     }

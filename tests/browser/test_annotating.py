@@ -9,6 +9,7 @@ from django.utils import timezone
 from playwright.sync_api import Page, Route, expect
 
 from curation.models import Annotation, Assignment, Preference, Task
+from curation.services import projects
 from tests.cast import Cast
 
 SETTLED = 400  # ms: longer than the time in which a second key press is taken for a slip
@@ -259,4 +260,22 @@ def test_a_task_whose_lease_ran_out_is_still_answered(desk: Any) -> None:
     Assignment.objects.update(expires_at=timezone.now())
     press(page, "1")
     wait_until_sent(page)
+    assert Annotation.objects.answers().count() == 1
+
+
+def test_several_axes_are_asked_one_after_the_other(desk: Any, crew: Cast) -> None:
+    axes = [{"name": "helpful", "question": "More helpful?"}, {"name": "harmless", "question": "Less harmful?"}]
+    projects.revise_protocol(project=crew.project, axes=axes)
+    page = desk(2)
+    question = page.locator(".task__question")
+    expect(question).to_have_text("1 of 2: More helpful?")
+    press(page, "1")
+    expect(question).to_have_text("2 of 2: Less harmful?")
+    press(page, "u")
+    expect(question).to_have_text("1 of 2: More helpful?")
+    press(page, "0")
+    decide(page, "b")
+    wait_until_sent(page)
+    said = Preference.objects.order_by("axis").values_list("axis", "value", "both_bad")
+    assert list(said) == [("harmless", None, True), ("helpful", 0, False)]
     assert Annotation.objects.answers().count() == 1

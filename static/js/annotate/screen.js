@@ -21,6 +21,8 @@ class Screen {
     this.notices = new Notices(this.journal, this.settings.signIn);
     this.clock = new Clock();
     this.scrolling = new Scrolling();
+    this.axes = JSON.parse(this.settings.axes);
+    this.preferences = []; // what is said of the task so far, an axis after the other
     this.history = [];
     this.turn = 0;
     this.changes = 0;
@@ -78,6 +80,8 @@ class Screen {
     this.stage.ariaBusy = "false";
     this.since = performance.now();
     this.clock.restart();
+    this.preferences = [];
+    this.ask();
     document.getElementById("decide").hidden = !this.task;
     this.closeSkip();
     const bodies = [...this.stage.querySelectorAll(".response__body")];
@@ -127,10 +131,22 @@ class Screen {
       return;
     }
     const answer = choice === "both_bad" ? { both_bad: true } : { value: Number(choice) };
-    const body = { preferences: [{ axis: this.settings.axis, ...answer }], rationale, active_ms: this.clock.read() };
+    this.preferences.push({ axis: this.axes[this.preferences.length].name, ...answer });
     const label = button.querySelector(".choice__label").textContent;
     this.flash(button);
+    if (this.preferences.length < this.axes.length) return this.ask(`${label}.`);
+    const body = { preferences: this.preferences, rationale, active_ms: this.clock.read() };
     this.commit("submit", body, `Saved: ${label}.`);
+  }
+
+  /** Ask for the next axis; with several, say which of how many. */
+  ask(words = "") {
+    const number = this.preferences.length;
+    const heading = this.current.querySelector(".task__question");
+    if (!heading || this.axes.length < 2) return;
+    heading.textContent = `${number + 1} of ${this.axes.length}: ${this.axes[number].question}`;
+    this.since = performance.now();
+    if (words) this.notices.announce(`${words} ${heading.textContent}`);
   }
 
   skip(reason) {
@@ -165,6 +181,7 @@ class Screen {
   }
 
   async undo() {
+    if (this.preferences.pop()) return this.ask("Taken back.");
     if (this.undoing) return;
     this.undoing = true;
     const last = this.history.pop() ?? (await this.lastElsewhere());
