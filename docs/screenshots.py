@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 ROOT = Path(__file__).resolve().parent.parent
 TEAM = (("amara", "Amara Diallo", 48), ("jonas", "Jonas Weber", 41), ("mei", "Mei Tanaka", 33))
 """User name, name, and how many tasks each has answered."""
-SHOWN = "sample-043"
+SHOWN = "sample-056"
 """The item of the annotation screen's pictures: code, lists, both responses of some length."""
 IMAGES = ROOT / "docs" / "images"
 SLUG = "sample-helpfulness"
@@ -41,7 +41,7 @@ DOCS = {
     "import": f"{P}/imports/",
     "version": f"{P}/datasets/preferences/1/",
 }
-"""Pictures of the docs, each wide, in light and in dark."""
+"""Pictures of the docs, each wide; the annotation screen in light and in dark, the others in light."""
 PAGES = DOCS | {
     "api": "/api/v1/docs",
     "projects": "/projects/",
@@ -189,12 +189,15 @@ def shoot(
     )
     context.add_cookies(cookies)
     page = context.new_page()
+    review = pages is PAGES
     for name, path in pages.items():
+        if theme == "dark" and name != "annotate" and not review:
+            continue
         page.goto(path)
         page.wait_for_load_state("networkidle")
         settle(page, name)
-        suffix = f"-{width}" if len(pages) > len(DOCS) else ""
-        whole = name not in ("annotate", "api") and len(pages) > len(DOCS)
+        suffix = f"-{width}" if review else ""
+        whole = review and name not in ("annotate", "api")
         page.screenshot(path=folder / f"{name}-{theme}{suffix}.png", full_page=whole)
     context.close()
 
