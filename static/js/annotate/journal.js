@@ -19,6 +19,7 @@ export class Journal extends EventTarget {
     this.token = csrfToken();
     this.prefix = `${scope}:entry:`;
     this.madeKey = `${scope}:made`;
+    this.lastKey = `${scope}:last`;
     this.lock = `${scope}:sender`;
     this.api = api;
     this.wait = RETRY_FIRST;
@@ -66,10 +67,16 @@ export class Journal extends EventTarget {
     return this.waiting().some((entry) => entry.kind === "undo" && entry.of === of);
   }
 
+  /** Whether a task that the page came with is decided already, or was on its way to the server meanwhile. */
+  decided(task) {
+    return this.tasks().has(task) || localStorage.getItem(this.lastKey) === String(task);
+  }
+
   /** Keep a decision, then send it when possible. Returns its key; throws when the storage is full. */
   add(kind, task, body, of = null) {
     const key = newKey();
     this.keep({ key, kind, task, body, of, at: Date.now(), turn: this.counter++ });
+    if (kind === "undo") localStorage.removeItem(this.lastKey);
     this.changed();
     this.hurry();
     return key;
@@ -92,6 +99,7 @@ export class Journal extends EventTarget {
   /** What another tab kept is sent from here too, should that tab be closed. */
   onOtherTab() {
     this.changed();
+    this.wait = RETRY_FIRST;
     this.later();
   }
 
@@ -126,9 +134,11 @@ export class Journal extends EventTarget {
   async sendAll(free) {
     if (!free) return this.later();
     this.sending = true;
-    let going = true;
-    while (going && this.waiting().length) going = await this.sendOne(this.waiting()[0]);
-    this.sending = false;
+    try {
+      while (this.waiting().length && (await this.sendOne(this.waiting()[0])));
+    } finally {
+      this.sending = false;
+    }
   }
 
   /** Whether the next entry may be sent. */
@@ -166,7 +176,7 @@ export class Journal extends EventTarget {
   async settle(entry, response) {
     const data = await response.json().catch(() => ({}));
     if (response.ok) {
-      this.remember(entry.key, data.annotation?.id);
+      this.remember(entry, data.annotation?.id);
       this.drop(entry);
       this.wait = RETRY_FIRST;
       this.tell("sent", { entry, progress: data.progress });
@@ -217,12 +227,13 @@ export class Journal extends EventTarget {
     return JSON.parse(localStorage.getItem(this.madeKey) ?? "{}");
   }
 
-  /** Which annotation a key became, for the undo that may follow. */
-  remember(key, annotation) {
+  /** Which annotation a key became, for the undo that may follow, and which task was decided last. */
+  remember({ key, kind, task }, annotation) {
     const made = { ...this.made(), [key]: annotation };
     const kept = Object.entries(made).slice(-REMEMBERED);
     try {
       localStorage.setItem(this.madeKey, JSON.stringify(Object.fromEntries(kept)));
+      if (kind !== "undo") localStorage.setItem(this.lastKey, task);
     } catch {
       // The storage is full: an undo then shows the task, and the next answer takes the place of this one.
     }

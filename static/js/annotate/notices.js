@@ -12,9 +12,11 @@ export class Notices {
     this.text = document.getElementById("progress-text");
     journal.addEventListener("change", () => this.showUnsent());
     journal.addEventListener("sent", () => this.clearBanner("signed-out"));
-    journal.addEventListener("signed-out", () => this.signedOut("You are signed out.", signIn, "_blank"));
+    journal.addEventListener("signed-out", () =>
+      this.signedOut("You are signed out.", link(signIn, "Sign in again", "_blank")),
+    );
     journal.addEventListener("somebody-else", () =>
-      this.signedOut("Somebody else is signed in here now.", location.pathname, "_self"),
+      this.signedOut("Somebody else is signed in here now.", link(location.pathname, "Go on as who is signed in")),
     );
     journal.addEventListener("kept", () =>
       this.announce("Others had answered that one meanwhile; yours is kept, beyond the wanted number."),
@@ -51,28 +53,29 @@ export class Notices {
   showRefused(refused) {
     if (!refused.length) return this.clearBanner("refused");
     const button = document.createElement("button");
-    button.type = "button";
-    button.className = "button button--small";
-    button.textContent = "Dismiss";
+    Object.assign(button, { type: "button", className: "button button--small", textContent: "Dismiss" });
     button.addEventListener("click", () => this.journal.dismissRefused());
-    this.setBanner("refused", [`The server did not take ${refused.length} decision${refused.length > 1 ? "s" : ""}: ${refused[0].refused}. `, button]);
+    const what = `The server did not take ${refused.length} decision${refused.length > 1 ? "s" : ""}: ${refused[0].refused}. `;
+    this.setBanner("refused", [what, link(location.pathname, "Reload the page"), " if the question was changed meanwhile."], button);
   }
 
-  signedOut(what, href, target) {
-    const link = document.createElement("a");
-    Object.assign(link, { href, target, textContent: target === "_self" ? "Go on as who is signed in" : "Sign in again" });
+  signedOut(what, way) {
     const waiting = this.journal.waiting().length;
     const kept = `${waiting} decision${waiting > 1 ? "s are" : " is"} kept on this device`;
-    this.setBanner("signed-out", [`${what} ${kept} and sent when you are signed in again. `, link]);
+    this.setBanner("signed-out", [`${what} ${kept} and sent when you are signed in again. `, way]);
   }
 
-  setBanner(kind, parts) {
-    const notice = document.createElement("p");
+  /** Show a notice in place of the one of its kind; the same words again change nothing and are not read out again. */
+  setBanner(kind, parts, ...buttons) {
+    const notice = document.createElement("div");
+    const text = document.createElement("p");
     notice.className = "notice notice--warning";
     notice.dataset.kind = kind;
-    notice.append(...parts);
-    this.clearBanner(kind);
-    this.banner.append(notice);
+    text.append(...parts);
+    notice.append(text, ...buttons);
+    const before = this.banner.querySelector(`[data-kind="${kind}"]`);
+    if (!before) this.banner.append(notice);
+    else if (before.textContent !== notice.textContent) before.replaceWith(notice);
   }
 
   clearBanner(kind) {
@@ -104,4 +107,8 @@ export class Notices {
     section.innerHTML = "<h2>Waiting for the next task</h2><p>The server cannot be reached. What you decided is kept on this device.</p>";
     return section;
   }
+}
+
+function link(href, textContent, target = "_self") {
+  return Object.assign(document.createElement("a"), { href, textContent, target });
 }

@@ -70,7 +70,7 @@ class Screen {
   /** The page came with a task; it may be one that an unsent decision has answered already. */
   begin() {
     this.journal.send();
-    if (this.journal.tasks().has(this.task)) this.advance();
+    if (this.journal.decided(this.task)) this.advance();
     else this.shown();
   }
 
@@ -131,12 +131,14 @@ class Screen {
       return;
     }
     const answer = choice === "both_bad" ? { both_bad: true } : { value: Number(choice) };
-    this.preferences.push({ axis: this.axes[this.preferences.length].name, ...answer });
+    const preferences = [...this.preferences, { axis: this.axes[this.preferences.length].name, ...answer }];
     const label = button.querySelector(".choice__label").textContent;
     this.flash(button);
-    if (this.preferences.length < this.axes.length) return this.ask(`${label}.`);
-    const body = { preferences: this.preferences, rationale, active_ms: this.clock.read() };
-    this.commit("submit", body, `Saved: ${label}.`);
+    if (preferences.length === this.axes.length) {
+      return this.commit("submit", { preferences, rationale, active_ms: this.clock.read() }, `Saved: ${label}.`);
+    }
+    this.preferences = preferences;
+    this.ask(`${label}.`);
   }
 
   /** Ask for the next axis; with several, say which of how many. */
@@ -145,6 +147,7 @@ class Screen {
     const heading = this.current.querySelector(".task__question");
     if (!heading || this.axes.length < 2) return;
     heading.textContent = `${number + 1} of ${this.axes.length}: ${this.axes[number].question}`;
+    document.querySelector("#decide [role=group]").ariaLabel = this.axes[number].question;
     this.since = performance.now();
     if (words) this.notices.announce(`${words} ${heading.textContent}`);
   }
@@ -169,6 +172,7 @@ class Screen {
     const step = kind === "submit" ? 1 : 0;
     const key = this.keep(kind, task, body);
     if (!key) return;
+    this.preferences = [];
     this.notices.clearBanner("full");
     localStorage.removeItem(this.draftKey());
     this.history.push({ key, element, task, step, rationale: body.rationale });
@@ -188,11 +192,13 @@ class Screen {
     this.undoing = false;
     if (!last) return this.notices.say("There is nothing to take back.");
     if (!this.keep("undo", last.task, null, last.key)) return this.history.push(last);
-    if (last.rationale) localStorage.setItem(this.draftKey(last.task), last.rationale);
+    if (last.rationale) this.saveDraft(last.task, last.rationale);
     if (this.task) this.supply.putBack(this.current);
     this.supply.remove(last.task);
     this.show(last.element);
-    this.notices.count(-(last.step ?? 0));
+    const step = -(last.step ?? 0);
+    this.tabs.postMessage({ step });
+    this.notices.count(step);
     this.notices.announce("Taken back.");
   }
 
@@ -323,9 +329,13 @@ class Screen {
     return `${this.settings.scope}:draft:${task}`;
   }
 
-  saveDraft() {
-    if (this.rationale.value) localStorage.setItem(this.draftKey(), this.rationale.value);
-    else localStorage.removeItem(this.draftKey());
+  saveDraft(task = this.task, words = this.rationale.value) {
+    try {
+      if (words) localStorage.setItem(this.draftKey(task), words);
+      else localStorage.removeItem(this.draftKey(task));
+    } catch {
+      // The storage is full; the words stay in the field.
+    }
   }
 
   flash(button) {

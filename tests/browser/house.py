@@ -1,0 +1,82 @@
+"""A project that has been worked on, with names that are too long, and the address of every page that it has."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import quote
+
+from curation.models import Role, Run
+from curation.services import freezing, importing, people, projects, running
+from tests.cast import Cast, make_pairs
+from tests.test_freezing import answer_all
+
+GUIDELINES = "## What to do\n\nRead **both**, then choose.\n\n- `code`\n- [a link](https://example.org/)\n"
+ROWS = b'{"id": "n1", "prompt": "Why?", "responses": ["So.", "Thus."]}\n{"id": "n2", "prompt": "How?"}\n'
+"""One row that lands and one that is refused, for want of responses."""
+LONG = "W" * 100
+"""A word that no line holds."""
+
+
+@dataclass(frozen=True)
+class House:
+    """Addresses by name: of pages for olga, who owns the project and is staff, and of pages for anybody."""
+
+    inside: dict[str, str]
+    outside: dict[str, str]
+
+
+def furnish(crew: Cast, folder: Path) -> House:
+    """Tasks, answers, a version, an import with a refused row, a run that failed, an invite and a token."""
+    project, olga = crew.project, crew.olga
+    olga.is_staff, olga.display_name = True, LONG
+    olga.save()
+    projects.change_project(project=project, name=LONG, description=LONG)
+    projects.revise_protocol(project=project, guidelines=GUIDELINES)
+    project.refresh_from_db()
+    make_pairs(project, 8)
+    answer_all(crew, "ann", -2, 1, 0, None, 2)
+    version = freezing.request_version(project=project, dataset_name="preferences", user=olga)
+    running.execute(str(version.run_id))
+    (folder / "rows.jsonl").write_bytes(ROWS)
+    landed = importing.import_now(project=project, user=olga, path=folder / "rows.jsonl", filename=f"{LONG}.jsonl")
+    upload = importing.keep_upload([ROWS], user=olga)
+    failed = Run.objects.create(project=project, method="freeze", state="failed", error=LONG, log=f"{LONG}\n")
+    queued = Run.objects.create(project=project, method="freeze", params={"target": LONG}, created_by=olga)
+    _, invite = people.make_invite(project=project, by=olga, role=Role.ANNOTATOR, note=LONG)
+    people.issue_token(user=olga, name=LONG, scopes=["read"], expires_at=None)
+    empty = projects.create_project(slug="empty", name="Nothing here yet", user=olga)
+    root = f"/projects/{project.slug}"
+    inside = {
+        "projects": "/projects/",
+        "new project": "/projects/new/",
+        "project": f"{root}/",
+        "annotate": f"{root}/annotate/",
+        "import": f"{root}/imports/",
+        "preview": f"{root}/imports/uploads/{upload}/?name={quote(LONG)}",
+        "report": f"{root}/imports/runs/{landed.pk}/",
+        "datasets": f"{root}/datasets/",
+        "new version": f"{root}/datasets/new/",
+        "version": f"{root}/datasets/preferences/1/",
+        "runs": f"{root}/runs/",
+        "run": f"{root}/runs/{landed.pk}/",
+        "failed run": f"{root}/runs/{failed.pk}/",
+        "queued run": f"{root}/runs/{queued.pk}/",
+        "members": f"{root}/members/",
+        "settings": f"{root}/settings/",
+        "account": "/account/",
+        "tokens": "/account/tokens/",
+        "empty project": f"/projects/{empty.slug}/",
+        "empty annotate": f"/projects/{empty.slug}/annotate/",
+        "empty datasets": f"/projects/{empty.slug}/datasets/",
+        "empty runs": f"/projects/{empty.slug}/runs/",
+        "unknown project": "/projects/nowhere/",
+        "unknown address": "/nowhere/",
+    }
+    outside = {
+        "sign-in": "/sign-in/",
+        "join": f"/join/{invite}/",
+        "used invite": "/join/inv_unknown/",
+        "used link": "/sign-in/unknown/",
+    }
+    return House(inside, outside)

@@ -1,0 +1,179 @@
+"""Every page by WCAG 2 A and AA: by axe-core, by keyboard alone, without motion, narrow, and without a fault."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Browser, Page, expect
+
+from tests.browser.house import House, furnish
+from tests.cast import Cast
+
+AXE = Axe()
+EVERY_RULE = {"type": "tag", "values": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]}
+BY_LOOK = {
+    "type": "rule",
+    "values": ["color-contrast", "link-in-text-block", "target-size", "scrollable-region-focusable"],
+}
+"""What can be right in one look and wrong in another."""
+WIDE, NARROW, NARROWEST = ({"width": width, "height": 844} for width in (1280, 390, 320))
+
+FRAMES = "() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))"
+INTERACTIVE = "a[href], button, input, select, textarea, summary, [tabindex='0']"
+WATCH_FOCUS = """() => {
+  document.activeElement?.blur();
+  window.reached = new Map();
+  const shows = (e) => {
+    const { outlineStyle, outlineWidth, boxShadow } = getComputedStyle(e);
+    return (outlineStyle !== 'none' && parseFloat(outlineWidth) >= 1) || boxShadow !== 'none';
+  };
+  document.addEventListener('focusin', ({ target }) => {
+    const around = target.closest('.card--link, .choice:has(input)');
+    window.reached.set(target, shows(target) || Boolean(around && shows(around)));
+  });
+}"""
+UNREACHED = """(selector) => [...document.querySelectorAll(selector)].filter((e) => {
+  if (!e.checkVisibility({ visibilityProperty: true }) || e.disabled || e.tabIndex < 0) return false;
+  if (e.type === 'radio' && !e.checked) return false;
+  return !window.reached.get(e);
+}).map((e) => (window.reached.has(e) ? 'no visible focus: ' : 'not reached: ') + e.outerHTML.slice(0, 160))"""
+MOVING = """() => [...document.querySelectorAll('*')].filter((e) => {
+  const { transitionDuration, animationDuration, animationName } = getComputedStyle(e);
+  const animated = animationName === 'none' ? '0s' : animationDuration;
+  return Math.max(...`${transitionDuration},${animated}`.split(',').map(parseFloat)) > 0.001;
+}).map((e) => e.outerHTML.slice(0, 120))"""
+SIDEWAYS = "() => Math.max(0, document.documentElement.scrollWidth - innerWidth)"
+
+
+@pytest.fixture
+def house(crew: Cast, tmp_path: Path) -> House:
+    return furnish(crew, tmp_path)
+
+
+def faults_of(page: Page, home: str) -> list[str]:
+    """A list that fills with errors of scripts, of the console and of requests, and with requests to other hosts."""
+    faults: list[str] = []
+    page.on("pageerror", lambda error: faults.append(str(error)))
+    page.on("console", lambda told: told.type in ("error", "warning") and faults.append(f"{told.text} {told.location}"))
+    page.on("request", lambda asked: asked.url.startswith((home, "data:")) or faults.append(f"asks {asked.url}"))
+    page.on("requestfailed", lambda asked: "ABORTED" in str(asked.failure) or faults.append(f"failed: {asked.url}"))
+    return faults
+
+
+def by_keyboard(page: Page) -> list[str]:
+    page.evaluate(WATCH_FOCUS)
+    for _ in range(page.locator(INTERACTIVE).count() + 1):
+        page.keyboard.press("Tab")
+    return page.evaluate(UNREACHED, INTERACTIVE)
+
+
+def sideways(page: Page) -> list[str]:
+    """By how many pixels the document is wider than the window."""
+    beyond = []
+    for size in (WIDE, NARROW, NARROWEST):
+        page.set_viewport_size(size)
+        if over := page.evaluate(SIDEWAYS):
+            beyond.append(f"{over} px beyond {size['width']}")
+    return beyond
+
+
+def violations(page: Page, rules: dict[str, Any]) -> list[str]:
+    """What axe-core finds, once the colours of the look have arrived."""
+    page.evaluate(FRAMES)
+    if not page.evaluate("'axe' in window"):
+        page.evaluate(AXE.axe_script)
+    options = {"runOnly": rules, "resultTypes": ["violations"]}
+    told = page.evaluate("options => axe.run(options).then(({ violations }) => violations)", options)
+    return [f"{rule['id']}: {node['html'][:160]}" for rule in told for node in rule["nodes"]]
+
+
+def in_every_look(page: Page, looks: int = 4) -> list[str]:
+    """By every rule in the first look, by those that depend on it in the others."""
+    wrong = []
+    for size, scheme, rules in [
+        (WIDE, "light", EVERY_RULE),
+        (NARROW, "dark", BY_LOOK),
+        (NARROW, "light", BY_LOOK),
+        (WIDE, "dark", BY_LOOK),
+    ][:looks]:
+        page.set_viewport_size(size)
+        page.emulate_media(color_scheme=scheme)  # type: ignore[arg-type]
+        wrong += [f"{size['width']} px, {scheme}: {what}" for what in violations(page, rules)]
+    page.set_viewport_size(WIDE)
+    return wrong
+
+
+def looked_at(page: Page, addresses: dict[str, str], home: str) -> dict[str, list[str]]:
+    """What is amiss on each page: faults on the way, unreachable things, motion, too much width, violations of WCAG."""
+    faults = faults_of(page, home)
+    found = {}
+    for name, path in addresses.items():
+        page.set_viewport_size(WIDE)
+        page.goto(path)
+        found[name] = by_keyboard(page) + page.evaluate(MOVING) + sideways(page) + in_every_look(page, looks=2)
+        found[name] += [fault for fault in faults if "404" not in fault or path not in fault]
+        faults.clear()
+    return {name: amiss for name, amiss in found.items() if amiss}
+
+
+def test_every_page_of_a_member_is_accessible_narrow_still_and_without_a_fault(
+    house: House, crew: Cast, sign_in: Any, live_server: Any
+) -> None:
+    page = sign_in(crew.olga, reduced_motion="reduce").new_page()
+    assert not looked_at(page, house.inside, live_server.url)
+
+
+def test_every_page_for_strangers_is_accessible_narrow_still_and_without_a_fault(
+    house: House, chromium: Browser, live_server: Any
+) -> None:
+    context = chromium.new_context(base_url=live_server.url, reduced_motion="reduce")
+    assert not looked_at(context.new_page(), house.outside, live_server.url)
+    context.close()
+
+
+def test_nothing_that_opens_violates_wcag_in_any_look(house: House, crew: Cast, sign_in: Any) -> None:
+    page = sign_in(crew.olga, reduced_motion="reduce").new_page()
+    wrong = {}
+    page.goto(house.inside["annotate"])
+    for name, key, shut in [("skip", "s", "Escape"), ("guidelines", "g", "g"), ("help", "?", "Escape")]:
+        page.keyboard.press(key)
+        wrong[name] = in_every_look(page)
+        page.keyboard.press(shut)
+    page.goto(house.inside["tokens"])
+    page.get_by_label("Menu of").click()
+    wrong["menu"] = in_every_look(page)
+    page.keyboard.press("Escape")
+    page.get_by_role("button", name="Revoke").click()
+    wrong["confirmation"] = in_every_look(page)
+    page.get_by_role("button", name="Cancel").click()
+    page.get_by_label("Name").fill("Another")
+    page.get_by_role("button", name="Make token").click()
+    wrong["new token"] = in_every_look(page)
+    page.goto(house.inside["settings"])
+    page.get_by_label("Answers per task").evaluate("field => { field.form.noValidate = true; field.value = 99; }")
+    page.get_by_role("button", name="Save", exact=True).click()
+    expect(page.get_by_label("Answers per task")).to_have_attribute("aria-invalid", "true")
+    wrong["refused form"] = in_every_look(page)
+    assert not {name: what for name, what in wrong.items() if what}
+
+
+def test_things_move_for_those_who_did_not_ask_for_stillness(house: House, crew: Cast, sign_in: Any) -> None:
+    page = sign_in(crew.olga).new_page()
+    page.goto(house.inside["queued run"])
+    assert page.evaluate(MOVING), "nothing moves for anybody: the tests above could not fail"
+
+
+def test_the_skip_link_comes_first_and_leads_to_the_content(house: House, crew: Cast, sign_in: Any) -> None:
+    page = sign_in(crew.olga).new_page()
+    for name in ("project", "annotate", "settings"):
+        page.goto(house.inside[name])
+        page.keyboard.press("Tab")
+        link = page.get_by_role("link", name="Skip to content")
+        expect(link).to_be_focused()
+        expect(link).to_be_in_viewport()
+        page.keyboard.press("Enter")
+        page.keyboard.press("Tab")
+        assert page.evaluate("document.querySelector('main').contains(document.activeElement)"), name
