@@ -23,7 +23,7 @@ WIDE, NARROW, NARROWEST = ({"width": width, "height": 844} for width in (1280, 3
 
 FRAMES = "() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))"
 INTERACTIVE = "a[href], button, input, select, textarea, summary, [tabindex='0']"
-WATCH_FOCUS = """() => {
+WATCH_FOCUS = """(selector) => {
   document.activeElement?.blur();
   window.reached = new Map();
   const shows = (e) => {
@@ -32,14 +32,16 @@ WATCH_FOCUS = """() => {
   };
   document.addEventListener('focusin', ({ target }) => {
     const around = target.closest('.card--link, .choice:has(input)');
-    window.reached.set(target, shows(target) || Boolean(around && shows(around)));
+    const place = [...document.querySelectorAll(selector)].indexOf(target);
+    window.reached.set(place, shows(target) || Boolean(around && shows(around)));
   });
 }"""
-UNREACHED = """(selector) => [...document.querySelectorAll(selector)].filter((e) => {
-  if (!e.checkVisibility({ visibilityProperty: true }) || e.disabled || e.tabIndex < 0) return false;
-  if (e.type === 'radio' && !e.checked) return false;
-  return !window.reached.get(e);
-}).map((e) => (window.reached.has(e) ? 'no visible focus: ' : 'not reached: ') + e.outerHTML.slice(0, 160))"""
+UNREACHED = """(selector) => [...document.querySelectorAll(selector)].map((e, place) => {
+  if (!e.checkVisibility({ visibilityProperty: true }) || e.disabled || e.tabIndex < 0) return '';
+  if ((e.type === 'radio' && !e.checked) || window.reached.get(place)) return '';
+  return (window.reached.has(place) ? 'no visible focus: ' : 'not reached: ') + e.outerHTML.slice(0, 160);
+}).filter(Boolean)"""
+"""By place among the interactive elements, since pages of runs renew theirs."""
 MOVING = """() => [...document.querySelectorAll('*')].filter((e) => {
   const { transitionDuration, animationDuration, animationName } = getComputedStyle(e);
   const animated = animationName === 'none' ? '0s' : animationDuration;
@@ -64,7 +66,7 @@ def faults_of(page: Page, home: str) -> list[str]:
 
 
 def by_keyboard(page: Page) -> list[str]:
-    page.evaluate(WATCH_FOCUS)
+    page.evaluate(WATCH_FOCUS, INTERACTIVE)
     for _ in range(page.locator(INTERACTIVE).count() + 1):
         page.keyboard.press("Tab")
     return page.evaluate(UNREACHED, INTERACTIVE)
