@@ -14,11 +14,15 @@ from django.views.decorators.csrf import ensure_csrf_cookie
 from django.views.decorators.http import require_GET, require_POST
 
 from annotate.choices import choices
+from curation.errors import NotFound
 from curation.models import Protocol
 from curation.rendering import conversation, markdown
 from curation.services import annotating, assigning
 from curation.services.desk import Desk, desk_in
 from curation.services.taking import Shown, held
+
+LONGEST_ID = 19
+"""Digits: a number of so many or more may be none that a database knows."""
 
 
 @never_cache
@@ -42,7 +46,8 @@ def page(request: HttpRequest, slug: str) -> HttpResponse:
 @require_POST
 def next_task(request: HttpRequest, slug: str) -> HttpResponse:
     desk = desk_in(request.user, slug)
-    exclude = [int(part) for part in request.POST.get("exclude", "").split(",") if part.isascii() and part.isdigit()]
+    named = request.POST.get("exclude", "").split(",")
+    exclude = [int(part) for part in named if part.isascii() and part.isdigit() and len(part) < LONGEST_ID]
     return fragment(request, desk, assigning.next_shown(desk=desk, exclude=exclude[: assigning.IN_HAND_MOST]))
 
 
@@ -58,6 +63,8 @@ def alive(request: HttpRequest, slug: str) -> HttpResponse:
 @require_GET
 def task(request: HttpRequest, slug: str, task_id: int) -> HttpResponse:
     desk = desk_in(request.user, slug)
+    if len(str(task_id)) >= LONGEST_ID:
+        raise NotFound("no such task")
     return fragment(request, desk, held(desk, task_id))
 
 
