@@ -81,7 +81,7 @@ def executemany(database: Database, selections: dict[str, str], folder: Path) ->
     path = folder / "floor.sqlite3"
     path.unlink(missing_ok=True)
     target = sqlite3.connect(path)
-    target.executescript("PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL; PRAGMA cache_size=-65536;")
+    target.executescript("PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA cache_size=-65536;")
     wanted = ", ".join(f"'{name}'" for name in selections)
     made = source.execute(f"SELECT sql FROM sqlite_master WHERE tbl_name IN ({wanted}) AND type <> 'trigger'")
     for (statement,) in made.fetchall():

@@ -11,6 +11,9 @@ from typing import Any
 
 from django.db import connection
 
+Statement = tuple[str, Sequence[Any]]
+"""A statement with its parameters, for `together`."""
+
 
 def rows(sql: str, params: Sequence[Any]) -> list[tuple[Any, ...]]:
     """Run one statement (placeholders are %s) in the current transaction, if any; its rows."""
@@ -24,6 +27,20 @@ def rows(sql: str, params: Sequence[Any]) -> list[tuple[Any, ...]]:
     with connection.cursor() as cursor:
         cursor.execute(sql, params)
         return cursor.fetchall() if cursor.description else []
+
+
+def together(statements: Sequence[Statement]) -> list[list[tuple[Any, ...]]]:
+    """Run several statements in order in the current transaction, in one round trip on PostgreSQL; the rows of each."""
+    if connection.vendor != "postgresql":
+        return [rows(sql, params) for sql, params in statements]
+    import psycopg
+
+    connection.ensure_connection()
+    with connection.connection.pipeline():
+        cursors = [psycopg.Cursor(connection.connection) for _ in statements]
+        for cursor, (sql, params) in zip(cursors, statements, strict=True):
+            cursor.execute(sql, params, prepare=True)
+    return [cursor.fetchall() if cursor.description else [] for cursor in cursors]
 
 
 def row(sql: str, params: Sequence[Any]) -> tuple[Any, ...] | None:

@@ -18,7 +18,7 @@ from curation.errors import Conflict, Invalid, NotFound, OverlapFull
 from curation.models import Annotation, Assignment, Preference, Progress, Protocol, Task
 from curation.services import assigning
 from curation.services.desk import Desk, ProgressNow, Scale, progress_now
-from curation.statements import row, rows
+from curation.statements import Statement, row, rows, together
 
 DAY_MS = 24 * 3600 * 1000
 LONGEST_KEY = 100
@@ -89,9 +89,11 @@ def submit(
         made = add_event(desk, held, Event.ANSWER, commit, rationale=rationale, counted=counted)
         if made is None:
             return told_before(desk, task_id, commit)
-        add_preferences(made, judgements, held.order)
+        said = preferences(made, judgements, held.order)
         if counted:
-            count_answer(desk, held, made, judgements, commit.active_ms or 0)
+            count_answer(desk, held, made, judgements, commit.active_ms or 0, said)
+        else:
+            together([said])
     if not counted:
         raise OverlapFull("others answered this task meanwhile; your answer is kept but not counted", made)
     return Committed(made, Event.ANSWER, task_id, after_answer(desk.progress, held.state))
@@ -120,9 +122,9 @@ def skip(*, desk: Desk, task_id: int, reason: str, commit: Commit) -> Committed:
         if held.state == State.RESERVED:
             Task.objects.filter(pk=task_id).update(taken=F("taken") - 1)
         if held.state != State.SKIPPED:
-            bump(desk, skipped=1, settled=int(over(task_id)), active_ms=commit.active_ms or 0)
-            tally(desk, "", "skip")
-        point(held, State.SKIPPED, made)
+            spent = commit.active_ms or 0
+            together([bump(desk, skipped=1, settled=int(over(task_id)), active_ms=spent), tally(desk, "", "skip")])
+        together([point(held, State.SKIPPED, made)])
     return Committed(made, Event.SKIP, task_id, progress_now(desk.annotator_id))
 
 
@@ -142,11 +144,11 @@ def undo(*, desk: Desk, annotation_id: int, commit: Commit) -> Committed:
         assert made is not None
         if undone.event == Event.SKIP:
             Task.objects.filter(pk=undone.task_id).update(taken=F("taken") + 1)
-            bump(desk, skipped=-1, settled=-int(over(undone.task_id)))
+            together([bump(desk, skipped=-1, settled=-int(over(undone.task_id)))])
         else:
             uncount_answer(desk, held)
         untally(desk, undone)
-        point(held, State.RESERVED, None)
+        together([point(held, State.RESERVED, None)])
         assigning.keep_alive(annotator_id=desk.annotator_id)
     return Committed(made, Event.UNDO, undone.task_id, progress_now(desk.annotator_id))
 
@@ -258,41 +260,41 @@ def add_event(
     return made[0] if made else None
 
 
-def add_preferences(annotation_id: int, judgements: Sequence[Judgement], order: str) -> None:
+def preferences(annotation_id: int, judgements: Sequence[Judgement], order: str) -> Statement:
     """Judgements in shown order as preferences in stored order."""
     values = [v for j in judgements for v in (annotation_id, j.axis, j.stored(order), j.both_bad)]
     slots = ", ".join(["(%s, %s, %s, %s)"] * len(judgements))
-    rows(f"INSERT INTO curation_preference (annotation_id, axis, value, both_bad) VALUES {slots}", values)
+    return f"INSERT INTO curation_preference (annotation_id, axis, value, both_bad) VALUES {slots}", values
 
 
-def count_answer(desk: Desk, held: Held, made: int, judgements: Sequence[Judgement], spent: int) -> None:
-    """Keep the counters: of the task, the annotator and the day."""
+def count_answer(
+    desk: Desk, held: Held, made: int, judgements: Sequence[Judgement], spent: int, said: Statement
+) -> None:
+    """Write what was `said` and keep the counters: of the task, the annotator and the day."""
     if held.current_id:
         untally(desk, Annotation.objects.get(pk=held.current_id))
     if held.state == State.ANSWERED:
-        bump(desk, active_ms=spent)
+        together([said])
+        counters = bump(desk, active_ms=spent)
     else:
-        closed, over = close_if_full(held.task_id)
+        closed, over = close_if_full(held.task_id, said)
         if closed:
             settle(desk, held, 1)
         skipped = -1 if held.state == State.SKIPPED else 0
         mine = int(over and not skipped)
-        bump(desk, active_ms=spent, done=1, skipped=skipped, closed=int(closed), settled=mine)
-    point(held, State.ANSWERED, made)
-    for judgement in judgements:
-        tally(desk, judgement.axis, judgement.outcome(held.order))
+        counters = bump(desk, active_ms=spent, done=1, skipped=skipped, closed=int(closed), settled=mine)
+    tallies = [tally(desk, judgement.axis, judgement.outcome(held.order)) for judgement in judgements]
+    together([counters, point(held, State.ANSWERED, made), *tallies])
 
 
-def close_if_full(task_id: int) -> tuple[bool, bool]:
+def close_if_full(task_id: int, said: Statement) -> tuple[bool, bool]:
     """Count one answer of a task; whether it was the last one wanted, and whether the task waits for nobody now."""
-    found = row(
+    update = (
         "UPDATE curation_task SET done = done + 1,"
         " state = CASE WHEN state = 'open' AND done + 1 >= overlap THEN 'complete' ELSE state END"
-        " WHERE id = %s RETURNING state, done, overlap",
-        [task_id],
+        " WHERE id = %s RETURNING state, done, overlap"
     )
-    assert found is not None
-    state, done, overlap = found
+    _, [(state, done, overlap)] = together([said, (update, [task_id])])
     return state == Task.State.COMPLETE and done == overlap, state != Task.State.OPEN
 
 
@@ -308,7 +310,7 @@ def uncount_answer(desk: Desk, held: Held) -> None:
     reopened = task.filter(state=Task.State.COMPLETE, done__lt=F("overlap")).update(state=Task.State.OPEN)
     if reopened:
         settle(desk, held, -1)
-    bump(desk, done=-1, closed=-reopened, settled=-int(reopened or over(held.task_id)))
+    together([bump(desk, done=-1, closed=-reopened, settled=-int(reopened or over(held.task_id)))])
 
 
 def settle(desk: Desk, held: Held, step: int) -> None:
@@ -329,14 +331,16 @@ def settle(desk: Desk, held: Held, step: int) -> None:
         Progress.objects.filter(annotator_id__in=ids).update(settled=F("settled") + step)
 
 
-def point(held: Held, state: str, current: int | None) -> None:
+def point(held: Held, state: str, current: int | None) -> Statement:
     """Move the assignment to its new state and its latest event."""
-    rows("UPDATE curation_assignment SET state = %s, current_id = %s WHERE id = %s", [state, current, held.id])
+    return "UPDATE curation_assignment SET state = %s, current_id = %s WHERE id = %s", [state, current, held.id]
 
 
-def bump(desk: Desk, *, done: int = 0, skipped: int = 0, closed: int = 0, settled: int = 0, active_ms: int = 0) -> None:
+def bump(
+    desk: Desk, *, done: int = 0, skipped: int = 0, closed: int = 0, settled: int = 0, active_ms: int = 0
+) -> Statement:
     """Move the annotator's own counters."""
-    rows(
+    return (
         "UPDATE curation_progress SET done = done + %s, skipped = skipped + %s, closed = closed + %s,"
         " settled = settled + %s, active_ms = active_ms + %s, last_at = %s WHERE annotator_id = %s",
         [done, skipped, closed, settled, active_ms, timezone.now(), desk.annotator_id],
@@ -346,15 +350,14 @@ def bump(desk: Desk, *, done: int = 0, skipped: int = 0, closed: int = 0, settle
 def untally(desk: Desk, annotation: Annotation) -> None:
     """Take the outcomes of an earlier annotation out of its day."""
     day = annotation.created_at.date()
-    if annotation.event == Event.SKIP:
-        tally(desk, "", "skip", step=-1, day=day)
-    for preference in Preference.objects.filter(annotation=annotation):
-        tally(desk, preference.axis, preference.outcome, step=-1, day=day)
+    gone = [("", "skip")] if annotation.event == Event.SKIP else []
+    gone += [(said.axis, said.outcome) for said in Preference.objects.filter(annotation=annotation)]
+    together([tally(desk, axis, outcome, step=-1, day=day) for axis, outcome in gone])
 
 
-def tally(desk: Desk, axis: str, outcome: str, *, step: int = 1, day: Any = None) -> None:
+def tally(desk: Desk, axis: str, outcome: str, *, step: int = 1, day: Any = None) -> Statement:
     """One more (or less) of an outcome on a day."""
-    rows(
+    return (
         'INSERT INTO curation_tally (project_id, annotator_id, day, axis, outcome, "count")'
         " VALUES (%s, %s, %s, %s, %s, %s) ON CONFLICT (annotator_id, day, axis, outcome)"
         ' DO UPDATE SET "count" = curation_tally."count" + %s',

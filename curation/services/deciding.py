@@ -117,6 +117,10 @@ def decisions(
 def decide(task_id: int, pair_id: int, axis: str, votes: Sequence[tuple[int, int | None, bool]]) -> Decision:
     """Majority over first, second, tie and both bad. The value is the mean strength of the winning side's answers,
     negative when the first is better; without a majority the pair is undecided."""
+    if len(votes) == 1:
+        pk, strength, bad = votes[0]
+        given_value = None if bad or strength is None else float(strength)
+        return Decision(task_id, pair_id, axis, side(strength, bad), given_value, 1.0, 1, [pk])
     sides = Counter(side(value, bad) for _, value, bad in votes)
     (winner, most), *others = sides.most_common()
     drawn = bool(others) and others[0][1] == most
