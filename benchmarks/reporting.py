@@ -52,7 +52,8 @@ def surroundings(told: dict[str, Any]) -> str:
     studio = told.get("label_studio")
     lines = [
         f"Measured {told['begun'][:10]} on {host['processor']}, {host['cores']} cores, {host['memory_gib']} GiB,"
-        f" {host['system'].split('-')[0]}, Python {host['python']}; {told['database']}, {told['broker']} broker, {used}."
+        f" {host['system'].split('-')[0]}, Python {host['python']}; {told['database']}, {told['broker']} broker,"
+        f" {used}."
     ]
     if studio:
         lines.append(f"Label Studio {studio['version']} on the same database server, served by {studio['command']}.")
