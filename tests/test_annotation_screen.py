@@ -2,6 +2,7 @@
 
 from curation.models import Task
 from tests.cast import Cast, make_pairs
+from tests.conftest import calling
 from tests.test_people import browser
 
 HUGE = "9" * 30
@@ -16,6 +17,8 @@ def test_numbers_that_no_database_knows_are_no_fault(cast: Cast) -> None:
     asked = browser(cast.ann).post(f"{root(cast)}next/", {"exclude": f"{HUGE},x,-1,²"})
     assert asked.status_code == 200 and f'data-task="{Task.objects.get().pk}"' in asked.content.decode()
     assert browser(cast.ann).get(f"{root(cast)}tasks/{HUGE}/").status_code == 404
+    for address in (f"tasks/{HUGE}/submit", f"tasks/{HUGE}/release", f"annotations/{HUGE}/undo"):
+        assert calling(cast.ann).post(f"/api/v1/{address}", {}, headers={"idempotency-key": "k"}).status_code == 404
 
 
 def test_the_browser_keeps_no_page_of_it(cast: Cast) -> None:

@@ -41,6 +41,14 @@ def test_excluding_the_task_in_hand_reserves_the_following_one(cast: Cast) -> No
     assert [first.task_id, second.task_id] == [tasks[0].pk, tasks[1].pk]
 
 
+def test_an_excluded_task_is_not_given_even_when_it_is_in_nobodys_hands(cast: Cast) -> None:
+    first, second = make_pairs(cast.project, 2)
+    annotator = annotator_for(cast.ann, cast.project)
+    given = assigning.next_for(project=cast.project, annotator=annotator, exclude=[first.pk])
+    assert given is not None and given.task_id == second.pk
+    assert assigning.next_for(project=cast.project, annotator=annotator, exclude=[first.pk, second.pk]) is None
+
+
 def test_two_people_never_hold_the_same_task_without_overlap(cast: Cast) -> None:
     make_pairs(cast.project, 1)
     assert reserve(cast, "ann") is not None

@@ -79,6 +79,8 @@ def desk_in(user: User | AnonymousUser, slug: str) -> Desk:
 
 def desk_at(user: User | AnonymousUser, task_id: int) -> Desk:
     """The desk of `user` in the project of a task; never made anew."""
+    if task_id >= 2**63:
+        raise NotFound("no such task")
     return seated(user, BY_TASK, task_id, make=False)
 
 

@@ -39,7 +39,8 @@ ORDER BY a.id LIMIT 1
 OPEN = """
 SELECT t.id, t.position, t.pair_id, t.kind
 FROM curation_task t
-WHERE t.project_id = %s AND t.kind = %s AND t.state = 'open' AND t.taken < t.overlap AND t.position > {cursor}
+WHERE t.project_id = %s AND t.kind = %s AND t.state = 'open' AND t.taken < t.overlap AND t.position > %s
+  AND NOT ({excluded})
   AND NOT EXISTS (SELECT 1 FROM curation_assignment mine
                   WHERE mine.task_id = t.id AND mine.annotator_id = %s AND mine.state <> 'released')
 ORDER BY t.position LIMIT 1
@@ -49,7 +50,7 @@ POSTGRES = f"""
 WITH relaxed AS MATERIALIZED (SELECT set_config('synchronous_commit', 'off', true)),
 held AS MATERIALIZED ({HELD.format(false="false", excluded="a.task_id = ANY(%s)")}),
 pick AS MATERIALIZED (
-  SELECT o.* FROM relaxed, LATERAL ({OPEN.format(cursor="%s")} FOR UPDATE OF t SKIP LOCKED) o
+  SELECT o.* FROM relaxed, LATERAL ({OPEN.format(excluded="t.id = ANY(%s)")} FOR UPDATE OF t SKIP LOCKED) o
   WHERE NOT EXISTS (SELECT 1 FROM held)
 ),
 counted AS (UPDATE curation_task t SET taken = t.taken + 1 FROM pick WHERE t.id = pick.id),
@@ -114,7 +115,9 @@ def take(desk: Desk, kind: str, exclude: Sequence[int], expires: datetime, after
         me, seed = desk.annotator_id, str(desk.seed)
         found = row(
             POSTGRES,
-            [me, kind, list(exclude)] + [desk.project_id, kind, after, me] + [me, me, seed, str(me), expires, now],
+            [me, kind, list(exclude)]
+            + [desk.project_id, kind, after, list(exclude), me]
+            + [me, me, seed, str(me), expires, now],
         )
         return shown(found) if found else None
     with transaction.atomic():
@@ -124,11 +127,11 @@ def take(desk: Desk, kind: str, exclude: Sequence[int], expires: datetime, after
 def take_stepwise(desk: Desk, kind: str, exclude: Sequence[int], expires: datetime, after: int) -> Shown | None:
     """The same in single statements, under the write lock of an immediate transaction."""
     me = desk.annotator_id
-    excluded = f"a.task_id IN ({', '.join(['%s'] * len(exclude))})" if exclude else "1 = 0"
-    held = HELD.format(false="0", excluded=excluded)
+    among = f"IN ({', '.join(['%s'] * len(exclude))})" if exclude else "IS NULL"
+    held = HELD.format(false="0", excluded=f"a.task_id {among}")
     if found := row(f"WITH chosen AS ({held}) {CONTENT}", [me, kind, *exclude]):
         return shown(found)
-    picked = row(OPEN.format(cursor="%s"), [desk.project_id, kind, after, me])
+    picked = row(OPEN.format(excluded=f"t.id {among}"), [desk.project_id, kind, after, *exclude, me])
     if picked is None:
         return None
     task_id, position = picked[:2]
