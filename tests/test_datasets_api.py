@@ -6,10 +6,11 @@ from typing import Any
 
 import orjson
 import pytest
+from django.test import Client
 
 from curation.models import Annotation, Annotator, Run, Task
 from curation.services import running
-from tests.cast import Cast, make_pairs
+from tests.cast import Cast, make_pairs, make_project
 from tests.conftest import calling
 from tests.test_freezing import answer_all
 
@@ -116,3 +117,13 @@ def test_a_wrong_query_is_a_problem_that_names_it(cast: Cast, base: str, query: 
     response = calling(cast.vic).get(f"{base}/annotations?{query}")
     assert response.status_code == 422 and response["Content-Type"] == "application/problem+json"
     assert response.json()["errors"][0]["field"] == query.split("=")[0]
+
+
+def test_the_form_lets_those_decide_who_answered_here(cast: Cast, base: str) -> None:
+    other = make_project("untouched")
+    make_pairs(other, 1)
+    browser = Client()
+    browser.force_login(cast.ada, backend="django.contrib.auth.backends.ModelBackend")
+    for slug, chosen in ((cast.project.slug, "signed-in"), (other.slug, "people")):
+        form = browser.get(f"/projects/{slug}/datasets/new/").content.decode()
+        assert f'<option value="{chosen}" selected>' in form

@@ -266,3 +266,15 @@ def test_a_run_that_failed_says_why_and_can_be_tried_again(cast: Cast, mia: Clie
     assert run.state == "failed"
     shown = report_of(run, cast.mia)
     assert "line 1 of the companion file needs an id" in shown and ">Try again</button>" in shown
+
+
+def test_the_mark_in_the_header_keeps_its_size_whatever_the_file_has(cast: Cast, mia: Client) -> None:
+    address = uploaded(mia, cast.project, jsonl(*GOOD) + b"\n" * 5000)
+    assert '<svg width="22" height="22"' in page(mia, address)
+
+
+def test_a_file_of_which_nothing_lands_offers_no_import(cast: Cast, mia: Client) -> None:
+    text = page(mia, uploaded(mia, cast.project, b"\x89PNG\r\n\x1a\n", "cat.jsonl"))
+    assert "Nothing in this file can be imported" in text and "is a picture" in text
+    assert ">Import</button>" not in text and "Recognised" not in text
+    assert ">Import</button>" in page(mia, uploaded(mia, cast.project, jsonl(*GOOD, b"{")))

@@ -15,7 +15,7 @@ from django.views.decorators.http import require_GET, require_http_methods
 from curation import access
 from curation.downloads import download
 from curation.errors import DomainError, NotFound
-from curation.models import DatasetVersion, Project
+from curation.models import DatasetVersion, Progress, Project
 from curation.rendering import markdown
 from curation.services import deciding, exporting, freezing
 from workers.writers import targets
@@ -45,6 +45,7 @@ class VersionForm(forms.Form):
             ("models", "Models"),
             ("all", "Everybody"),
         ],
+        help_text="Whose answers make the majority; a vote that came with a file counts as one answer.",
     )
     min_annotations = forms.IntegerField(label="Fewest answers on a pair", min_value=1, max_value=1000, initial=1)
     min_confidence = forms.FloatField(
@@ -82,7 +83,7 @@ def index(request: HttpRequest, slug: str) -> HttpResponse:
 @require_http_methods(["GET", "POST"])
 def make(request: HttpRequest, slug: str) -> HttpResponse:
     project = access.project_for(request.user, slug, access.FREEZE)
-    form = VersionForm(request.POST or None, axes=axes_of(project))
+    form = VersionForm(request.POST or None, axes=axes_of(project), initial={"annotators": usual_deciders(project)})
     if request.method == "POST" and form.is_valid():
         try:
             version = freezing.request_version(
@@ -167,6 +168,11 @@ def last_words(value: Any) -> str:
     """A message list by its last message, cut to what a table cell holds."""
     text = value[-1]["content"] if isinstance(value, list) and value else str(value)
     return text if len(text) <= 240 else f"{text[:240]}…"
+
+
+def usual_deciders(project: Project) -> str:
+    """Who signed in, once anybody has answered here: an imported vote would else cancel the answer of one person."""
+    return "signed-in" if Progress.objects.filter(project=project, done__gt=0).exists() else "people"
 
 
 def axes_of(project: Project) -> list[str]:

@@ -109,12 +109,13 @@ def look(request: HttpRequest, slug: str, upload: UUID) -> HttpResponse:
     companion = companion_of(request, given)
     form = OptionsForm(given, importing.columns_of(path))
     options = form.options() if form.is_valid() else {}
-    context: dict[str, Any] = {"project": project, "upload": upload, "form": form, "size": path.stat().st_size}
+    context: dict[str, Any] = {"project": project, "upload": upload, "form": form, "bytes": path.stat().st_size}
     context |= {"given": given, "carried": [(name, given.get(name, "")) for name in CARRIED]}
     try:
         if request.method == "POST" and form.is_valid():
             return started(project, request, path, companion, options)
-        context["preview"] = importing.preview(path=path, companion=companion, **options)
+        preview = importing.preview(path=path, companion=companion, **options)
+        context |= {"preview": preview, "nothing_lands": preview.whole and preview.refused == preview.looked_at}
     except Invalid as error:
         context["trouble"] = error
     status = 422 if request.method == "POST" else 200

@@ -18,6 +18,7 @@ from workers.rows import Found, ItemRow, JudgementRow, RowError
 LOOKED_AT, SNIFFED = 500, 20
 COMPANION_MOST = 2_000_000
 EXCERPT = 200
+NO_ROWS = "the file has no rows: a JSON object a line, a list of them, or a table below a line of column names"
 
 
 class Outcome(NamedTuple):
@@ -58,7 +59,8 @@ def reader_for(path: Path, name: str, mapping: Mapping[str, str]) -> Reader:
             raise Invalid(str(error.args[0]), field="format") from None
     looked_at = list(islice(rows_of(path), LOOKED_AT))
     if not looked_at:
-        raise Invalid("the file has no rows", field="file")
+        reason = "the file has no rows" if not path.stat().st_size else NO_ROWS
+        raise Invalid(reason, field="file")
     first = list(islice((found.row for found in looked_at if found.row is not None), SNIFFED))
     reader = recognise(first) if first else readers.get("touchstone")
     if reader is None:
