@@ -138,7 +138,7 @@ def test_import_data_says_what_is_wrong(cast: Cast, options: list[str], said: st
 
 def test_import_data_ends_in_an_error_when_nothing_landed(cast: Cast) -> None:
     assert refused("import_data", cast.project.slug, str(file_of([b"a", b"b"]))) == "nothing landed"
-    assert refused("import_data", cast.project.slug, str(file_of([b""]))) == "file: the file has no rows"
+    assert refused("import_data", cast.project.slug, str(file_of([b""]))).startswith("file: the file has no rows")
 
 
 def test_import_data_knows_no_other_project_or_file(cast: Cast, tmp_path: Path) -> None:

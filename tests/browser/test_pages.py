@@ -139,8 +139,9 @@ def test_another_format_is_tried_without_leaving_the_preview(page: Page, crew: C
     expect(page.get_by_text("Recognised:")).to_be_visible()
     page.get_by_label("Format", exact=True).select_option("hh-rlhf")
     expect(page.get_by_text("Chosen by you")).to_be_visible()
-    expect(page.get_by_role("button", name="Import", exact=True)).to_be_visible()
-    expect(page.get_by_role("heading", name="What will be refused")).to_be_visible()
+    expect(page.get_by_text("Nothing in this file can be imported.")).to_be_visible()
+    expect(page.get_by_role("button", name="Import", exact=True)).to_have_count(0)
+    expect(page.get_by_role("heading", name="What is wrong")).to_be_visible()
     page.go_back()
     expect(page.get_by_text("Recognised:")).to_be_visible()
 
