@@ -8,8 +8,8 @@ from playwright.sync_api import expect
 
 from curation.models import Annotation, Item, Response
 from curation.services import people, projects
-from tests.browser.test_annotating import moves_on_from, task_of, wait_until_sent
-from tests.browser.test_annotating_hard import API, SETTLED, decide, events, nothing_refused, opened, press
+from tests.browser.desk import SETTLED, decide, moves_on_from, press, task_of, wait_until_sent
+from tests.browser.test_annotating_hard import API, events, nothing_refused, opened
 from tests.cast import Cast, make_pairs
 
 PHONE = {"width": 390, "height": 844}

@@ -8,26 +8,10 @@ from playwright.sync_api import Page, Route, expect
 
 from curation.models import Annotation, Assignment, Preference, Response, Task
 from curation.services import projects
-from tests.browser.test_annotating import moves_on_from, task_of, wait_until_sent
+from tests.browser.desk import SETTLED, decide, moves_on_from, press, task_of, wait_until_sent
 from tests.cast import Cast, make_pairs
 
 API, NEXT = "**/api/v1/**", "**/annotate/next/"
-SETTLED = 280  # ms: a little longer than the time in which a key is taken for a slip
-
-
-def press(page: Page, key: str) -> int:
-    """Press a key on the task that is shown, once it has settled; the task it was about."""
-    page.wait_for_timeout(SETTLED)
-    task = task_of(page)
-    page.keyboard.press(key)
-    return task
-
-
-def decide(page: Page, key: str) -> int:
-    """Press a deciding key and wait until the task is gone; which it was."""
-    task = press(page, key)
-    expect(page.locator(f"#stage [data-task='{task}']")).to_have_count(0)
-    return task
 
 
 def shows(page: Page, task: int) -> None:
