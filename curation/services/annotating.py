@@ -277,11 +277,11 @@ def count_answer(
         together([said])
         counters = bump(desk, active_ms=spent)
     else:
-        closed, over = close_if_full(held.task_id, said)
+        closed, settled = close_if_full(held.task_id, said)
         if closed:
             settle(desk, held, 1)
         skipped = -1 if held.state == State.SKIPPED else 0
-        mine = int(over and not skipped)
+        mine = int(settled and not skipped)
         counters = bump(desk, active_ms=spent, done=1, skipped=skipped, closed=int(closed), settled=mine)
     tallies = [tally(desk, judgement.axis, judgement.outcome(held.order)) for judgement in judgements]
     together([counters, point(held, State.ANSWERED, made), *tallies])

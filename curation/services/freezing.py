@@ -52,9 +52,10 @@ ORDER BY t.id
 """
 
 ANSWERS = f"""
-SELECT a.id, a.task_id, t.pair_id, r.kind, r.name, c.version, a.source, a."order", a.active_ms, a.created_at,
-       a.rationale, p.axis, p.value, p.both_bad, p.probability
-{STANDING.replace("WHERE", "JOIN curation_protocol c ON c.id = a.protocol_id WHERE", 1)}
+SELECT a.id, a.task_id, t.pair_id, r.kind, r.name,
+       (SELECT c.version FROM curation_protocol c WHERE c.id = a.protocol_id),
+       a.source, a."order", a.active_ms, a.created_at, a.rationale, p.axis, p.value, p.both_bad, p.probability
+{STANDING}
 ORDER BY a.id, p.id
 """
 ANSWER_COLUMNS = (
