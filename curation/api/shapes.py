@@ -6,7 +6,9 @@ from typing import Any
 
 from rest_framework import serializers
 
+from curation.errors import Invalid
 from curation.models import Protocol, Role
+from curation.services.answering import Answer, Judged, Said
 
 
 class AxisShape(serializers.Serializer):
@@ -22,10 +24,15 @@ class ProtocolShape(serializers.Serializer):
     allow_tie = serializers.BooleanField(required=False)
     allow_both_bad = serializers.BooleanField(required=False)
     rationale = serializers.ChoiceField(choices=Protocol.Rationale.choices, required=False)
+    unit = serializers.ChoiceField(choices=Protocol.Unit.choices, required=False)
+    critiques = serializers.JSONField(required=False, help_text="types, severities, polarities, and what they carry")
+    questions = serializers.JSONField(required=False, help_text="asked of each response, or of each unit of it")
+    help = serializers.JSONField(required=False, help_text="mode (off, shown, reveal) and holdout, a share")
 
 
 class ProjectShape(serializers.Serializer):
     slug = serializers.SlugField()
+    kind = serializers.CharField(help_text="what one task is: preference, response or ranking")
     name = serializers.CharField()
     description = serializers.CharField()
     overlap = serializers.IntegerField()
@@ -56,6 +63,11 @@ class MessageShape(serializers.Serializer):
 class ShownResponse(serializers.Serializer):
     text = serializers.CharField()
     messages = MessageShape(many=True)
+    units = serializers.ListField(
+        child=serializers.ListField(child=serializers.IntegerField()),
+        required=False,
+        help_text="of its sentences or steps, where these are judged",
+    )
 
 
 class TaskShape(serializers.Serializer):
@@ -66,6 +78,12 @@ class TaskShape(serializers.Serializer):
     axes = AxisShape(many=True)
     strengths = serializers.IntegerField()
     expires_at = serializers.DateTimeField()
+    context = serializers.JSONField(required=False)  # type: ignore[assignment]
+    unit = serializers.CharField(required=False)
+    critiques = serializers.JSONField(required=False)
+    questions = serializers.JSONField(required=False)
+    help = serializers.JSONField(required=False)
+    suggestions = serializers.JSONField(required=False, help_text="what models say of it, where help is shown")
 
 
 class NextQuery(serializers.Serializer):
@@ -92,8 +110,78 @@ class JudgementShape(serializers.Serializer):
     both_bad = serializers.BooleanField(required=False, default=False)
 
 
+class CritiqueShape(serializers.Serializer):
+    """Offsets are half-open, in code points of the response's text. Without them the whole response is meant."""
+
+    response = serializers.IntegerField(required=False, default=0, help_text="its place as shown, from 0")
+    message = serializers.IntegerField(required=False, default=0)
+    start = serializers.IntegerField(required=False, allow_null=True, default=None, min_value=0, max_value=2**31 - 1)
+    end = serializers.IntegerField(required=False, allow_null=True, default=None, min_value=0, max_value=2**31 - 1)
+    quote = serializers.CharField(
+        required=False, allow_null=True, allow_blank=True, default=None, trim_whitespace=False
+    )
+    unit = serializers.ChoiceField(choices=Protocol.Unit.choices, required=False, default="span")
+    type = serializers.CharField(required=False, allow_blank=True, default="", max_length=60)
+    severity = serializers.CharField(required=False, allow_blank=True, default="", max_length=60)
+    polarity = serializers.IntegerField(required=False, allow_null=True, default=None, min_value=-1, max_value=1)
+    comment = serializers.CharField(
+        required=False, allow_blank=True, default="", max_length=20_000, trim_whitespace=False
+    )
+    edit = serializers.CharField(
+        required=False, allow_null=True, allow_blank=True, default=None, max_length=20_000, trim_whitespace=False
+    )
+    omission = serializers.BooleanField(required=False, default=False)
+    evidence = serializers.DictField(required=False, allow_null=True, default=None)
+
+
+class ReviewedCritique(CritiqueShape):
+    derived_from = serializers.IntegerField(
+        required=False, allow_null=True, default=None, min_value=1, max_value=2**63 - 1, help_text="a suggestion"
+    )
+    rejected = serializers.BooleanField(required=False, default=False)
+    review_ms = serializers.IntegerField(required=False, allow_null=True, default=None, min_value=0)
+
+
+class VerdictShape(serializers.Serializer):
+    question = serializers.CharField(max_length=60)
+    answer = serializers.JSONField(help_text="true or false, a number, a label, a list of labels, or words")
+    response = serializers.IntegerField(required=False, default=0, help_text="its place as shown, from 0")
+    comment = serializers.CharField(
+        required=False, allow_blank=True, default="", max_length=20_000, trim_whitespace=False
+    )
+    start = serializers.IntegerField(required=False, allow_null=True, default=None, min_value=0, max_value=2**31 - 1)
+    end = serializers.IntegerField(required=False, allow_null=True, default=None, min_value=0, max_value=2**31 - 1)
+    evidence = serializers.DictField(required=False, allow_null=True, default=None)
+
+
+class ReviewedVerdict(VerdictShape):
+    derived_from = serializers.IntegerField(
+        required=False, allow_null=True, default=None, min_value=1, max_value=2**63 - 1, help_text="a suggestion"
+    )
+    review_ms = serializers.IntegerField(required=False, allow_null=True, default=None, min_value=0)
+
+
+SPANS = serializers.ListField(
+    child=serializers.ListField(child=serializers.IntegerField(min_value=0), min_length=2, max_length=2)
+)
+
+
 class Submission(serializers.Serializer):
-    preferences = JudgementShape(many=True, allow_empty=False)
+    """Which parts are needed says the project's protocol."""
+
+    preferences = JudgementShape(many=True, required=False, default=list)
+    critiques = ReviewedCritique(many=True, required=False, default=list)
+    verdicts = ReviewedVerdict(many=True, required=False, default=list)
+    ranks = serializers.ListField(
+        child=serializers.IntegerField(min_value=1, max_value=100),
+        help_text="a place for each response",
+        required=False,
+        default=list,
+        max_length=100,
+    )
+    units = serializers.DictField(
+        child=SPANS, required=False, default=dict, help_text="boundaries mended by hand, by response"
+    )
     rationale = serializers.CharField(required=False, allow_blank=True, max_length=20_000, trim_whitespace=False)
     active_ms = serializers.IntegerField(required=False, allow_null=True, min_value=0, max_value=86_400_000)
 
@@ -112,6 +200,22 @@ def submission(data: Any) -> dict[str, Any]:
     body = Submission(data=data)
     body.is_valid(raise_exception=True)
     return dict(body.validated_data)
+
+
+def answer(body: dict[str, Any]) -> Answer:
+    """What a checked submission says besides preferences."""
+    if not (body["critiques"] or body["verdicts"] or body["ranks"]):
+        return Answer()
+    try:
+        units = {int(place): [(start, end) for start, end in spans] for place, spans in body["units"].items()}
+    except ValueError:
+        raise Invalid("are named by the places of the responses", field="units") from None
+    return Answer(
+        critiques=[Said(**said) for said in body["critiques"]],
+        verdicts=[Judged(**judged) for judged in body["verdicts"]],
+        ranks=body["ranks"],
+        units=units,
+    )
 
 
 class SkipShape(serializers.Serializer):

@@ -16,9 +16,10 @@ from curation.api import shapes
 from curation.api.auth import caller
 from curation.errors import NotFound
 from curation.models import Annotation, ApiToken, Task
-from curation.services import annotating, assigning
+from curation.services import annotating, assigning, suggesting
+from curation.services.answering import units_in
 from curation.services.desk import Desk, ProgressNow, desk_at, desk_in, desk_of
-from curation.services.taking import Shown
+from curation.services.taking import Shown, ShownResponse
 
 KEY = OpenApiParameter(
     "Idempotency-Key", str, OpenApiParameter.HEADER, required=True, description="chosen by the client"
@@ -38,7 +39,7 @@ class NextView(APIView):
     def post(self, request: Request, slug: str) -> HttpResponse:
         desk = desk_in(caller(request), slug)
         exclude = shapes.excluded(request.data)
-        kind = request.query_params.get("kind", Task.Kind.PREFERENCE)
+        kind = request.query_params.get("kind", "")
         found = assigning.next_shown(desk=desk, kind=kind, exclude=exclude)
         if found is None:
             return HttpResponse(status=204)
@@ -62,6 +63,7 @@ class SubmitView(APIView):
             task_id=task_id,
             judgements=[annotating.Judgement(j["axis"], j.get("value"), j["both_bad"]) for j in body["preferences"]],
             rationale=body.get("rationale", ""),
+            more=shapes.answer(body),
             commit=commit(request, body),
         )
         return committed(made)
@@ -129,18 +131,26 @@ def progress(now: ProgressNow) -> dict[str, int]:
 
 def shown(task: Shown, desk: Desk) -> dict[str, Any]:
     """A task as its annotator may see it: no model names, no ids of responses, nobody else's answers."""
+    asked = desk.scale.asked
+    more: dict[str, Any] = {}
+    if not desk.scale.plain:
+        more = {"context": orjson.Fragment(task.context), "unit": asked.unit, **asked.model_dump(mode="json")}
+        helped = suggesting.help_on(desk, task.task_id, answered=False) == Annotation.Help.SHOWN
+        more["suggestions"] = suggesting.for_screen(task) if helped else []
     return {
         "id": task.task_id,
         "kind": task.kind,
         "prompt": orjson.Fragment(task.prompt),
-        "responses": [
-            {
-                "text": text,
-                "messages": orjson.Fragment(several) if several else [{"role": "assistant", "content": text}],
-            }
-            for text, several in zip(task.texts, task.messages, strict=True)
-        ],
-        "axes": desk.scale.axes,
+        "responses": [response(one, asked.unit) for one in task.responses],
+        "axes": desk.scale.axes if task.kind == Task.Kind.PREFERENCE else [],
         "strengths": desk.scale.strengths,
         "expires_at": task.expires_at,
+        **more,
     }
+
+
+def response(one: ShownResponse, unit: str) -> dict[str, Any]:
+    """A response with its texts; where sentences or steps are judged, with their boundaries."""
+    messages = orjson.Fragment(one.messages) if one.messages else [{"role": "assistant", "content": one.text}]
+    units = {"units": units_in(one, unit)} if unit in ("sentence", "step") else {}
+    return {"text": one.text, "messages": messages, **units}

@@ -37,13 +37,31 @@ class Annotation(models.Model):
         API = "api", "API"
         IMPORT = "import", "Import"
 
+    class Help(models.TextChoices):
+        NONE = "", "None to show"
+        SHOWN = "shown", "Shown from the start"
+        BEFORE = "before", "Answered before the reveal"
+        REVEALED = "revealed", "Answered after the reveal"
+        HELD_OUT = "held_out", "Held out at random"
+
     project = models.ForeignKey("curation.Project", on_delete=models.PROTECT, related_name="annotations")
     task = models.ForeignKey("curation.Task", on_delete=models.PROTECT, related_name="annotations")
     annotator = models.ForeignKey("curation.Annotator", on_delete=models.PROTECT, related_name="annotations")
     protocol = models.ForeignKey("curation.Protocol", on_delete=models.PROTECT, related_name="+")
     event = models.CharField(max_length=6, choices=Event.choices)
     source = models.CharField(max_length=6, choices=Source.choices)
-    order = models.CharField(max_length=2, blank=True, help_text="how the pair was shown: ab or ba; empty when unknown")
+    order = models.CharField(
+        max_length=400,
+        blank=True,
+        help_text="as shown: ab or ba; for a ranking the places of the responses (2,0,1); empty when unknown",
+    )
+    help = models.CharField(
+        max_length=8, blank=True, db_default="", choices=Help.choices, help_text="whether models' suggestions were seen"
+    )
+    version = models.CharField(
+        max_length=100, blank=True, db_default="", help_text="of the model that said it, where one did"
+    )
+    score = models.FloatField(null=True, blank=True, help_text="how sure the model was, as it says")
     active_ms = models.PositiveIntegerField(null=True, blank=True, help_text="time spent looking at the task, in ms")
     rationale = models.TextField(blank=True)
     reason = models.CharField(max_length=300, blank=True, help_text="why it was skipped")
@@ -60,7 +78,10 @@ class Annotation(models.Model):
         constraints = [
             models.UniqueConstraint(fields=["annotator", "idempotency_key"], name="annotation_key_once"),
         ]
-        indexes = [models.Index(fields=["project", "id"], name="annotation_by_project")]
+        indexes = [
+            models.Index(fields=["project", "id"], name="annotation_by_project"),
+            models.Index(fields=["project", "-id"], condition=~Q(help=""), name="annotation_with_help"),
+        ]
 
     def __str__(self) -> str:
         return f"{self.event} {self.pk}"

@@ -26,6 +26,7 @@ class Item(models.Model):
 
     class Meta:
         constraints = [models.UniqueConstraint(fields=["project", "external_id"], name="item_external_id_once")]
+        indexes = [models.Index(fields=["project", "id"], name="item_by_project")]
 
     def __str__(self) -> str:
         return self.external_id
@@ -40,6 +41,12 @@ class Response(models.Model):
     messages = models.JSONField(null=True, blank=True, help_text="when it has more than one message")
     model = models.CharField(max_length=200, blank=True, help_text="who wrote it; hidden from annotators")
     metadata = models.JSONField(default=dict, blank=True)
+    unit = models.CharField(
+        max_length=8, blank=True, db_default="", help_text="what `units` are, where an import gave boundaries"
+    )
+    units = models.JSONField(
+        null=True, blank=True, help_text="[start, end) of each sentence or step, in code points of the text"
+    )
     text_hash = models.CharField(max_length=32)
     deleted_at = models.DateTimeField(null=True, blank=True)
 

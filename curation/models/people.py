@@ -28,6 +28,7 @@ class User(AbstractUser):
         default="auto",
         choices=[("auto", "As the system"), ("light", "Light"), ("dark", "Dark")],
     )
+    keys = models.JSONField(default=dict, blank=True, help_text="keys of the annotation screen, where changed")
 
     def __str__(self) -> str:
         return self.display_name or self.username

@@ -18,12 +18,24 @@ def new_seed() -> int:
     return random.SystemRandom().randrange(2**31)
 
 
+class TaskKind(models.TextChoices):
+    PREFERENCE = "preference", "Compare two responses"
+    RESPONSE = "response", "Judge one response"
+    RANKING = "ranking", "Rank all responses"
+
+
 class Project(models.Model):
     """A workspace. Its counters are kept by the import that changes them, never counted on a page."""
 
     slug = models.SlugField(max_length=80, unique=True)
     name = models.CharField(max_length=160)
     description = models.TextField(blank=True)
+    kind = models.CharField(
+        max_length=12,
+        choices=TaskKind.choices,
+        default=TaskKind.PREFERENCE,
+        help_text="what one task is; fixed once there are tasks",
+    )
     overlap = models.PositiveSmallIntegerField(
         default=1,
         validators=[MinValueValidator(1), MaxValueValidator(50)],
@@ -48,16 +60,30 @@ class Project(models.Model):
         return self.name
 
 
+def no_critiques() -> dict[str, Any]:
+    return {"on": False}
+
+
 class Protocol(models.Model):
-    """One version of a project's annotation schema. A change makes a new row; old answers keep theirs."""
+    """One version of a project's annotation schema. A change makes a new row; old answers keep theirs.
+
+    The JSON columns have the shapes of `curation/protocols.py`.
+    """
 
     class Rationale(models.TextChoices):
         OFF = "off", "Not asked"
         OPTIONAL = "optional", "Optional"
         REQUIRED = "required", "Required"
 
+    class Unit(models.TextChoices):
+        SPAN = "span", "Any span"
+        SENTENCE = "sentence", "Sentence by sentence"
+        STEP = "step", "Step by step"
+        RESPONSE = "response", "The whole response"
+
     project = models.ForeignKey(Project, on_delete=models.PROTECT, related_name="protocols")
     version = models.PositiveIntegerField()
+    preset = models.CharField(max_length=40, blank=True, help_text="what it was made from")
     guidelines = models.TextField(blank=True, help_text="Markdown, shown to annotators")
     axes = models.JSONField(default=default_axes)
     strengths = models.PositiveSmallIntegerField(
@@ -66,6 +92,15 @@ class Protocol(models.Model):
     allow_tie = models.BooleanField(default=True)
     allow_both_bad = models.BooleanField(default=True)
     rationale = models.CharField(max_length=8, choices=Rationale.choices, default=Rationale.OPTIONAL)
+    unit = models.CharField(max_length=8, choices=Unit.choices, default=Unit.SPAN)
+    critiques = models.JSONField(
+        default=no_critiques, help_text="types, severities, polarities and fields of critiques"
+    )
+    questions = models.JSONField(default=list, blank=True, help_text="asked about each response, or each unit of it")
+    help = models.JSONField(default=dict, blank=True, help_text="how much of the models' suggestions is shown")
+    relabelled = models.JSONField(
+        default=dict, blank=True, help_text="labels of the version before that are read as other labels from here on"
+    )
     created_at = models.DateTimeField(default=timezone.now)
 
     class Meta:

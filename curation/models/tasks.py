@@ -6,16 +6,19 @@ from django.db import models
 from django.db.models import F, Q
 from django.utils import timezone
 
+from curation.models.projects import TaskKind
+
 
 class Task(models.Model):
-    """One unit of work. `taken` counts live assignments and counted answers, `done` the counted answers.
+    """One unit of work on a pair, a response or an item.
+
+    `taken` counts live assignments and counted answers, `done` the counted answers.
 
     `position` is the place in the queue, lower first; it holds the priority in its high part, so that one
     partial index gives the next open task at any size (see `queue_position`).
     """
 
-    class Kind(models.TextChoices):
-        PREFERENCE = "preference", "Compare two responses"
+    Kind = TaskKind
 
     class State(models.TextChoices):
         OPEN = "open", "Open"
@@ -25,6 +28,10 @@ class Task(models.Model):
     project = models.ForeignKey("curation.Project", on_delete=models.PROTECT, related_name="tasks")
     kind = models.CharField(max_length=12, choices=Kind.choices, default=Kind.PREFERENCE)
     pair = models.ForeignKey("curation.Pair", on_delete=models.PROTECT, null=True, blank=True, related_name="tasks")
+    response = models.ForeignKey(
+        "curation.Response", on_delete=models.PROTECT, null=True, blank=True, related_name="tasks"
+    )
+    item = models.ForeignKey("curation.Item", on_delete=models.PROTECT, null=True, blank=True, related_name="tasks")
     priority = models.IntegerField(default=0)
     position = models.BigIntegerField()
     overlap = models.PositiveSmallIntegerField(default=1)
@@ -35,6 +42,14 @@ class Task(models.Model):
     class Meta:
         constraints = [
             models.UniqueConstraint(fields=["pair", "kind"], name="task_once_per_pair"),
+            models.UniqueConstraint(fields=["response", "kind"], name="task_once_per_response"),
+            models.UniqueConstraint(fields=["item", "kind"], name="task_once_per_item"),
+            models.CheckConstraint(
+                condition=Q(kind="preference", pair__isnull=False, response__isnull=True, item__isnull=True)
+                | Q(kind="response", pair__isnull=True, response__isnull=False, item__isnull=True)
+                | Q(kind="ranking", pair__isnull=True, response__isnull=True, item__isnull=False),
+                name="task_on_what_its_kind_says",
+            ),
             models.CheckConstraint(condition=Q(done__lte=F("taken")), name="task_done_within_taken"),
             models.CheckConstraint(condition=Q(overlap__gte=1, overlap__lte=50), name="task_overlap_1_50"),
             models.CheckConstraint(
@@ -92,6 +107,18 @@ class Assignment(models.Model):
         return f"{self.task_id} with {self.annotator_id}: {self.state}"
 
 
+class Draft(models.Model):
+    """An answer under way, as its annotator's screen last saved it; gone once it is committed."""
+
+    task = models.ForeignKey(Task, on_delete=models.CASCADE, related_name="drafts")
+    annotator = models.ForeignKey("curation.Annotator", on_delete=models.CASCADE, related_name="drafts")
+    body = models.JSONField()
+    saved_at = models.DateTimeField(default=timezone.now)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["task", "annotator"], name="draft_once")]
+
+
 class Progress(models.Model):
     """How far one annotator is in a project: counters kept by the submit that changes them.
 
@@ -119,8 +146,8 @@ class Tally(models.Model):
     project = models.ForeignKey("curation.Project", on_delete=models.PROTECT, related_name="tallies")
     annotator = models.ForeignKey("curation.Annotator", on_delete=models.PROTECT)
     day = models.DateField()
-    axis = models.CharField(max_length=40)
-    outcome = models.CharField(max_length=8, help_text="-3…3, both_bad or skip")
+    axis = models.CharField(max_length=60, help_text="an axis, a question, critique, or nothing for the whole answer")
+    outcome = models.CharField(max_length=60, help_text="-3…3, both_bad, skip, a label or answered")
     count = models.PositiveIntegerField(default=0)
 
     class Meta:

@@ -6,6 +6,7 @@ Statements are written by hand where they run once per answer (see curation/stat
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -15,13 +16,18 @@ from django.db.models import F
 from django.utils import timezone
 
 from curation.errors import Conflict, Invalid, NotFound, OverlapFull
-from curation.models import Annotation, Assignment, Preference, Progress, Protocol, Task
-from curation.services import assigning
+from curation.models import Annotation, Assignment, Progress, Protocol, Task, TaskKind
+from curation.services import assigning, taking
+from curation.services.answering import Answer, Suggested, check, check_ranks, suggested_for, write
 from curation.services.desk import Desk, ProgressNow, Scale, progress_now
+from curation.services.suggesting import answered_before, help_on
+from curation.services.taking import Shown
+from curation.services.tallying import outcomes_of, tallied
 from curation.statements import Statement, row, rows, together
 
 DAY_MS = 24 * 3600 * 1000
 LONGEST_KEY = 100
+NOTHING = Answer()
 Event, State = Annotation.Event, Assignment.State
 
 
@@ -72,31 +78,70 @@ class Committed:
 
 
 def submit(
-    *, desk: Desk, task_id: int, judgements: Sequence[Judgement], commit: Commit, rationale: str = ""
+    *,
+    desk: Desk,
+    task_id: int,
+    commit: Commit,
+    judgements: Sequence[Judgement] = (),
+    rationale: str = "",
+    more: Answer = NOTHING,
 ) -> Committed:
-    """Record an answer; another answer to the same task supersedes the first.
+    """Record an answer: preferences, a rationale, and more (critiques, verdicts, ranks).
 
-    Raises Invalid when the answer does not fit the protocol, NotFound when the task was never this
-    annotator's, OverlapFull when enough others answered meanwhile: the answer is kept, but not counted.
+    Another answer to the same task supersedes the first. Raises Invalid when the answer does not fit the
+    protocol, NotFound when the task was never this annotator's, OverlapFull when enough others answered
+    meanwhile: the answer is kept, but not counted.
     """
     check_commit(commit)
     check_answer(desk.scale, judgements, rationale)
+    plain = desk.scale.plain and not more
     with transaction.atomic():
         held = own(desk, task_id)
+        extra = None if plain else extras(desk, held, more)
         if held.state not in (State.RESERVED, State.ANSWERED) and (repeated := earlier(desk, task_id, commit)):
             return repeated
         counted = held.state == State.ANSWERED or seat(held)
-        made = add_event(desk, held, Event.ANSWER, commit, rationale=rationale, counted=counted)
+        made = add_event(desk, held, Event.ANSWER, commit, rationale=rationale, counted=counted, extra=extra)
         if made is None:
             return told_before(desk, task_id, commit)
-        said = preferences(made, judgements, held.order)
+        said = [preferences(made, judgements, held.order)] if judgements else []
+        if extra:
+            write(made, extra.task.responses, extra.answer, extra.suggested, extra.task.order)
+            said.append(no_draft(desk, task_id))
         if counted:
-            count_answer(desk, held, made, judgements, commit.active_ms or 0, said)
+            tallies = [(j.axis, j.outcome(held.order)) for j in judgements] + (tallied(extra.answer) if extra else [])
+            count_answer(desk, held, made, tallies, commit.active_ms or 0, said)
         else:
-            together([said])
+            together(said)
     if not counted:
         raise OverlapFull("others answered this task meanwhile; your answer is kept but not counted", made)
     return Committed(made, Event.ANSWER, task_id, after_answer(desk.progress, held.state))
+
+
+@dataclass(frozen=True, slots=True)
+class Extra:
+    """What goes with an answer that is more than preferences."""
+
+    task: Shown
+    answer: Answer
+    suggested: Suggested
+    help: str
+
+
+def extras(desk: Desk, held: Held, more: Answer) -> Extra:
+    """The rest of an answer, checked against the task as it was shown."""
+    task = taking.held(desk, held.task_id)
+    if desk.scale.kind == TaskKind.RANKING:
+        check_ranks(len(task.responses), more.ranks)
+    elif more.ranks:
+        raise Invalid("a ranking is not asked here", field="ranks")
+    answer = check(desk.scale.asked, task.responses, more, task.context, whole=True)
+    answered = held.state == State.ANSWERED or answered_before(desk, held.task_id)
+    return Extra(task, answer, suggested_for(answer, held.task_id), help_on(desk, held.task_id, answered=answered))
+
+
+def no_draft(desk: Desk, task_id: int) -> Statement:
+    return "DELETE FROM curation_draft WHERE task_id = %s AND annotator_id = %s", [task_id, desk.annotator_id]
 
 
 def after_answer(progress: ProgressNow, state: str) -> ProgressNow:
@@ -169,9 +214,10 @@ def check_commit(commit: Commit) -> None:
 
 def check_answer(scale: Scale, judgements: Sequence[Judgement], rationale: str) -> None:
     """Every axis exactly once, within the protocol's scale."""
-    names = [axis["name"] for axis in scale.axes]
+    names = [axis["name"] for axis in scale.axes] if scale.kind == TaskKind.PREFERENCE else []
     if sorted(j.axis for j in judgements) != sorted(names):
-        raise Invalid(f"answer each axis once: {', '.join(names)}", field="preferences")
+        asked = f"answer each axis once: {', '.join(names)}" if names else "no preference is asked here"
+        raise Invalid(asked, field="preferences")
     for j in judgements:
         if j.both_bad:
             if not scale.allow_both_bad or j.value is not None:
@@ -234,6 +280,7 @@ def add_event(
     rationale: str = "",
     reason: str = "",
     counted: bool = True,
+    extra: Extra | None = None,
 ) -> int | None:
     """The id of the new event, or None when this key had made one before."""
     values: dict[str, Any] = {
@@ -243,7 +290,8 @@ def add_event(
         "protocol_id": desk.scale.protocol_id,
         "event": event,
         "source": commit.source,
-        '"order"': held.order,
+        '"order"': extra.task.order if extra else held.order,
+        "help": extra.help if extra else "",
         "active_ms": commit.active_ms,
         "rationale": rationale,
         "reason": reason,
@@ -268,13 +316,13 @@ def preferences(annotation_id: int, judgements: Sequence[Judgement], order: str)
 
 
 def count_answer(
-    desk: Desk, held: Held, made: int, judgements: Sequence[Judgement], spent: int, said: Statement
+    desk: Desk, held: Held, made: int, outcomes: Sequence[tuple[str, str]], spent: int, said: Sequence[Statement]
 ) -> None:
     """Write what was `said` and keep the counters: of the task, the annotator and the day."""
     if held.current_id:
         untally(desk, Annotation.objects.get(pk=held.current_id))
     if held.state == State.ANSWERED:
-        together([said])
+        together(said)
         counters = bump(desk, active_ms=spent)
     else:
         closed, settled = close_if_full(held.task_id, said)
@@ -283,18 +331,18 @@ def count_answer(
         skipped = -1 if held.state == State.SKIPPED else 0
         mine = int(settled and not skipped)
         counters = bump(desk, active_ms=spent, done=1, skipped=skipped, closed=int(closed), settled=mine)
-    tallies = [tally(desk, judgement.axis, judgement.outcome(held.order)) for judgement in judgements]
+    tallies = [tally(desk, axis, outcome, step=n) for (axis, outcome), n in Counter(outcomes).items()]
     together([counters, point(held, State.ANSWERED, made), *tallies])
 
 
-def close_if_full(task_id: int, said: Statement) -> tuple[bool, bool]:
+def close_if_full(task_id: int, said: Sequence[Statement]) -> tuple[bool, bool]:
     """Count one answer of a task; whether it was the last one wanted, and whether the task waits for nobody now."""
     update = (
         "UPDATE curation_task SET done = done + 1,"
         " state = CASE WHEN state = 'open' AND done + 1 >= overlap THEN 'complete' ELSE state END"
         " WHERE id = %s RETURNING state, done, overlap"
     )
-    _, [(state, done, overlap)] = together([said, (update, [task_id])])
+    [(state, done, overlap)] = together([*said, (update, [task_id])])[-1]
     return state == Task.State.COMPLETE and done == overlap, state != Task.State.OPEN
 
 
@@ -350,9 +398,11 @@ def bump(
 def untally(desk: Desk, annotation: Annotation) -> None:
     """Take the outcomes of an earlier annotation out of its day."""
     day = annotation.created_at.date()
-    gone = [("", "skip")] if annotation.event == Event.SKIP else []
-    gone += [(said.axis, said.outcome) for said in Preference.objects.filter(annotation=annotation)]
-    together([tally(desk, axis, outcome, step=-1, day=day) for axis, outcome in gone])
+    if annotation.event == Event.SKIP:
+        gone = [("", "skip")]
+    else:
+        gone = outcomes_of(annotation)
+    together([tally(desk, axis, outcome, step=-n, day=day) for (axis, outcome), n in Counter(gone).items()])
 
 
 def tally(desk: Desk, axis: str, outcome: str, *, step: int = 1, day: Any = None) -> Statement:

@@ -24,14 +24,17 @@ IN_HAND_MOST = 20
 """How many tasks one annotator may hold at a time, so that nobody hoards a queue."""
 
 
-def next_shown(*, desk: Desk, kind: str = Task.Kind.PREFERENCE, exclude: Sequence[int] = ()) -> Shown | None:
+def next_shown(*, desk: Desk, kind: str = "", exclude: Sequence[int] = ()) -> Shown | None:
     """The annotator's oldest live reservation outside `exclude` (task ids), else a newly reserved task.
 
     Asking again without answering gives the same task: a reload or a second tab loses and takes nothing.
     Returns None when nothing is open to this annotator. Raises Conflict when too many tasks are in hand.
     """
+    kind = kind or desk.scale.kind
     if kind not in Task.Kind.values:
         raise Invalid(f"no such kind; there is: {', '.join(Task.Kind.values)}", field="kind")
+    if kind != desk.scale.kind:
+        return None
     if len(exclude) >= IN_HAND_MOST:
         raise Conflict(f"you may hold {IN_HAND_MOST} tasks; answer or release some first")
     expires = timezone.now() + lease()
@@ -44,7 +47,7 @@ def next_shown(*, desk: Desk, kind: str = Task.Kind.PREFERENCE, exclude: Sequenc
 
 
 def next_for(
-    *, project: Project, annotator: Annotator, kind: str = Task.Kind.PREFERENCE, exclude: Sequence[int] = ()
+    *, project: Project, annotator: Annotator, kind: str = "", exclude: Sequence[int] = ()
 ) -> Assignment | None:
     """As `next_shown`, as an assignment with its task, pair, item and responses."""
     found = next_shown(desk=desk_of(project, annotator), kind=kind, exclude=exclude)
@@ -53,7 +56,8 @@ def next_for(
 
 def with_content() -> QuerySet[Assignment]:
     """Assignments with all that a screen shows, in one query."""
-    return Assignment.objects.select_related("task__pair__item", "task__pair__first", "task__pair__second")
+    related = ("task__pair__item", "task__pair__first", "task__pair__second", "task__response__item", "task__item")
+    return Assignment.objects.select_related(*related)
 
 
 def held(*, project: Project, annotator: Annotator, task_id: int) -> Assignment:

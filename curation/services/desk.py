@@ -6,6 +6,7 @@ Every call of the annotation screen starts here, so it replaces half a dozen loo
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 import orjson
@@ -13,7 +14,8 @@ from django.contrib.auth.models import AnonymousUser
 
 from curation import access, statements
 from curation.errors import Conflict, Forbidden, NotFound
-from curation.models import Annotator, Progress, Project, Role, User
+from curation.models import Annotator, Progress, Project, Protocol, Role, TaskKind, User
+from curation.protocols import Asked
 
 FRONT = -(2**62)
 """The cursor of an annotator who has not started: before every position."""
@@ -22,7 +24,8 @@ STANDING = """
 SELECT p.id, p.slug, p.name, p.seed, p.task_count,
        c.id, c.axes, c.strengths, c.allow_tie, c.allow_both_bad, c.rationale,
        m.role, a.id, g.done, g.skipped, g.settled,
-       (SELECT SUM(o.closed) FROM curation_progress o WHERE o.project_id = p.id), g."cursor"
+       (SELECT SUM(o.closed) FROM curation_progress o WHERE o.project_id = p.id), g."cursor",
+       p.kind, c.unit, c.critiques, c.questions, c.help
 FROM curation_project p
 LEFT JOIN curation_protocol c ON c.id = p.protocol_id
 LEFT JOIN curation_membership m ON m.project_id = p.id AND m.user_id = %s
@@ -43,6 +46,31 @@ class Scale:
     allow_tie: bool
     allow_both_bad: bool
     rationale: str
+    kind: str = TaskKind.PREFERENCE
+    more: tuple[str, str, str, str] = ("span", "{}", "[]", "{}")
+    """Unit, critiques, questions and help, as the database has them."""
+
+    @property
+    def asked(self) -> Asked:
+        """What is asked besides preferences. A protocol never changes, so it is read once."""
+        return asked_by(*self.more)
+
+    @property
+    def plain(self) -> bool:
+        """Whether an answer is preferences and a rationale, and nothing else can come with it."""
+        return is_plain(self.kind, self.asked)
+
+
+def is_plain(kind: str, asked: Asked) -> bool:
+    """As `Scale.plain` has it."""
+    more = asked.critiques.on or asked.questions or asked.help.mode != "off"
+    return kind == TaskKind.PREFERENCE and not more
+
+
+@lru_cache(maxsize=256)
+def asked_by(unit: str, critiques: str, questions: str, help: str) -> Asked:
+    columns = {"critiques": critiques, "questions": questions, "help": help}
+    return Asked.model_validate({"unit": unit} | {name: orjson.loads(text) for name, text in columns.items()})
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,9 +132,25 @@ def desk_of(project: Project, annotator: Annotator) -> Desk:
             protocol.allow_tie,
             protocol.allow_both_bad,
             protocol.rationale,
+            project.kind,
+            more_of(protocol),
         ),
         progress=progress_now(annotator.pk),
     )
+
+
+def more_of(protocol: Protocol) -> tuple[str, str, str, str]:
+    """As `Scale.more` has it."""
+    critiques, questions, help = (
+        orjson.dumps(value, option=orjson.OPT_SORT_KEYS).decode()
+        for value in (protocol.critiques, protocol.questions, protocol.help)
+    )
+    return protocol.unit, critiques, questions, help
+
+
+def asked(protocol: Protocol) -> Asked:
+    """What a protocol asks besides preferences."""
+    return asked_by(*more_of(protocol))
 
 
 def progress_now(annotator_id: int) -> ProgressNow:
@@ -152,7 +196,7 @@ def seated(user: User | AnonymousUser, sql: str, key: str | int, *, make: bool) 
         seed=found[3],
         annotator_id=annotator_id,
         cursor=found[17],
-        scale=Scale(found[5], axes, found[7], bool(found[8]), bool(found[9]), found[10]),
+        scale=Scale(found[5], axes, found[7], bool(found[8]), bool(found[9]), found[10], found[18], found[19:23]),
         progress=progress_from(found[4], done, found[14], found[15], found[16]),
     )
 

@@ -3,22 +3,20 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 from django.core.exceptions import ValidationError
 from django.core.validators import validate_slug
 from django.db import IntegrityError, transaction
-from django.db.models import Max
 from django.utils import timezone
 
 from curation.errors import Conflict, Invalid
 from curation.models import Membership, Project, Protocol, Role, Run, User
 from curation.presets import DEFAULT, PRESETS
 from curation.services import importing, queueing
+from curation.services.protocols import revise_protocol as revise_protocol  # one of a project's verbs
 
-SAMPLE = Path(__file__).resolve().parent.parent / "samples" / "helpfulness.jsonl"
+SAMPLES = Path(__file__).resolve().parent.parent / "samples"
 RESERVED_SLUGS = {"new"}
-REVISABLE = ("guidelines", "axes", "strengths", "allow_tie", "allow_both_bad", "rationale")
 
 
 @transaction.atomic
@@ -31,7 +29,9 @@ def create_project(*, slug: str, name: str, user: User, preset: str = DEFAULT, d
         raise Invalid(f"no such preset; there is: {', '.join(PRESETS)}", field="preset")
     try:
         with transaction.atomic():
-            project = Project.objects.create(slug=slug, name=name.strip()[:160], description=description.strip())
+            project = Project.objects.create(
+                slug=slug, name=name.strip()[:160], description=description.strip(), kind=PRESETS[preset].kind
+            )
     except IntegrityError as error:
         raise Invalid("another project has this address", field="slug") from error
     project.protocol = Protocol.objects.create(project=project, version=1, **PRESETS[preset].protocol())
@@ -70,42 +70,6 @@ def change_project(
 
 
 @transaction.atomic
-def revise_protocol(*, project: Project, **changes: Any) -> Protocol:
-    """The next version of the protocol, with `changes`; the current one when they change nothing."""
-    if unknown := sorted(set(changes) - set(REVISABLE)):
-        raise Invalid(f"unknown; may be changed: {', '.join(REVISABLE)}", field=unknown[0])
-    locked = Project.objects.select_for_update(of=("self",)).get(pk=project.pk)
-    values = {name: getattr(locked.protocol, name) for name in REVISABLE} | changes
-    if all(getattr(locked.protocol, name) == value for name, value in values.items()) and locked.protocol:
-        return locked.protocol
-    check_axes(values["axes"])
-    last = locked.protocols.aggregate(last=Max("version"))["last"] or 0
-    made = Protocol(project=locked, version=last + 1, **values)
-    try:
-        made.full_clean(exclude=["project"])
-    except ValidationError as error:
-        field, messages = next(iter(error.message_dict.items()))
-        raise Invalid(messages[0], field=field) from error
-    made.save()
-    locked.protocol = project.protocol = made
-    locked.save(update_fields=["protocol"])
-    return made
-
-
-def check_axes(axes: Any) -> None:
-    """One to eight axes with different names and a question each."""
-    if not isinstance(axes, list) or not 1 <= len(axes) <= 8:
-        raise Invalid("one to eight axes are needed", field="axes")
-    asked = {axis["name"]: axis["question"].strip() for axis in axes if is_axis(axis)}
-    if len(asked) < len(axes) or not all(asked) or not all(asked.values()):
-        raise Invalid("each axis needs its own name and a question", field="axes")
-
-
-def is_axis(axis: Any) -> bool:
-    return isinstance(axis, dict) and isinstance(axis.get("name"), str) and isinstance(axis.get("question"), str)
-
-
-@transaction.atomic
 def remove_project(*, project: Project) -> None:
     """Take a project out of sight. Its rows stay, and its address becomes free. Raises Conflict while runs work."""
     if Run.objects.filter(project=project, state__in=Run.LIVE).exists():
@@ -121,5 +85,7 @@ def restore_project(*, project: Project) -> None:
 
 
 def load_sample(*, project: Project, user: User) -> Run:
-    """Import the pairs that Touchstone ships."""
-    return importing.import_now(project=project, user=user, path=SAMPLE, filename=SAMPLE.name)
+    """Import what Touchstone ships for the preset that the project was made from."""
+    first = project.protocols.order_by("version").values_list("preset", flat=True).first() or DEFAULT
+    path = SAMPLES / PRESETS[first if first in PRESETS else DEFAULT].sample
+    return importing.import_now(project=project, user=user, path=path, filename=path.name)

@@ -8,6 +8,7 @@ disk, since a reservation need not survive a crash of the database.
 from __future__ import annotations
 
 import hashlib
+import random
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -17,27 +18,43 @@ from django.db import connection, transaction
 from django.utils import timezone
 
 from curation.errors import NotFound
+from curation.models import Task
 from curation.services.desk import Desk
 from curation.statements import row, rows
 
-CONTENT = """
-SELECT x.task_id, x.ord, x.expires_at, x.kind, x.fresh, i.prompt, f.text, f.messages, s.text, s.messages
-FROM chosen x
+SHOWN = "SELECT x.task_id, x.ord, x.expires_at, x.kind, i.id, i.prompt, i.context, {columns} FROM chosen x"
+RESPONSE = "{0}.id, {0}.text, {0}.messages, {0}.unit, {0}.units"
+CONTENT = {
+    Task.Kind.PREFERENCE: SHOWN.format(columns=f"{RESPONSE.format('f')}, {RESPONSE.format('s')}")
+    + """
 JOIN curation_pair p ON p.id = x.pair_id
 JOIN curation_item i ON i.id = p.item_id
 JOIN curation_response f ON f.id = p.first_id
 JOIN curation_response s ON s.id = p.second_id
-"""
+""",
+    Task.Kind.RESPONSE: SHOWN.format(columns=RESPONSE.format("f"))
+    + """
+JOIN curation_response f ON f.id = x.response_id
+JOIN curation_item i ON i.id = f.item_id
+""",
+    Task.Kind.RANKING: SHOWN.format(columns=RESPONSE.format("f"))
+    + """
+JOIN curation_item i ON i.id = x.item_id
+JOIN curation_response f ON f.item_id = i.id AND f.deleted_at IS NULL
+ORDER BY f.position
+""",
+}
+"""What a task of each kind shows, after `chosen`: a ranking has a row for each response."""
 
 HELD = """
-SELECT a.task_id, a."order" AS ord, a.expires_at, t.kind, t.pair_id, {false} AS fresh
+SELECT a.task_id, a."order" AS ord, a.expires_at, t.kind, t.pair_id, t.response_id, t.item_id
 FROM curation_assignment a JOIN curation_task t ON t.id = a.task_id
 WHERE a.annotator_id = %s AND a.state = 'reserved' AND t.kind = %s AND NOT ({excluded})
 ORDER BY a.id LIMIT 1
 """
 
 OPEN = """
-SELECT t.id, t.position, t.pair_id, t.kind
+SELECT t.id, t.position, t.kind, t.pair_id, t.response_id, t.item_id
 FROM curation_task t
 WHERE t.project_id = %s AND t.kind = %s AND t.state = 'open' AND t.taken < t.overlap AND t.position > %s
   AND NOT ({excluded})
@@ -48,7 +65,7 @@ ORDER BY t.position LIMIT 1
 
 POSTGRES = f"""
 WITH relaxed AS MATERIALIZED (SELECT set_config('synchronous_commit', 'off', true)),
-held AS MATERIALIZED ({HELD.format(false="false", excluded="a.task_id = ANY(%s)")}),
+held AS MATERIALIZED ({HELD.format(excluded="a.task_id = ANY(%s)")}),
 pick AS MATERIALIZED (
   SELECT o.* FROM relaxed, LATERAL ({OPEN.format(excluded="t.id = ANY(%s)")} FOR UPDATE OF t SKIP LOCKED) o
   WHERE NOT EXISTS (SELECT 1 FROM held)
@@ -68,24 +85,42 @@ made AS (
 chosen AS (
   SELECT * FROM held
   UNION ALL
-  SELECT made.task_id, made.ord, made.expires_at, pick.kind, pick.pair_id, true
+  SELECT made.task_id, made.ord, made.expires_at, pick.kind, pick.pair_id, pick.response_id, pick.item_id
   FROM made JOIN pick ON pick.id = made.task_id
 )
-{CONTENT}
 """
 
 
 @dataclass(frozen=True, slots=True)
+class ShownResponse:
+    """A response as it is shown; JSON still as text. The id stays on the server."""
+
+    id: int
+    text: str
+    messages: str | None
+    unit: str
+    units: str | None
+
+
+@dataclass(frozen=True, slots=True)
 class Shown:
-    """A task as its annotator sees it: texts in shown order, JSON still as text; no model names, no other ids."""
+    """A task as its annotator sees it: responses in shown order, JSON still as text; no model names.
+
+    `order` says how: ab or ba for a pair, for a ranking the places of the responses (2,0,1).
+    """
 
     task_id: int
     kind: str
     order: str
     expires_at: datetime
+    item_id: int
     prompt: str
-    texts: tuple[str, str]
-    messages: tuple[str | None, str | None]
+    context: str
+    responses: tuple[ShownResponse, ...]
+
+    @property
+    def texts(self) -> tuple[str, ...]:
+        return tuple(response.text for response in self.responses)
 
 
 def shown_order(seed: int, task_id: int, annotator_id: int) -> str:
@@ -93,8 +128,15 @@ def shown_order(seed: int, task_id: int, annotator_id: int) -> str:
     return "ba" if hashlib.md5(f"{seed}:{task_id}:{annotator_id}".encode()).digest()[0] & 1 else "ab"
 
 
+def shuffled(count: int, seed: int, task_id: int, annotator_id: int) -> list[int]:
+    """In which order the responses of a ranking are shown to a person, the same at every look."""
+    places = list(range(count))
+    random.Random(f"{seed}:{task_id}:{annotator_id}").shuffle(places)
+    return places
+
+
 MINE = """
-SELECT a.task_id, a."order" AS ord, a.expires_at, t.kind, t.pair_id, 1 AS fresh
+SELECT a.task_id, a."order" AS ord, a.expires_at, t.kind, t.pair_id, t.response_id, t.item_id
 FROM curation_assignment a JOIN curation_task t ON t.id = a.task_id
 WHERE a.annotator_id = %s AND a.task_id = %s AND t.project_id = %s
 """
@@ -102,10 +144,12 @@ WHERE a.annotator_id = %s AND a.task_id = %s AND t.project_id = %s
 
 def held(desk: Desk, task_id: int) -> Shown:
     """A task that is or was in this annotator's hands, as it was shown. Raises NotFound for anybody else's."""
-    found = row(f"WITH chosen AS ({MINE}) {CONTENT}", [desk.annotator_id, task_id, desk.project_id])
-    if found is None:
+    found = rows(
+        f"WITH chosen AS ({MINE}) {CONTENT[Task.Kind(desk.scale.kind)]}", [desk.annotator_id, task_id, desk.project_id]
+    )
+    if not found:
         raise NotFound("this task is not yours")
-    return shown(found)
+    return shown(desk, found)
 
 
 def take(desk: Desk, kind: str, exclude: Sequence[int], expires: datetime, after: int) -> Shown | None:
@@ -113,13 +157,13 @@ def take(desk: Desk, kind: str, exclude: Sequence[int], expires: datetime, after
     if connection.vendor == "postgresql":
         now = timezone.now()
         me, seed = desk.annotator_id, str(desk.seed)
-        found = row(
-            POSTGRES,
+        found = rows(
+            POSTGRES + CONTENT[Task.Kind(kind)],
             [me, kind, list(exclude)]
             + [desk.project_id, kind, after, list(exclude), me]
             + [me, me, seed, str(me), expires, now],
         )
-        return shown(found) if found else None
+        return shown(desk, found) if found else None
     with transaction.atomic():
         return take_stepwise(desk, kind, exclude, expires, after)
 
@@ -128,9 +172,9 @@ def take_stepwise(desk: Desk, kind: str, exclude: Sequence[int], expires: dateti
     """The same in single statements, under the write lock of an immediate transaction."""
     me = desk.annotator_id
     among = f"IN ({', '.join(['%s'] * len(exclude))})" if exclude else "IS NULL"
-    held = HELD.format(false="0", excluded=f"a.task_id {among}")
-    if found := row(f"WITH chosen AS ({held}) {CONTENT}", [me, kind, *exclude]):
-        return shown(found)
+    content = f"WITH chosen AS ({HELD.format(excluded=f'a.task_id {among}')}) {CONTENT[Task.Kind(kind)]}"
+    if found := rows(content, [me, kind, *exclude]):
+        return shown(desk, found)
     picked = row(OPEN.format(excluded=f"t.id {among}"), [desk.project_id, kind, after, *exclude, me])
     if picked is None:
         return None
@@ -143,14 +187,19 @@ def take_stepwise(desk: Desk, kind: str, exclude: Sequence[int], expires: dateti
         " DO UPDATE SET state = 'reserved', expires_at = excluded.expires_at, current_id = NULL",
         [task_id, me, shown_order(desk.seed, task_id, me), expires, timezone.now()],
     )
-    return shown(row(f"WITH chosen AS ({held}) {CONTENT}", [me, kind, *exclude]))
+    return shown(desk, rows(content, [me, kind, *exclude]))
 
 
-def shown(found: Any) -> Shown:
-    task_id, order, expires_at, kind, _fresh, prompt, first, first_messages, second, second_messages = found
-    texts, messages = (first, second), (first_messages, second_messages)
-    if order == "ba":
-        texts, messages = texts[::-1], messages[::-1]
+def shown(desk: Desk, found: Sequence[Any]) -> Shown:
+    task_id, order, expires_at, kind, item_id, prompt, context, *columns = found[0]
+    if kind == Task.Kind.RANKING:
+        given = [ShownResponse(*line[7:]) for line in found]
+        places = shuffled(len(given), desk.seed, task_id, desk.annotator_id)
+        order, responses = ",".join(map(str, places)), [given[place] for place in places]
+    else:
+        responses = [ShownResponse(*columns[n : n + 5]) for n in range(0, len(columns), 5)]
+        if order == "ba":
+            responses.reverse()
     if isinstance(expires_at, str):
         expires_at = datetime.fromisoformat(expires_at)
-    return Shown(task_id, kind, order, expires_at, prompt, texts, messages)
+    return Shown(task_id, kind, order, expires_at, item_id, prompt, context, tuple(responses))
