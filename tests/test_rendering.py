@@ -1,6 +1,7 @@
 """Model text is shown as its author meant it, and can do nothing."""
 
 import re
+import time
 
 import pytest
 
@@ -53,6 +54,34 @@ def test_mathematics_inside_code_is_code() -> None:
     assert "<math" not in markdown("```\n\\(x\\) and $y$\n```") and "<math" not in markdown(r"`\(x\)`")
 
 
+@pytest.mark.parametrize(
+    ("text", "display"),
+    [
+        ("so\n\\[\na\n\n+ b\n\\]\nand", 1),
+        ("1. so\n   \\[ a \\]\n   and\n   \\[\n   b \\\\[2pt] c\n   \\]", 2),
+        ("> \\[\n> a\n> \\]", 1),
+        ("so \\[ a \\], or\n\\[ b \\].", 2),
+        ("- \\[ a \\]", 1),
+        ("so $$a$$ and\n\n$$\nb\n$$ (1)", 2),
+        (r"\\[ a \\] and \\( b \\)", 0),
+        ("\\[ a\n\n- b\n\nc", 0),
+        (r"\[ \] and \( \) and \[a and \(b", 0),
+        ("- \\[ a\n\nb \\]", 0),
+    ],
+)
+def test_mathematics_in_brackets_is_displayed(text: str, display: int) -> None:
+    made = markdown(text)
+    assert made.count('display="block"') == display and "display=" not in made.replace('display="block"', "")
+
+
+@pytest.mark.parametrize("opened", [r"\( ", r"\[ ", "\\[\n", r"[\(", "\\[ a\n\n", "\\[ a\n", "\\[ \\\\)"])
+@pytest.mark.parametrize("end", ["", "\\] a"])
+def test_many_open_brackets_are_no_burden(opened: str, end: str) -> None:
+    began = time.process_time()
+    markdown(opened * 10_000 + end)
+    assert time.process_time() - began < 3
+
+
 def test_code_is_highlighted_by_class() -> None:
     made = markdown("```python\ndef f(x):\n    return x\n```")
     assert '<span class="k">def</span>' in made and "style=" not in made
@@ -84,4 +113,4 @@ def test_a_huge_text_is_shown_as_it_is() -> None:
 
 def test_a_conversation_keeps_its_roles() -> None:
     turns = conversation([{"role": "user", "content": "*hi*"}, {"role": "assistant", "content": "yes"}])
-    assert [t.role for t in turns] == ["user", "assistant"] and "<em>hi</em>" in turns[0].html
+    assert [t.role for t in turns] == ["user", "assistant"] and '<em><span data-o="1">hi</span></em>' in turns[0].html
