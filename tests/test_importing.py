@@ -111,7 +111,7 @@ def test_a_file_of_bad_rows_alone_is_read_to_its_end(project: Project) -> None:
     [
         ([], {}, "file", "no rows"),
         ([{"a": 1, "b": 2}], {}, "format", "these fields: a, b"),
-        ([row("1")], {"format": "parchment"}, "format", "'parchment'; there is: alpaca-eval, columns"),
+        ([row("1")], {"format": "parchment"}, "format", "'parchment'; there is: alpaca-eval, argilla-spans"),
         ([row("1")], {"pairing": "some"}, "pairing", "auto, all, ring, first"),
         ([{"id": 1, "topic": "t", "response_a": "a", "response_b": "b"}], {}, "companion", "needs its companion file"),
         ([row("1")], {"mapping": {"mood": "x"}}, "mapping", "'mood' is no role"),
@@ -297,7 +297,7 @@ def under_way(run: Run) -> tuple[doing.Import, list[reading.Batch]]:
     reader = sources.reader_for(path, "touchstone", {})
     rows = sources.outcomes(path, reader, sources.options_for(reader, {}, None))
     mine = doing.Import(claimed, running.Report(claimed, claimed.holder), "touchstone")
-    return mine, list(reading.batches(rows, pairing="auto", after=0))
+    return mine, list(reading.batches(rows, pairing="auto", kind=run.project.kind, after=0))
 
 
 def test_an_import_that_was_broken_off_ends_with_the_same_rows(project: Project) -> None:

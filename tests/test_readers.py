@@ -28,6 +28,32 @@ ROWS: dict[str, dict[str, Any]] = {
     },
     "judgements": {"id": "1", "judge": "gpt-4", "choice": "tie"},
     "columns": {"question": "Why?", "answer1": "A", "answer2": "B", "winner": "model_b"},
+    "w3c": {"type": "AnnotationPage", "items": [], "touchstone": {"response": "A"}},
+    "text2grad": {"prompt": "Why?", "response": "A b", "textual_feedback": "f", "good_spans": ["b"], "poor_spans": []},
+    "sentence-labels": {"prompt": "Why?", "response": "A.", "sentences": [{"text": "A.", "faithful": True}]},
+    "trl-stepwise": {"prompt": "Why?", "completions": ["A", "B"], "labels": [True, False]},
+    "critique-verdict": {"question": "Why?", "solution": "A", "verdict": "Incorrect", "critique": "c"},
+    "pku-saferlhf": {"prompt": "Why?", "response_0": "A", "response_1": "B", "better_response_id": 0,
+                     "safer_response_id": 1},
+    "argilla-spans": {"fields": {"text": "A"}, "responses": {"s": [{"value": [{"start": 0, "end": 1, "label": "x"}]}]}},
+    "label-studio": {"data": {"text": "A"}, "annotations": [{"result": []}]},
+    "doccano": {"text": "A", "label": [[0, 1, "x"]]},
+    "mqm-tsv": {"system": "m", "doc": "d", "docSegId": "1", "rater": "r1", "source": "A", "target": "<v>B</v>",
+                "category": "Style", "severity": "minor"},
+    "mqm": {"source": "A", "target": "B", "rater": "r1", "errors": []},
+    "first-error": {"problem": "Why?", "steps": ["A", "B"], "first_error_step": 1, "final_answer_correct": False},
+    "qa-feedback": {"question": "Why?", "passages": [], "predictions": ["A"], "errors": []},
+    "faithbench": {"source": "A", "summary": "B", "annotations": []},
+    "xsum-hallucination": {"bbcid": "1", "summary": "A", "hallucination": [{"annotator": "w", "type": None}]},
+    "haluquestqa": {"question": "Why?", "response_a": "A", "response_b": "B", "choice": "a", "choice_reason": "c",
+                    "spans": []},
+    "halueval": {"prompt": "Why?", "response": "A", "hallucination": "no", "spans": []},
+    "squality": {"passage_id": "1", "question_index": 0, "question": "Why?", "response": "A", "reviews": []},
+    "felm": {"prompt": "Why?", "response": "A", "segments": [{"text": "A", "factual": True}]},
+    "tofueval": {"doc_id": "d", "topic": "t", "sentence_index": 1, "sentence": "A.", "label": "consistent"},
+    "shepherd": {"context": "Why?", "response": "A", "critiques": [{"type": "t", "critique": "c"}]},
+    "safety-votes": {"context": "Why?", "response": "A", "unsafe_votes": ["No", "Yes"]},
+    "solutions": {"question": "Why?", "solutions": [{"model": "m", "is_correct": True, "solution": "A"}]},
 }  # fmt: skip
 
 
@@ -45,6 +71,11 @@ def refused(name: str, row: dict[str, Any], **options: Any) -> tuple[str, str]:
 def test_a_format_is_recognised_by_its_fields(name: str) -> None:
     found = recognise([ROWS[name]])
     assert found is not None and found.name == name
+
+
+@pytest.mark.parametrize("name", [name for name in ROWS if name not in ("judgements", "convarg")])
+def test_the_row_of_a_format_can_be_read(name: str) -> None:
+    assert read(name, ROWS[name]).responses
 
 
 def test_every_format_has_a_row_here_and_an_example() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from workers.parts import apart
 from workers.rows import Message, RowError
 
 ROLES = ("system", "user", "assistant", "tool")
@@ -62,7 +63,7 @@ def identifier(row: Mapping[str, Any], *fields: str) -> str | None:
 
 
 def messages(value: Any, field: str) -> list[Message]:
-    """A list of {role, content} with text in each."""
+    """A list of {role, content} with text, or parts, in each."""
     if not isinstance(value, list) or not value:
         raise RowError(f"must be a list of messages, not {kind_of(value)}", field)
     return [message(entry, f"{field}.{index}") for index, entry in enumerate(value)]
@@ -74,23 +75,36 @@ def message(value: Any, field: str) -> Message:
     role = value.get("role")
     if role not in ROLES:
         raise RowError(f"must be one of {', '.join(ROLES)}", f"{field}.role")
-    if not isinstance(value.get("content"), str):
-        raise RowError(f"must be text, not {kind_of(value.get('content'))}", f"{field}.content")
-    return {"role": role, "content": storable(value["content"], f"{field}.content")}
+    content, pictures = apart(value.get("content"), value.get("images"), field)
+    if not isinstance(content, str):
+        raise RowError(f"must be text, not {kind_of(content)}", f"{field}.content")
+    found = {"role": role, "content": storable(content, f"{field}.content")}
+    return found | {"images": pictures} if pictures else found
 
 
 def prompt(value: Any, field: str = "prompt") -> list[Message]:
-    """A prompt given as text or as messages."""
+    """A prompt given as text, as messages, or as the parts of one message."""
     if isinstance(value, str):
         if not value.strip():
             raise RowError("is empty", field)
         return [{"role": "user", "content": storable(value, field)}]
     if value is None:
         raise RowError("is missing", field)
-    found = messages(value, field)
-    if not any(entry["content"].strip() for entry in found):
+    found = [message({"role": "user", "content": value}, field)] if is_parts(value) else messages(value, field)
+    if not any(entry["content"].strip() or "images" in entry for entry in found):
         raise RowError("is empty", field)
     return found
+
+
+def is_parts(value: Any) -> bool:
+    """Whether a list holds the parts of a message, rather than messages."""
+    return (
+        isinstance(value, list)
+        and bool(value)
+        and isinstance(value[0], dict)
+        and "role" not in value[0]
+        and "type" in value[0]
+    )
 
 
 def mapping(row: Mapping[str, Any], field: str) -> dict[str, Any]:

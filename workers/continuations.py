@@ -5,7 +5,8 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from workers.checks import kind_of, messages, storable
+from workers.checks import is_parts, kind_of, message, messages, storable
+from workers.parts import alone, is_data, picture_of, response_of
 from workers.rows import Message, ResponseRow, RowError
 
 TURN = re.compile(r"\n\n(Human|Assistant):")
@@ -13,7 +14,9 @@ SPEAKER = {"Human": "user", "Assistant": "assistant"}
 
 
 def response(value: Any, field: str, model: str = "") -> ResponseRow:
-    """A response given as text or as the messages that continue the prompt."""
+    """A response given as text, as the messages that continue the prompt, as parts of one, or as a picture."""
+    if is_data(value):
+        return response_of("", [picture_of(value, field)], model)
     if isinstance(value, str):
         if not value.strip():
             raise RowError("is empty", field)
@@ -22,16 +25,20 @@ def response(value: Any, field: str, model: str = "") -> ResponseRow:
         raise RowError("is missing", field)
     if not isinstance(value, list):
         raise RowError(f"must be text or a list of messages, not {kind_of(value)}", field)
+    if is_parts(value):
+        return continued([message({"role": "assistant", "content": value}, field)], field, model)
     return continued(messages(value, field), field, model)
 
 
 def continued(found: list[Message], field: str, model: str = "") -> ResponseRow:
     """Messages as a response: one assistant message is its text, several keep their roles."""
-    if not found or not any(m["content"].strip() for m in found if m["role"] == "assistant"):
+    if not any(m["content"].strip() or "images" in m for m in found if m["role"] == "assistant"):
         raise RowError("is empty", field)
-    if len(found) == 1:
+    found = [m if m["content"].strip() or "images" not in m else m | {"content": alone(m["images"])} for m in found]
+    if len(found) == 1 and "images" not in found[0]:
         return ResponseRow(found[0]["content"], model)
-    return ResponseRow(flat(found), model, found)
+    text = flat(found) if len(found) > 1 else found[0]["content"]
+    return ResponseRow(text, model, found)
 
 
 def flat(found: list[Message]) -> str:

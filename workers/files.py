@@ -16,6 +16,7 @@ import orjson
 from workers.checks import kind_of
 from workers.documents import Cutter
 from workers.lines import BOM, lines
+from workers.readers import recognise
 from workers.rows import Found, RowError
 from workers.sheets import csv_rows, delimiter_of, gunzipped, parquet_rows
 from workers.unpacking import Source
@@ -94,9 +95,9 @@ def shape_of_objects(head: bytes, first: bytes, others: list[bytes], whole: bool
 
 
 def wraps(document: dict[str, Any]) -> bool:
-    """Whether an object holds a list of rows, rather than being one."""
+    """Whether an object holds a list of rows, rather than being one: a row that some format knows is none."""
     lists = [value for value in document.values() if isinstance(value, list) and value and isinstance(value[0], dict)]
-    return len(lists) >= 1 and not LISTS_OF_A_ROW & document.keys()
+    return len(lists) >= 1 and not LISTS_OF_A_ROW & document.keys() and recognise([document]) is None
 
 
 def kind(text: bytes) -> type | None:

@@ -73,7 +73,12 @@ class Table:
 
 
 def column(values: list[Any], kind: pa.DataType) -> pa.Array:
-    """Values of one column; conversations are flattened first, which is several times faster than to infer them."""
+    """Values of one column; conversations are flattened first, which is several times faster than to infer them.
+
+    In a column of text, a value that has no one shape (Label Studio's results) is the text of its JSON.
+    """
+    if kind == pa.string():
+        values = [one if one is None or isinstance(one, str) else orjson.dumps(one).decode() for one in values]
     if kind != MESSAGES:
         return pa.array(values, type=kind, from_pandas=False)
     flat = [message for conversation in values for message in conversation]

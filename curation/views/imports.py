@@ -114,7 +114,7 @@ def look(request: HttpRequest, slug: str, upload: UUID) -> HttpResponse:
     try:
         if request.method == "POST" and form.is_valid():
             return started(project, request, path, companion, options)
-        preview = importing.preview(path=path, companion=companion, **options)
+        preview = importing.preview(path=path, companion=companion, kind=project.kind, **options)
         context |= {"preview": preview, "nothing_lands": preview.whole and preview.refused == preview.looked_at}
     except Invalid as error:
         context["trouble"] = error
@@ -162,7 +162,7 @@ def rejected(request: HttpRequest, slug: str, run_id: UUID) -> HttpResponseBase:
 
 def cards(run: Run) -> list[tuple[str, int]]:
     """What an import did, in numbers."""
-    names = ("created", "updated", "unchanged", "rejected", "votes", "tasks")
+    names = ("created", "updated", "unchanged", "rejected", "votes", "answers", "tasks")
     return [(name, run.result.get(name, 0)) for name in names]
 
 

@@ -2,6 +2,9 @@
 
 A format is one file: `detect` says how sure it is that a row is its own (0: not at all), `read` turns the row
 or raises RowError with a reason for a person.
+
+Where an item is spread over several rows that follow each other (a row a sentence, a row an error), `gather` gives
+what these rows have in common, and `read_many` makes one item of them; a RowError says in `row` which of them is bad.
 """
 
 from __future__ import annotations
@@ -32,6 +35,8 @@ class Reader:
     read: Callable[[Row, Options], ItemRow | JudgementRow]
     example: str = ""
     needs_companion: bool = False
+    gather: Callable[[Row], str] | None = None
+    read_many: Callable[[list[Row], Options], ItemRow] | None = None
 
 
 readers: Shelf[Reader] = Shelf("workers.readers", "format")

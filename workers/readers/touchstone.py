@@ -1,17 +1,26 @@
-"""Touchstone's own format: a prompt, any number of responses, and optionally pairs and votes.
+"""Touchstone's own format: a prompt, any number of responses, and optionally pairs, votes and answers.
 
 {"id": "q1", "prompt": "…" or [{"role", "content"}], "responses": ["…", {"text", "model", "metadata"}],
- "pairs": [[0, 1]], "votes": [{"annotator": "w1", "first": 0, "second": 1, "value": -2}]}
+ "pairs": [[0, 1]], "votes": [{"annotator": "w1", "first": 0, "second": 1, "value": -2}],
+ "answers": [{"annotator": "w1", "response": 0, "critiques": [{"start": 0, "end": 2, "quote": "It", "type": "…"}],
+              "verdicts": [{"question": "correct", "answer": false}]}]}
+
+A response may tell its sentences or steps: as "units" of its text, or instead of the text as "sentences" or "steps".
 """
 
 from __future__ import annotations
 
 from typing import Any
 
+from workers.answers import answer, context_of
 from workers.checks import identifier, kind_of, mapping, optional_text, prompt
 from workers.continuations import response
+from workers.parts import is_data, pictures_in, response_of
 from workers.readers import Options, Reader, Row, readers
 from workers.rows import ItemRow, ResponseRow, RowError, VoteRow
+from workers.spans import documents_of, joined, units_of
+
+PARTS = {"steps": "step", "sentences": "sentence"}
 
 
 def detect(row: Row) -> int:
@@ -20,13 +29,17 @@ def detect(row: Row) -> int:
 
 def read(row: Row, options: Options) -> ItemRow:
     responses = several(row.get("responses"))
+    context = context_of(mapping(row, "context"))
+    documents = documents_of(context)
+    answers = listed(row.get("answers"), "answers")
     return ItemRow(
         prompt=prompt(row.get("prompt")),
         responses=responses,
         external_id=identifier(row, "external_id", "id"),
         pairs=pairs(row.get("pairs"), len(responses)),
         votes=[vote(v, f"votes.{n}", len(responses)) for n, v in enumerate(listed(row.get("votes"), "votes"))],
-        context=mapping(row, "context"),
+        answers=[answer(a, f"answers.{n}", responses, documents) for n, a in enumerate(answers)],
+        context=context,
         metadata=mapping(row, "metadata"),
     )
 
@@ -40,9 +53,28 @@ def several(value: Any) -> list[ResponseRow]:
 def one(value: Any, field: str) -> ResponseRow:
     if not isinstance(value, dict):
         return response(value, field)
-    name = "messages" if "messages" in value and "text" not in value else "text"
-    found = response(value.get(name), f"{field}.{name}", optional_text(value, "model"))
-    return ResponseRow(found.text, found.model, found.messages, mapping(value, "metadata"))
+    parts = next((name for name in PARTS if value.get(name) is not None), "")
+    if parts and "text" not in value:
+        whole = joined(value[parts], f"{field}.{parts}", PARTS[parts])
+        model = optional_text(value, "model")
+        return ResponseRow(whole.text, model, None, mapping(value, "metadata"), PARTS[parts], whole.units)
+    found = told(value, field)
+    units = units_of(value.get("units"), found.text, f"{field}.units")
+    unit = value.get("unit", "sentence") if units else ""
+    if unit not in ("", "sentence", "step"):
+        raise RowError("must be sentence or step", f"{field}.unit")
+    return ResponseRow(found.text, found.model, found.messages, mapping(value, "metadata"), unit, units)
+
+
+def told(value: dict[str, Any], field: str) -> ResponseRow:
+    """The text, the messages or the pictures of a response."""
+    model = optional_text(value, "model")
+    if "messages" in value and "text" not in value:
+        return response(value["messages"], f"{field}.messages", model)
+    if isinstance(value.get("images"), list):
+        text = optional_text(value, "text")
+        return response_of(text, pictures_in(value["images"], f"{field}.images", at=len(text)), model)
+    return response(value, field, model) if is_data(value) else response(value.get("text"), f"{field}.text", model)
 
 
 def listed(value: Any, field: str) -> list[Any]:
@@ -95,6 +127,7 @@ def vote(value: Any, field: str, count: int) -> VoteRow:
         kind=value.get("kind", "person"),
         both_bad=both_bad,
         rationale=optional_text(value, "rationale"),
+        axis=optional_text(value, "axis") or "overall",
     )
 
 

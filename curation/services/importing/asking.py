@@ -18,7 +18,7 @@ from django.conf import settings
 from django.utils import timezone
 
 from curation.errors import Invalid, NotFound
-from curation.models import Project, Run, User
+from curation.models import Project, Run, TaskKind, User
 from curation.services import running
 from curation.services.importing.reading import Seen, landing
 from curation.services.importing.rows import PAIRINGS, Landing
@@ -103,6 +103,7 @@ def preview(
     companion: Path | None = None,
     mapping: dict[str, str] | None = None,
     pairing: str = "auto",
+    kind: str = TaskKind.PREFERENCE,
     most: int = 5,
 ) -> Preview:
     """The format, the first rows and the first problems of a file. Raises Invalid when no format fits."""
@@ -116,7 +117,7 @@ def preview(
     for outcome in islice(ahead, PREVIEWED):
         looked_at += 1
         try:
-            row = landing(outcome, pairing, seen)
+            row = landing(outcome, pairing, kind, seen)
         except RowError as problem:
             refused += 1
             problems.append({"line": outcome.line, "field": problem.field, "reason": problem.reason})

@@ -14,9 +14,9 @@ from django.db.models import F, QuerySet
 from django.utils import timezone
 
 from curation import bulk
-from curation.models import Assignment, Item, Pair, Progress, Project, Response, Task
+from curation.models import Assignment, Item, Pair, Progress, Project, Response, Task, TaskKind
 from curation.services.importing.rows import Landing, Stored
-from curation.services.importing.storing import insert_pairs, insert_responses
+from curation.services.importing.storing import first_task, insert_pairs, insert_responses, insert_tasks, tasks_of
 from curation.services.importing.votes import Place, VoteBox
 
 ITEM = ("prompt", "context", "metadata", "prompt_hash", "content_hash")
@@ -32,6 +32,8 @@ def change(project: Project, rows: Mapping[int, Landing], votes: VoteBox) -> int
     bulk.update(Item, ITEM, contents)
     Item.objects.filter(pk__in=rows, deleted_at__isnull=False).update(deleted_at=None)
     responses = keep_responses(rows)
+    if project.kind != TaskKind.PREFERENCE:
+        return keep_answers(project, rows, responses, votes)
     wanted = {
         (min(own[a], own[b]), max(own[a], own[b])): item_id
         for item_id, own in responses.items()
@@ -43,7 +45,28 @@ def change(project: Project, rows: Mapping[int, Landing], votes: VoteBox) -> int
         where = {(a, b): place_of(places, responses[item_id], a, b) for a, b in row.pairs}
         for vote in row.votes:
             votes.put(vote, where)
+        votes.answers.put(row.answers, responses[item_id], first_task(where, responses[item_id]))
     return tasks
+
+
+def keep_answers(
+    project: Project, rows: Mapping[int, Landing], responses: Mapping[int, list[int]], votes: VoteBox
+) -> int:
+    """Where responses or items are judged: a task on each that is wanted; the change in the number of tasks."""
+    kind = TaskKind(project.kind)
+    wanted = list(rows) if kind == TaskKind.RANKING else [pk for own in responses.values() for pk in own]
+    on = "item" if kind == TaskKind.RANKING else "response"
+    among = {"item__in" if on == "item" else "response__item__in": list(rows)}
+    known = dict(Task.objects.filter(project=project, kind=kind, **among).values_list(f"{on}_id", "pk"))
+    new = [pk for pk in wanted if pk not in known]
+    tasks = known | dict(zip(new, insert_tasks(project, new, kind), strict=True))
+    retired = [task for some in slices(known.keys() - set(wanted)) for task in retire(on, some)]
+    reopened = [task for some in slices(known.keys() & set(wanted)) for task in reopen(on, some)]
+    settle(retired, reopened)
+    for item_id, row in rows.items():
+        own = responses[item_id]
+        votes.answers.put(row.answers, own, tasks_of(kind, item_id, own, tasks))
+    return len(new) + len(reopened) - len(retired)
 
 
 def place_of(places: Mapping[Two, Two], own: list[int], a: int, b: int) -> Place:
@@ -121,15 +144,18 @@ def keep_pairs(project: Project, rows: Iterable[int], wanted: Mapping[Two, int])
     new = [two for two in wanted if two not in known]
     made = insert_pairs(project, [(wanted[two], *two) for two in new])
     places.update(zip(new, made, strict=True))
-    retired = [task for some in slices(set(known.values()) - back - away) for task in retire(some)]
-    reopened = [task for some in slices(back & away) for task in reopen(some)]
+    retired = [task for some in slices(set(known.values()) - back - away) for task in retire("pair", some)]
+    reopened = [task for some in slices(back & away) for task in reopen("pair", some)]
     settle(retired, reopened)
     return places, len(new) + len(reopened) - len(retired)
 
 
-def retire(pairs: list[int]) -> list[int]:
-    """Take the open tasks of pairs out of the queue; which. A complete one stays complete: it was done."""
-    still_open = Task.objects.filter(pair__in=pairs, state=Task.State.OPEN)
+def retire(on: str, ids: list[int]) -> list[int]:
+    """Take the open tasks of pairs, responses or items out of the queue; which.
+
+    A complete one stays complete: it was done.
+    """
+    still_open = Task.objects.filter(**{f"{on}__in": ids}, state=Task.State.OPEN)
     take_back(still_open)
     tasks = list(still_open.order_by("pk").select_for_update().values_list("pk", flat=True))
     Task.objects.filter(pk__in=tasks).update(state=Task.State.RETIRED)
@@ -145,9 +171,9 @@ def take_back(tasks: QuerySet[Task]) -> None:
         Task.objects.filter(pk=task_id).update(taken=F("taken") - number)
 
 
-def reopen(pairs: list[int]) -> list[int]:
+def reopen(on: str, ids: list[int]) -> list[int]:
     """Put retired tasks back into the queue; which."""
-    retired = Task.objects.filter(pair__in=pairs, state=Task.State.RETIRED).order_by("pk")
+    retired = Task.objects.filter(**{f"{on}__in": ids}, state=Task.State.RETIRED).order_by("pk")
     tasks = list(retired.select_for_update().values_list("pk", flat=True))
     Task.objects.filter(pk__in=tasks).update(state=Task.State.OPEN)
     return tasks

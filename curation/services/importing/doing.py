@@ -13,9 +13,23 @@ import orjson
 from django.db import transaction
 
 from curation import bulk
-from curation.models import Annotation, Item, Pair, Preference, Project, Response, Run, Task
+from curation.models import (
+    Annotation,
+    Critique,
+    Item,
+    Pair,
+    Preference,
+    Project,
+    Rank,
+    Response,
+    Run,
+    Task,
+    Verdict,
+)
+from curation.services import images
 from curation.services.importing.judged import land_judgements
 from curation.services.importing.landing import land
+from curation.services.importing.placing import placements
 from curation.services.importing.reading import BATCH, Batch, Refused, batches
 from curation.services.importing.sources import options_for, outcomes, reader_for
 from curation.services.importing.votes import VoteBox
@@ -23,7 +37,7 @@ from curation.services.running import Report
 from workers.ahead import ahead
 
 SHOWN_PROBLEMS = 1000
-COUNTED = ("created", "updated", "unchanged", "rejected", "votes", "tasks")
+COUNTED = ("created", "updated", "unchanged", "rejected", "votes", "answers", "tasks")
 
 
 def execute(run: Run, report: Report) -> dict[str, Any]:
@@ -35,7 +49,9 @@ def execute(run: Run, report: Report) -> dict[str, Any]:
     options = options_for(reader, mapping, companion)
     under_way = Import(run, report, reader.name)
     pairing = run.params.get("pairing", "auto")
-    rows = batches(outcomes(path, reader, options), pairing=pairing, after=run.checkpoint.get("row", 0))
+    rows = batches(
+        outcomes(path, reader, options), pairing=pairing, kind=run.project.kind, after=run.checkpoint.get("row", 0)
+    )
     with closing(ahead(rows)) as ready, uncollected():
         for batch in ready:
             under_way.land(batch)
@@ -44,9 +60,9 @@ def execute(run: Run, report: Report) -> dict[str, Any]:
 
 def ended(run: Run) -> None:
     """Tell the database's planner of a large import; its run has ended by then."""
-    new = run.result.get("created", 0) + run.result.get("votes", 0)
+    new = sum(run.result.get(name, 0) for name in ("created", "votes", "answers"))
     if new > BATCH and 10 * new >= run.project.item_count:
-        bulk.refresh_statistics(Item, Response, Pair, Task, Annotation, Preference)
+        bulk.refresh_statistics(Item, Response, Pair, Task, Annotation, Preference, Critique, Verdict, Rank)
 
 
 class Import:
@@ -56,6 +72,7 @@ class Import:
         self.run, self.report, self.format = run, report, format
         before = run.result if run.checkpoint else {}
         self.counts: Counter[str] = Counter({name: before.get(name, 0) for name in COUNTED})
+        self.placed: Counter[str] = Counter(before.get("placed", {}))
         self.problems: list[dict[str, Any]] = list(before.get("problems", []))
         self.votes = VoteBox(run.project)
         self.rejected = run.folder / "rejected.jsonl"
@@ -71,6 +88,8 @@ class Import:
             self.run.project.refresh_from_db(fields=["overlap", "protocol"], from_queryset=locked)
             self.counts["unchanged"] += len(batch.items) - len(items)
             self.counts.update(land(self.run.project, items, self.votes))
+            self.placed.update(placements(answer for row in items for answer in row.answers))
+            images.enter(self.run.project, (kept for row in items for kept in row.images))
             new, lost = land_judgements(self.run.project, batch.judgements, self.votes)
             self.counts["votes"] += new
             self.reject(batch.refused + lost)
@@ -90,7 +109,9 @@ class Import:
 
     def result(self) -> dict[str, Any]:
         """What the run's page and the API tell."""
-        return {"format": self.format, **{name: self.counts[name] for name in COUNTED}, "problems": self.problems}
+        placed = {"placed": dict(self.placed)} if self.placed else {}
+        counts = {name: self.counts[name] for name in COUNTED}
+        return {"format": self.format, **counts, **placed, "problems": self.problems}
 
 
 @contextmanager

@@ -10,10 +10,10 @@ from django.db.models import F
 from django.utils import timezone
 
 from curation import bulk
-from curation.models import Item, Project
+from curation.models import Item, Project, TaskKind
 from curation.services.importing.changing import change
 from curation.services.importing.rows import Landing
-from curation.services.importing.storing import insert_pairs, insert_responses
+from curation.services.importing.storing import first_task, insert_pairs, insert_responses, insert_tasks, tasks_of
 from curation.services.importing.votes import Place, VoteBox
 
 ITEM = ("id", "project_id", "external_id", "prompt", "context", "metadata", "prompt_hash", "content_hash", "created_at")
@@ -34,6 +34,7 @@ def land(project: Project, batch: Sequence[Landing], votes: VoteBox) -> Counter[
             item_count=F("item_count") + len(fresh), task_count=F("task_count") + counts["tasks"]
         )
     counts["votes"] = votes.flush()
+    counts["answers"] = votes.answers.flush()
     return counts
 
 
@@ -61,14 +62,23 @@ def create(project: Project, fresh: Sequence[Landing], votes: VoteBox) -> int:
     )
     drawn = iter(ids)
     own = [[next(drawn) for _ in row.stored] for row in fresh]
-    pairs = [
-        (item_id, mine[a], mine[b])
-        for item_id, mine, row in zip(item_ids, own, fresh, strict=True)
-        for a, b in row.pairs
-    ]
+    kind = TaskKind(project.kind)
+    if kind == TaskKind.PREFERENCE:
+        return put_pairs(project, list(zip(item_ids, own, fresh, strict=True)), votes)
+    on = item_ids if kind == TaskKind.RANKING else ids
+    tasks = dict(zip(on, insert_tasks(project, on, kind), strict=True))
+    for item_id, mine, row in zip(item_ids, own, fresh, strict=True):
+        votes.answers.put(row.answers, mine, tasks_of(kind, item_id, mine, tasks))
+    return len(tasks)
+
+
+def put_pairs(project: Project, made: Sequence[tuple[int, list[int], Landing]], votes: VoteBox) -> int:
+    """Pairs and tasks of new items, given with the ids of their responses; how many."""
+    pairs = [(item_id, own[a], own[b]) for item_id, own, row in made for a, b in row.pairs]
     places = iter(insert_pairs(project, pairs))
-    for row in fresh:
+    for _, own, row in made:
         where = {pair: Place(*next(places)) for pair in row.pairs}
         for vote in row.votes:
             votes.put(vote, where)
+        votes.answers.put(row.answers, own, first_task(where, own))
     return len(pairs)

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from hashlib import blake2b
 
+from curation.services.importing import pictures
 from curation.services.importing.rows import Landing, checked
 from curation.services.importing.sources import Outcome
 from workers.rows import JudgementRow, RowError
@@ -43,7 +44,7 @@ class Batch:
         return rows >= BATCH or self.pairs >= BATCH_PAIRS
 
 
-def batches(outcomes: Iterable[Outcome], *, pairing: str, after: int) -> Iterator[Batch]:
+def batches(outcomes: Iterable[Outcome], *, pairing: str, kind: str, after: int) -> Iterator[Batch]:
     """Batches of the rows that come after the first `after`, which landed before.
 
     Those are read again too: an id that was used in them for other content is refused as it would have been.
@@ -53,7 +54,7 @@ def batches(outcomes: Iterable[Outcome], *, pairing: str, after: int) -> Iterato
     for number, outcome in enumerate(outcomes, 1):
         known = number <= after
         try:
-            row = landing(outcome, pairing, seen)
+            row = landing(outcome, pairing, kind, seen, keep=not known)
         except RowError as problem:
             if not known:
                 batch.refused.append(Refused(outcome.line, problem, outcome.excerpt))
@@ -72,15 +73,15 @@ def batches(outcomes: Iterable[Outcome], *, pairing: str, after: int) -> Iterato
     yield batch
 
 
-def landing(outcome: Outcome, pairing: str, seen: Seen) -> Landing | JudgementRow:
-    """The row as it lands. Raises RowError with the reason why it does not."""
+def landing(outcome: Outcome, pairing: str, kind: str, seen: Seen, *, keep: bool = False) -> Landing | JudgementRow:
+    """The row as it lands, its pictures kept if `keep`. Raises RowError with the reason why it does not."""
     if outcome.problem or outcome.row is None:
         raise outcome.problem or RowError("is no row")
     if isinstance(outcome.row, JudgementRow):
         return outcome.row
-    row = checked(outcome.line, outcome.row, pairing)
+    row = checked(outcome.line, outcome.row, pairing, kind)
     seen.refuse_contradiction(row)
-    return row
+    return row._replace(images=pictures.keep(outcome.pictures)) if keep and outcome.pictures else row
 
 
 class Seen:

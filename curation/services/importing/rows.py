@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from hashlib import blake2b
 from itertools import combinations
 from typing import Any, NamedTuple
 
 import orjson
 
-from workers.rows import ItemRow, Message, ResponseRow, RowError, VoteRow
+from curation.models import TaskKind
+from curation.services.images import Kept
+from curation.services.importing.pictures import beside
+from curation.services.importing.placing import placed
+from workers.rows import AnswerRow, ItemRow, Message, ResponseRow, RowError, VoteRow
 
 ALL_PAIRS_UP_TO = 4
 MOST_RESPONSES = 100
@@ -24,6 +29,8 @@ class Stored(NamedTuple):
     messages: str | None
     model: str
     metadata: str
+    unit: str
+    units: str | None
     text_hash: str
 
 
@@ -41,6 +48,8 @@ class Landing(NamedTuple):
     stored: list[Stored]
     pairs: list[tuple[int, int]]
     votes: list[VoteRow]
+    answers: list[AnswerRow]
+    images: Sequence[Kept] = ()
 
     @property
     def messages(self) -> list[Message]:
@@ -49,10 +58,16 @@ class Landing(NamedTuple):
         return found
 
 
-def checked(line: int, item: ItemRow, pairing: str) -> Landing:
-    """Raises RowError for what no format can allow: too few, identical or unstorable responses."""
+def checked(line: int, item: ItemRow, pairing: str, kind: str = TaskKind.PREFERENCE) -> Landing:
+    """The row for a project whose tasks are of `kind`: pairs are chosen only where pairs are compared.
+
+    Raises RowError for what no format can allow: too few, identical or unstorable responses, critiques of what
+    is not there.
+    """
     responses = item.responses
-    pairs = chosen_pairs(item, pairing)
+    check_count(responses, at_least=1 if kind == TaskKind.RESPONSE else 2)
+    pairs = chosen_pairs(item, pairing) if kind == TaskKind.PREFERENCE else []
+    answers = [placed(answer, responses, f"answers.{n}") for n, answer in enumerate(item.answers)]
     prompt = orjson.dumps(item.prompt)
     content = content_of(item, pairs)
     return Landing(
@@ -62,25 +77,42 @@ def checked(line: int, item: ItemRow, pairing: str) -> Landing:
         prompt_hash=short(prompt),
         content_hash=short(content),
         context=dumped(item.context),
-        metadata=dumped(item.metadata),
+        metadata=dumped(item.metadata if pairs or not item.votes else with_votes(item)),
         responses=responses,
         stored=[stored(response) for response in responses],
         pairs=pairs,
-        votes=item.votes,
+        votes=item.votes if pairs else [],
+        answers=answers,
     )
+
+
+def with_votes(item: ItemRow) -> dict[str, Any]:
+    """The metadata of a row with its votes, where a project compares no pairs: nothing of a row is lost."""
+    return {**item.metadata, "votes": [asdict(vote) for vote in item.votes]}
+
+
+def check_count(responses: list[ResponseRow], *, at_least: int) -> None:
+    if len(responses) < at_least:
+        raise RowError("needs at least two responses" if at_least == 2 else "needs a response", "responses")
+    if len(responses) > MOST_RESPONSES:
+        raise RowError(f"has {len(responses)}; at most {MOST_RESPONSES}", "responses")
 
 
 def stored(response: ResponseRow) -> Stored:
     several = orjson.dumps(response.messages).decode() if response.messages else None
     text = response.text
-    return Stored(text, several, response.model[:LONGEST_MODEL], dumped(response.metadata), short(text.encode()))
+    units = orjson.dumps(response.units).decode() if response.units else None
+    model, metadata = response.model[:LONGEST_MODEL], dumped(response.metadata)
+    return Stored(
+        text, several, model, metadata, response.unit if units else "", units, short((text + beside(response)).encode())
+    )
 
 
 def chosen_pairs(item: ItemRow, pairing: str) -> list[tuple[int, int]]:
     """The pairs to compare, those with votes among them. Identical responses are no pair."""
     responses = item.responses
     if len(responses) == 2 and not item.pairs:
-        if responses[0].text.strip() == responses[1].text.strip():
+        if words_of(responses[0]) == words_of(responses[1]):
             raise RowError("are identical", "responses")
         return [(0, 1)]
     twins = twins_of(responses)
@@ -95,21 +127,22 @@ def chosen_pairs(item: ItemRow, pairing: str) -> list[tuple[int, int]]:
 
 
 def twins_of(responses: list[ResponseRow]) -> list[int]:
-    """For each response the first one of the same text, white space around it aside. Raises RowError for too few."""
-    if len(responses) < 2:
-        raise RowError("needs at least two responses", "responses")
-    if len(responses) > MOST_RESPONSES:
-        raise RowError(f"has {len(responses)}; at most {MOST_RESPONSES}", "responses")
+    """For each response the first one of the same text and pictures."""
     first: dict[str, int] = {}
     authors: set[tuple[int, str]] = set()
     twins = []
     for n, response in enumerate(responses):
-        twin = first.setdefault(response.text.strip(), n)
+        twin = first.setdefault(words_of(response), n)
         if (twin, response.model) in authors and len(responses) > 2:
             raise RowError(f"is identical to responses.{twin}, from the same model", f"responses.{n}")
         authors.add((twin, response.model))
         twins.append(twin)
     return twins
+
+
+def words_of(response: ResponseRow) -> str:
+    """What makes two responses the same: their text, white space around it aside, and their pictures."""
+    return response.text.strip() + beside(response)
 
 
 def paired(count: int, pairing: str) -> list[tuple[int, int]]:
@@ -124,7 +157,12 @@ def paired(count: int, pairing: str) -> list[tuple[int, int]]:
 
 def content_of(item: ItemRow, pairs: list[tuple[int, int]]) -> bytes:
     """Everything that makes two rows the same, in one string of bytes."""
-    whole = (item.external_id, item.prompt, item.responses, pairs, item.votes, item.context, item.metadata)
+    rest = (
+        (item.votes, item.answers, item.context, item.metadata)
+        if item.answers
+        else (item.votes, item.context, item.metadata)
+    )
+    whole = (item.external_id, item.prompt, item.responses, pairs, *rest)
     return orjson.dumps(whole, option=orjson.OPT_SORT_KEYS, default=str)
 
 

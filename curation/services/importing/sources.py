@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from itertools import islice
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import orjson
 from django.conf import settings
 
 from curation.errors import Invalid
+from curation.services.importing import pictures
+from curation.services.importing.pictures import Loose
 from workers.files import read_rows
 from workers.readers import Options, Reader, readers, recognise
 from workers.readers.columns import NEEDED, USUAL
 from workers.rows import Found, ItemRow, JudgementRow, RowError
 
+ReadMany = Callable[[list[Mapping[str, Any]], Options], ItemRow]
 LOOKED_AT, SNIFFED = 500, 20
 COMPANION_MOST = 2_000_000
 EXCERPT = 200
@@ -30,6 +34,7 @@ class Outcome(NamedTuple):
     problem: RowError | None
     given: Mapping[str, Any] | bytes
     """The row as it was found, or the first bytes of what is none."""
+    pictures: Sequence[Loose] = ()
 
     @property
     def excerpt(self) -> str:
@@ -111,15 +116,92 @@ def options_for(reader: Reader, mapping: dict[str, str], companion: Path | None)
 
 
 def outcomes(path: Path, reader: Reader, options: Options) -> Iterator[Outcome]:
-    """Every row of the file as its format reads it, or the reason why not."""
+    """Every row of the file as its format reads it, or the reason why not; of rows that belong together, one."""
+    if reader.gather and reader.read_many:
+        yield from gathered(path, reader.gather, reader.read_many, options)
+        return
     for found in rows_of(path):
         if found.row is None:
             yield Outcome(found.line, found.at, None, found.problem, found.start)
             continue
         try:
-            yield Outcome(found.line, found.at, reader.read(found.row, options), None, found.row)
+            row, loose = pictures.read(reader, found.row, options)
+            yield Outcome(found.line, found.at, row, None, found.row, loose)
         except RowError as problem:
             yield Outcome(found.line, found.at, None, problem, found.row)
+
+
+class Group:
+    """Rows that follow each other and make one item. Together they are no longer than one row may be."""
+
+    def __init__(self, key: str, longest: int) -> None:
+        self.key, self.longest = key, longest
+        self.rows: list[Found] = []
+        self.size = 0
+        self.problem: RowError | None = None
+
+    def add(self, found: Found) -> None:
+        """Keep a row; of a group that is refused already only the first, to tell its line."""
+        self.size += len(orjson.dumps(found.row, default=str))
+        if self.size > self.longest and self.rows:
+            self.refuse(f"is, with the other rows of its item, longer than {self.longest / 2**20:g} MB")
+        if not self.problem:
+            self.rows.append(found)
+
+    def refuse(self, reason: str) -> None:
+        self.problem = self.problem or RowError(reason)
+        del self.rows[1:]
+
+    def outcome(self, read_many: ReadMany, options: Options, at: int) -> Outcome:
+        """The item, at the line of its first row; or why it is none, at the line of the row that is bad."""
+        first, rows = self.rows[0], [found.row or {} for found in self.rows]
+        try:
+            if self.problem:
+                raise self.problem
+            row, loose = pictures.apart(read_many(rows, options))
+            return Outcome(first.line, at, row, None, rows[0], loose)
+        except RowError as problem:
+            bad = self.rows[problem.row] if problem.row < len(self.rows) else first
+            return Outcome(bad.line, at, None, problem, bad.row or {})
+
+
+def gathered(
+    path: Path, gather: Callable[[Mapping[str, Any]], str], read_many: ReadMany, options: Options
+) -> Iterator[Outcome]:
+    """Rows of one key that follow each other, as one outcome.
+
+    A row that cannot be read, or has no key, is refused for itself; between two rows of one item it spoils that too,
+    since it was probably part of it.
+    """
+    group: Group | None = None
+    broken = at = 0
+    for found in rows_of(path):
+        key, problem = key_of(found, gather)
+        at = found.at
+        if problem:
+            broken = found.line
+            yield Outcome(found.line, at, None, problem, found.row or found.start)
+            continue
+        if group and key != group.key:
+            yield group.outcome(read_many, options, at)
+            group = None
+        if group and broken:
+            group.refuse(f"begins an item in which line {broken} cannot be read")
+        broken = 0
+        group = group or Group(key, settings.IMPORT_LINE_MB * 2**20)
+        group.add(found)
+    if group:
+        yield group.outcome(read_many, options, at)
+
+
+def key_of(found: Found, gather: Callable[[Mapping[str, Any]], str]) -> tuple[str, RowError | None]:
+    """What a row has in common with those that belong to it, or why it has nothing."""
+    if found.row is None:
+        return "", found.problem or RowError("is no row")
+    try:
+        return gather(found.row), None
+    except RowError as problem:
+        return "", problem
 
 
 def excerpt(row: Mapping[str, Any]) -> str:

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from curation import bulk
-from curation.models import Pair, Project, Response, Task, queue_position
+from curation.models import Pair, Project, Response, Task, TaskKind, queue_position
 from curation.services.importing.rows import Stored
 
-RESPONSE = ("id", "item_id", "position", "text", "messages", "model", "metadata", "text_hash")
+RESPONSE = ("id", "item_id", "position", "text", "messages", "model", "metadata", "unit", "units", "text_hash")
 PAIR = ("id", "item_id", "first_id", "second_id")
-TASK = ("id", "project_id", "kind", "pair_id", "priority", "position", "overlap", "taken", "done", "state")
+ON = {TaskKind.PREFERENCE: "pair_id", TaskKind.RESPONSE: "response_id", TaskKind.RANKING: "item_id"}
+"""What a task of each kind is on."""
+TASK = ("id", "project_id", "kind", "priority", "position", "overlap", "taken", "done", "state")
 
 
 def insert_responses(responses: Sequence[tuple[int, int, Stored]]) -> Sequence[int]:
@@ -30,14 +33,28 @@ def insert_pairs(project: Project, pairs: Sequence[tuple[int, int, int]]) -> lis
     return list(zip(ids, insert_tasks(project, ids), strict=True))
 
 
-def insert_tasks(project: Project, pair_ids: Sequence[int]) -> Sequence[int]:
-    """An open task for each pair; their ids."""
-    ids = bulk.allocate_ids(Task, len(pair_ids))
-    kind, state, overlap, own = Task.Kind.PREFERENCE.value, Task.State.OPEN.value, project.overlap, project.pk
+def insert_tasks(project: Project, ids_on: Sequence[int], kind: TaskKind = TaskKind.PREFERENCE) -> Sequence[int]:
+    """An open task on each pair, response or item, as `kind` says; their ids."""
+    ids = bulk.allocate_ids(Task, len(ids_on))
+    state, overlap, own = Task.State.OPEN.value, project.overlap, project.pk
     rows = (
-        (pk, own, kind, pair_id, 0, queue_position(0, pk), overlap, 0, 0, state)
-        for pk, pair_id in zip(ids, pair_ids, strict=True)
+        (pk, own, kind.value, 0, queue_position(0, pk), overlap, 0, 0, state, on)
+        for pk, on in zip(ids, ids_on, strict=True)
     )
-    if pair_ids:
-        bulk.insert(Task, TASK, rows)
+    if ids_on:
+        bulk.insert(Task, (*TASK, ON[kind]), rows)
     return ids
+
+
+def tasks_of(kind: TaskKind, item_id: int, own: Sequence[int], tasks: Mapping[int, int]) -> dict[int, int]:
+    """The task on which something said of each response of an item is kept, by the response's id."""
+    return {pk: tasks[item_id if kind == TaskKind.RANKING else pk] for pk in own}
+
+
+def first_task(where: Mapping[tuple[int, int], Any], own: Sequence[int]) -> dict[int, int]:
+    """The first task in which each response is compared, by the response's id."""
+    found: dict[int, int] = {}
+    for (a, b), place in sorted(where.items()):
+        for n in (a, b):
+            found.setdefault(own[n], place.task_id)
+    return found

@@ -10,7 +10,9 @@ from django.db.models import F
 from django.utils import timezone
 
 from curation import bulk
-from curation.models import Annotation, Annotator, Preference, Project
+from curation.models import Annotation, Preference, Project
+from curation.services.importing.answers import AnswerBox
+from curation.services.importing.people import known_as, meet
 from curation.services.importing.rows import short
 from workers.rows import VoteRow
 
@@ -57,6 +59,7 @@ class VoteBox:
         self.annotators: dict[tuple[str, str], int] = {}
         self.collected: list[Cast] = []
         self.unsure = False
+        self.answers = AnswerBox(project)
 
     def put(self, vote: VoteRow, where: Mapping[tuple[int, int], Place]) -> bool:
         """Take a vote if its pair is there; `where` gives pair and task by the places of two responses."""
@@ -71,18 +74,6 @@ class VoteBox:
         self.collected.append(Cast(place.pair_id, place.task_id, who, vote, value, probability))
         return True
 
-    def meet(self) -> None:
-        """Find or make the annotators of the collected votes, all at once."""
-        new = {cast.annotator for cast in self.collected} - self.annotators.keys()
-        if not new:
-            return
-        people = [Annotator(project=self.project, kind=kind, name=name) for kind, name in sorted(new)]
-        Annotator.objects.bulk_create(people, ignore_conflicts=True, batch_size=500)
-        names = [name for _, name in new]
-        for start in range(0, len(names), 500):
-            some = Annotator.objects.filter(project=self.project, name__in=names[start : start + 500])
-            self.annotators.update({(kind, name): pk for kind, name, pk in some.values_list("kind", "name", "pk")})
-
     def flush(self) -> int:
         """Write what was collected, except votes that are there already; how many were new.
 
@@ -91,7 +82,7 @@ class VoteBox:
         """
         if not self.collected:
             return 0
-        self.meet()
+        meet(self.project, {cast.annotator for cast in self.collected}, self.annotators)
         standing = self.standing() if self.unsure else {}
         ids = iter(bulk.allocate_ids(Annotation, len(self.collected)))
         wanted: list[Written] = []
@@ -141,8 +132,3 @@ def vote_key(project: Project, cast: Cast) -> str:
     vote = cast.vote
     said = (project.pk, cast.pair_id, vote.axis, cast.value, vote.both_bad, cast.probability, vote.rationale)
     return "import-" + short(orjson.dumps(said))
-
-
-def known_as(kind: str, name: str) -> tuple[str, str]:
-    """Kind and name of the annotator of a vote. Names with @ belong to people with an account here."""
-    return kind, (f"imported {name}" if name.startswith("@") else name)[:200]
