@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from curation.models import TaskKind
 from curation.services.desk import Scale
 
 
@@ -23,7 +24,9 @@ class Choice:
 
 
 def choices(scale: Scale) -> list[Choice]:
-    """From the left response much better to the right one much better."""
+    """From the left response much better to the right one much better; none where no pair is compared."""
+    if scale.kind != TaskKind.PREFERENCE:
+        return []
     left = [Choice(-n, f"1 {word}", key.format("1"), aria.format("1"), "first") for n, word, key, aria in steps(scale)]
     right = [Choice(n, f"2 {word}", key.format("2"), aria.format("2"), "second") for n, word, key, aria in steps(scale)]
     middle = []

@@ -10,4 +10,5 @@ urlpatterns = [
     path("last/", screen.last, name="annotate-last"),
     path("alive/", screen.alive, name="annotate-alive"),
     path("tasks/<int:task_id>/", screen.task, name="annotate-task"),
+    path("tasks/<int:task_id>/draft/", screen.draft, name="annotate-draft"),
 ]

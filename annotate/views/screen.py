@@ -14,10 +14,11 @@ from django.views.decorators.csrf import ensure_csrf_cookie
 from django.views.decorators.http import require_GET, require_POST
 
 from annotate.choices import choices
+from annotate.content import content, protocol_for_screen, what_was_said
 from curation.errors import NotFound
-from curation.models import Protocol
-from curation.rendering import conversation, markdown
-from curation.services import annotating, assigning
+from curation.models import Assignment, Protocol
+from curation.rendering import markdown
+from curation.services import annotating, assigning, drafting
 from curation.services.desk import Desk, desk_in
 from curation.services.taking import Shown, held
 
@@ -35,7 +36,8 @@ def page(request: HttpRequest, slug: str) -> HttpResponse:
     guidelines = Protocol.objects.values_list("guidelines", flat=True).get(pk=desk.scale.protocol_id)
     context = fragment_context(desk, task) | {
         "choices": choices(desk.scale),
-        "axes": orjson.dumps(desk.scale.axes).decode(),
+        "protocol": protocol_for_screen(desk),
+        "keys": orjson.dumps(getattr(request.user, "keys", {})).decode(),
         "guidelines": markdown(guidelines) if guidelines.strip() else "",
         "scope": scope(request, slug),
     }
@@ -62,10 +64,21 @@ def alive(request: HttpRequest, slug: str) -> HttpResponse:
 @login_required
 @require_GET
 def task(request: HttpRequest, slug: str, task_id: int) -> HttpResponse:
+    """A task that is or was in the caller's hands; an answered one may show now what was held back before."""
     desk = desk_in(request.user, slug)
-    if len(str(task_id)) >= LONGEST_ID:
-        raise NotFound("no such task")
-    return fragment(request, desk, held(desk, task_id))
+    check_id(task_id)
+    mine = Assignment.objects.filter(task=task_id, annotator=desk.annotator_id, state=Assignment.State.ANSWERED)
+    return fragment(request, desk, held(desk, task_id), answered=not desk.scale.plain and mine.exists())
+
+
+@login_required
+@require_POST
+def draft(request: HttpRequest, slug: str, task_id: int) -> HttpResponse:
+    """Keep an answer under way, so that it can be gone on with on another device."""
+    desk = desk_in(request.user, slug)
+    check_id(task_id)
+    drafting.keep(annotator_id=desk.annotator_id, task_id=task_id, body=request.body)
+    return HttpResponse(status=204)
 
 
 @never_cache
@@ -73,9 +86,19 @@ def task(request: HttpRequest, slug: str, task_id: int) -> HttpResponse:
 @require_GET
 def last(request: HttpRequest, slug: str) -> JsonResponse:
     """Whose screen this is now, and what an undo after a reload takes back."""
-    found = annotating.last_of(desk=desk_in(request.user, slug))
-    standing = {"annotation": found.pk, "task": found.task_id, "rationale": found.rationale} if found else {}
+    desk = desk_in(request.user, slug)
+    found = annotating.last_of(desk=desk)
+    standing: dict[str, Any] = {}
+    if found:
+        standing = {"annotation": found.pk, "task": found.task_id, "rationale": found.rationale}
+        if not desk.scale.plain and found.event == found.Event.ANSWER:
+            standing["body"] = what_was_said(found, held(desk, found.task_id))
     return JsonResponse({"scope": scope(request, slug), **standing})
+
+
+def check_id(number: int) -> None:
+    if len(str(number)) >= LONGEST_ID:
+        raise NotFound("no such task")
 
 
 def scope(request: HttpRequest, slug: str) -> str:
@@ -83,11 +106,12 @@ def scope(request: HttpRequest, slug: str) -> str:
     return f"touchstone:{request.user.pk}:{slug}"
 
 
-def fragment(request: HttpRequest, desk: Desk, task: Shown | None) -> HttpResponse:
-    return render(request, "annotate/_task.html" if task else "annotate/_rest.html", fragment_context(desk, task))
+def fragment(request: HttpRequest, desk: Desk, task: Shown | None, *, answered: bool = False) -> HttpResponse:
+    template = "annotate/_task.html" if task else "annotate/_rest.html"
+    return render(request, template, fragment_context(desk, task, answered=answered))
 
 
-def fragment_context(desk: Desk, task: Shown | None) -> dict[str, Any]:
+def fragment_context(desk: Desk, task: Shown | None, *, answered: bool = False) -> dict[str, Any]:
     """What the fragment shows: the task without model names, ids of responses or answers of others."""
     context: dict[str, Any] = {
         "desk": desk,
@@ -95,16 +119,7 @@ def fragment_context(desk: Desk, task: Shown | None) -> dict[str, Any]:
         "progress": progress(desk),
         "rationale": desk.scale.rationale,
     }
-    if task is not None:
-        turns = orjson.loads(task.prompt)
-        context["system"] = conversation([turn for turn in turns if turn.get("role") == "system"])
-        context["prompt"] = conversation([turn for turn in turns if turn.get("role") != "system"])
-        context["responses"] = [
-            conversation(orjson.loads(several)) if several else conversation([{"role": "assistant", "content": text}])
-            for text, several in zip(task.texts, task.messages, strict=True)
-        ]
-        context["question"] = desk.scale.axes[0]["question"]
-    return context
+    return context | content(desk, task, answered=answered) if task else context
 
 
 def progress(desk: Desk) -> dict[str, int]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
+import orjson
 from django.contrib.auth.password_validation import validate_password
 from django.core.exceptions import ValidationError
 from django.db import IntegrityError, transaction
@@ -21,6 +22,7 @@ TOKEN_DAYS = 90
 INVITE_DAYS = 7
 MOST_INVITE_DAYS = 90
 MOST_USES = 1000
+MOST_KEYS, LONGEST_KEYS = 60, 10_000
 
 RANK = {role: place for place, role in enumerate(["viewer", "annotator", "reviewer", "service", "manager", "owner"])}
 """Roles by how much they allow; an invite never lowers one."""
@@ -72,6 +74,29 @@ def change_password(*, user: User, current: str, password: str) -> None:
 def change_profile(*, user: User, display_name: str) -> None:
     user.display_name = display_name.strip()
     user.save(update_fields=["display_name"])
+
+
+def change_keys(*, user: User, body: bytes) -> None:
+    """Keep the keys of the annotation screen: `off`, and a key for each act that has another one.
+
+    Raises Invalid for anything else.
+    """
+    try:
+        given = orjson.loads(body[:LONGEST_KEYS])
+    except orjson.JSONDecodeError:
+        raise Invalid("is no JSON", field="body") from None
+    if not isinstance(given, dict) or not isinstance(given.get("map", {}), dict):
+        raise Invalid("must be an object with off and map", field="body")
+    chosen = given.get("map", {})
+    if any(
+        not isinstance(key, str) or len(act) > 20 or not 1 <= len(key) <= 12 or "\0" in act + key
+        for act, key in chosen.items()
+    ):
+        raise Invalid("must be a key for each act", field="map")
+    if len(chosen) > MOST_KEYS:
+        raise Invalid(f"at most {MOST_KEYS}", field="map")
+    user.keys = {"off": given.get("off") is True, "map": chosen}
+    user.save(update_fields=["keys"])
 
 
 def change_theme(*, user: User, theme: str) -> None:

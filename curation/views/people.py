@@ -94,6 +94,14 @@ def theme(request: HttpRequest) -> HttpResponse:
     return redirect(back(request))
 
 
+@login_required
+@require_POST
+def keys(request: HttpRequest) -> HttpResponse:
+    """Keep which keys of the annotation screen somebody has changed."""
+    people.change_keys(user=own(request), body=request.body)
+    return HttpResponse(status=204)
+
+
 def own(request: HttpRequest) -> User:
     """The signed-in user of a request that was let in."""
     assert isinstance(request.user, User)

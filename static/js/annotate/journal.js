@@ -33,6 +33,20 @@ export class Journal extends EventTarget {
     return this.entries().filter((entry) => !entry.refused);
   }
 
+  /** When nothing of a task waits any more, or it takes too long. */
+  settled(task, most = 5000) {
+    return new Promise((resolve) => {
+      const look = () => {
+        if (this.tasks().has(task)) return;
+        this.removeEventListener("change", look);
+        resolve();
+      };
+      this.addEventListener("change", look);
+      setTimeout(resolve, most);
+      look();
+    });
+  }
+
   /** What the server would not take; kept until somebody has seen it. */
   refused() {
     return this.entries().filter((entry) => entry.refused);

@@ -1,11 +1,13 @@
 // The annotation screen: one key decides, the journal keeps it, and the next task is there.
 
 import { Clock } from "./clock.js";
-import * as difference from "./difference.js";
+import { Critic } from "./critic.js";
+import { Comparing } from "./comparing.js";
+import { against } from "./hints.js";
 import { csrfToken, Journal } from "./journal.js";
-import { inField, meaning } from "./keys.js";
+import { ACTS, choiceOf, inField, Keys } from "./keys.js";
 import { Notices } from "./notices.js";
-import { Scrolling } from "./scrolling.js";
+import { Panels } from "./panels.js";
 import { AGAIN_AFTER, Supply } from "./supply.js";
 
 const TOO_SOON = 250; // ms after a task appears in which a decision is a slip of the key before
@@ -20,18 +22,19 @@ class Screen {
     this.supply = new Supply(stage, () => this.busy());
     this.notices = new Notices(this.journal, this.settings.signIn);
     this.clock = new Clock();
-    this.scrolling = new Scrolling();
-    this.axes = JSON.parse(this.settings.axes);
+    this.comparing = new Comparing(this);
+    this.protocol = JSON.parse(this.settings.protocol);
+    this.axes = this.protocol.kind === "preference" ? this.protocol.axes : [];
+    this.keys = new Keys(JSON.parse(this.settings.keys), this.settings.keysUrl);
+    this.critic = null; // what is said of the task besides preferences, where that is asked
     this.preferences = []; // what is said of the task so far, an axis after the other
     this.history = [];
+    this.answered = 0; // the task in hand, when it is answered and shown once more with what the models say
     this.turn = 0;
     this.changes = 0;
-    this.differences = false;
     this.tabs = new BroadcastChannel(this.settings.scope);
     this.rationale = document.getElementById("rationale");
-    this.skipForm = document.getElementById("skip");
-    this.skipButton = document.querySelector('[data-act="skip"][aria-controls]');
-    this.guidelines = document.getElementById("guidelines");
+    this.panels = new Panels(this);
     this.listen();
     this.begin();
   }
@@ -52,10 +55,11 @@ class Screen {
   listen() {
     document.addEventListener("keydown", (event) => this.onKey(event));
     document.addEventListener("click", (event) => this.onClick(event));
-    this.skipForm.addEventListener("submit", (event) => {
+    this.panels.skipForm.addEventListener("submit", (event) => {
       event.preventDefault();
-      this.skip(this.skipForm.elements.reason.value.trim());
+      this.skip(this.panels.skipForm.elements.reason.value.trim());
     });
+    this.stage.addEventListener("critic", () => this.showSuggested());
     this.rationale?.addEventListener("input", () => this.saveDraft());
     this.tabs.addEventListener("message", (event) => this.onOtherTab(event.data));
     this.journal.addEventListener("sent", (event) => this.notices.progress(event.detail.progress));
@@ -81,18 +85,43 @@ class Screen {
     this.since = performance.now();
     this.clock.restart();
     this.preferences = [];
+    this.criticise();
     this.ask();
     document.getElementById("decide").hidden = !this.task;
-    this.closeSkip();
-    const bodies = [...this.stage.querySelectorAll(".response__body")];
-    this.scrolling.tie(bodies);
-    difference.show(this.differences, bodies);
+    this.panels.closeSkip();
+    this.comparing.shown();
     if (this.rationale) this.rationale.value = localStorage.getItem(this.draftKey()) ?? "";
     const { rest, done, total } = this.current.dataset;
     if (rest !== undefined) this.notices.progress({ done: Number(done), total: Number(total) });
     clearTimeout(this.again);
     if (this.task) this.supply.fill();
     else this.again = setTimeout(() => this.advance(), "offline" in this.current.dataset ? AGAIN_AFTER : LOOK_AGAIN);
+  }
+
+  /** Make what the task in hand needs to be criticised, and let go of the last one's. */
+  criticise() {
+    this.critic?.detach();
+    this.critic = null;
+    if (!this.task || this.current.dataset.work === undefined) return;
+    const { task } = this;
+    const draft = { key: `${this.settings.scope}:work:${task}`, address: this.settings.draftUrl.replace("/0/", `/${task}/`) };
+    this.critic = new Critic(this.current, { protocol: this.protocol, keys: this.keys, notices: this.notices, draft });
+    this.critic.attach();
+  }
+
+  /** Mark the preference that a model suggests on its button. */
+  showSuggested() {
+    const axis = this.axes[this.preferences.length]?.name;
+    const said = this.critic?.work.suggestedPreferences.find((one) => one.axis === axis);
+    const name = said && (said.both_bad ? "both_bad" : String(said.value));
+    const last = this.critic?.work.preferences?.find((one) => one.axis === axis);
+    const kept = last && (last.both_bad ? "both_bad" : String(last.value));
+    for (const button of document.querySelectorAll("[data-choice]")) {
+      const mine = button.dataset.choice === name;
+      button.toggleAttribute("data-suggested", mine);
+      button.toggleAttribute("data-answered", button.dataset.choice === kept);
+      button.querySelector(".choice__origin").textContent = mine ? [said.origin, said.probability === null ? "" : said.probability.toFixed(2)].join(" ") : "";
+    }
   }
 
   /** Put an element on the stage, from its top, with the focus in the part where it was. */
@@ -132,13 +161,43 @@ class Screen {
     }
     const answer = choice === "both_bad" ? { both_bad: true } : { value: Number(choice) };
     const preferences = [...this.preferences, { axis: this.axes[this.preferences.length].name, ...answer }];
+    if (preferences.length === this.axes.length && this.incomplete()) return;
     const label = button.querySelector(".choice__label").textContent;
     this.flash(button);
     if (preferences.length === this.axes.length) {
-      return this.commit("submit", { preferences, rationale, active_ms: this.clock.read() }, `Saved: ${label}.`);
+      const doubt = against(this.critic?.work, preferences);
+      this.commit("submit", { preferences, rationale, ...this.critic?.body(), active_ms: this.clock.read() }, `Saved: ${label}.`);
+      if (doubt) this.notices.say(`${doubt} ${this.keys.shown("undo") || "Undo"} takes it back.`);
+      return;
     }
     this.preferences = preferences;
     this.ask(`${label}.`);
+    this.showSuggested();
+  }
+
+  /** Commit what was said of a response, or a ranking; of a pair the preferences that stand, when a model's view came after. */
+  submit() {
+    if (!this.task || !this.critic || performance.now() - this.since < TOO_SOON) return;
+    if (this.axes.length) {
+      const { preferences } = this.critic.work;
+      if (!preferences?.length) return this.notices.say("Choose the better response.");
+      if (!this.incomplete()) this.commit("submit", { preferences, rationale: this.rationale?.value.trim() ?? "", ...this.critic.body(), active_ms: this.clock.read() }, "Kept.");
+      return;
+    }
+    const rationale = this.rationale?.value.trim() ?? "";
+    if (this.incomplete()) return;
+    if (this.settings.rationale === "required" && !rationale) {
+      this.notices.say("Say why first.");
+      return this.rationale.focus();
+    }
+    this.commit("submit", { rationale, ...this.critic.body(), active_ms: this.clock.read() }, "Saved.");
+  }
+
+  /** Whether something is still to be said; then it is in hand, and named. */
+  incomplete() {
+    const words = this.critic?.missing();
+    if (words) this.notices.say(words);
+    return Boolean(words);
   }
 
   /** Ask for the next axis; with several, say which of how many. */
@@ -153,6 +212,7 @@ class Screen {
   }
 
   skip(reason) {
+    if (this.task && this.answered === this.task) return this.notices.say("You have answered this one; submit keeps it.");
     if (this.task) this.commit("skip", { reason, active_ms: this.clock.read() }, "Skipped.");
   }
 
@@ -169,22 +229,51 @@ class Screen {
   /** Keep it first, then move on. */
   commit(kind, body, words) {
     const { task, current: element } = this;
-    const step = kind === "submit" ? 1 : 0;
+    const help = this.critic?.work.given.help;
+    const step = kind === "submit" && this.answered !== task ? 1 : 0;
     const key = this.keep(kind, task, body);
     if (!key) return;
     this.preferences = [];
     this.notices.clearBanner("full");
     localStorage.removeItem(this.draftKey());
-    this.history.push({ key, element, task, step, rationale: body.rationale });
-    this.history.splice(0, this.history.length - 20);
+    this.critic?.work.drafts.drop();
+    this.history = this.history.filter((one) => one.task !== task).slice(-19);
+    this.history.push({ key, element, task, step: kind === "submit" ? 1 : 0, rationale: body.rationale, body });
     this.tabs.postMessage({ decided: task, step });
     this.notices.count(step);
     this.notices.announce(words);
     this.rationale?.blur();
-    this.advance();
+    if (kind === "submit" && help === "before") this.reveal(task, body);
+    else this.advance();
+  }
+
+  /** Show what the models say, now that the answer is committed; it may be changed, which is another answer. */
+  async reveal(task, body) {
+    const turn = ++this.turn;
+    this.leaving = true;
+    this.stage.ariaBusy = "true";
+    await this.journal.settled(task);
+    const element = await this.supply.fetchTask(task).catch(() => null);
+    if (turn !== this.turn) return;
+    if (!element?.dataset.work || JSON.parse(element.dataset.work).help !== "revealed") return this.advance();
+    this.answered = task;
+    this.show(element);
+    this.takeUp(body);
+    this.notices.say("Now see what the models say.");
+  }
+
+  /** Go on from an answer that was given before. */
+  takeUp(body) {
+    if (!body || !this.critic) return;
+    this.critic.work.restore(body);
+    this.critic.asks.takeUp();
+    if (this.rationale && body.rationale) this.rationale.value = body.rationale;
+    this.showSuggested();
   }
 
   async undo() {
+    const undone = this.critic?.work.undo();
+    if (undone) return this.notices.say(`Taken back: ${undone.toLowerCase()}.`);
     if (this.preferences.pop()) return this.ask("Taken back.");
     if (this.undoing) return;
     this.undoing = true;
@@ -192,10 +281,12 @@ class Screen {
     this.undoing = false;
     if (!last) return this.notices.say("There is nothing to take back.");
     if (!this.keep("undo", last.task, null, last.key)) return this.history.push(last);
+    this.answered = 0;
     if (last.rationale) this.saveDraft(last.task, last.rationale);
     if (this.task) this.supply.putBack(this.current);
     this.supply.remove(last.task);
     this.show(last.element);
+    this.takeUp(last.body);
     const step = -(last.step ?? 0);
     this.tabs.postMessage({ step });
     this.notices.count(step);
@@ -206,11 +297,11 @@ class Screen {
   async lastElsewhere() {
     try {
       const unsent = this.journal.newest();
-      const here = unsent && { annotation: unsent.key, task: unsent.task, rationale: unsent.body.rationale };
+      const here = unsent && { annotation: unsent.key, task: unsent.task, rationale: unsent.body.rationale, body: unsent.body };
       const found = here ?? (await (await fetch(this.settings.last)).json());
       if (!found.task || this.journal.undoes(found.annotation)) return null;
       const element = await this.supply.fetchTask(found.task);
-      return element && { key: found.annotation, element, task: found.task, rationale: found.rationale };
+      return element && { key: found.annotation, element, task: found.task, rationale: found.rationale, body: found.body };
     } catch {
       return null;
     }
@@ -237,32 +328,48 @@ class Screen {
     if (document.querySelector("dialog[open]")) return;
     if (event.key === "Enter" && event.repeat && event.target.closest("button")) return event.preventDefault();
     if (event.key === "Escape") return this.onEscape(event);
-    if (event.key === "Enter" && event.target === this.rationale && !event.shiftKey) {
+    if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) return event.preventDefault(), this.submit();
+    if (event.key === "Enter" && event.target.matches("textarea") && !event.shiftKey) {
       event.preventDefault();
-      return this.rationale.blur();
+      return event.target.blur();
     }
-    if (!this.skipForm.hidden && this.skipByDigit(event)) return;
-    const found = meaning(event, Number(this.settings.strengths));
-    if (!found) return;
+    if (this.panels.skipping && this.onSkipKey(event)) return;
+    if (!this.panels.skipping && this.critic?.onKey(event)) return event.preventDefault();
+    if (event.key === "Enter" && this.critic && !inField(event.target) && !event.target.closest("button, a, summary")) return event.preventDefault(), this.submit();
+    const act = this.keys.act(event);
+    if (act && this.uses(ACTS.find((one) => one.act === act)?.when)) return event.preventDefault(), this.act(act, event);
+    const choice = this.axes.length && !this.keys.settings.off ? choiceOf(event, Number(this.settings.strengths)) : null;
+    if (choice === null) return;
     event.preventDefault();
-    if (found.act) this.act(found.act, event);
-    else if (this.skipForm.hidden) this.decide(found.choice);
+    if (!this.panels.skipping) this.decide(choice);
   }
 
-  /** Out of the field, the panel or the guidelines. */
+  onSkipKey(event) {
+    const reason = this.panels.skipReason(event);
+    if (reason) this.skip(reason);
+    return reason !== null;
+  }
+
+  /** Whether acts of a sort are of use on this screen. */
+  uses(when) {
+    const { kind, critiques, unit } = this.protocol;
+    const work = kind !== "preference" || critiques.on || this.protocol.questions.length > 0 || this.protocol.help.mode !== "off";
+    const known = {
+      work,
+      pair: kind === "preference",
+      rationale: this.settings.rationale !== "off",
+      ...this.panels.has,
+      critiques: critiques.on,
+      omission: critiques.omission,
+      units: work && (unit === "sentence" || unit === "step"),
+    };
+    return when === undefined || known[when];
+  }
+
+  /** Out of the field, the panel, or what is in hand. */
   onEscape(event) {
-    if (event.target === this.rationale) this.rationale.blur();
-    else if (!this.skipForm.hidden) this.closeSkip();
-    else if (this.guidelines?.hidden === false) this.toggleGuidelines();
-  }
-
-  /** With the skip panel open, a digit is a reason and no decision. */
-  skipByDigit(event) {
-    const digit = /^(?:Digit|Numpad)(\d)$/.exec(event.code)?.[1];
-    if (!digit || inField(event.target) || event.repeat || event.ctrlKey || event.metaKey || event.altKey) return false;
-    const button = this.skipForm.querySelectorAll("[data-reason]")[digit - 1];
-    if (button) this.skip(button.dataset.reason);
-    return true;
+    if (inField(event.target)) event.target.blur();
+    else if (!this.panels.escape()) this.critic?.onEscape();
   }
 
   onClick(event) {
@@ -277,52 +384,18 @@ class Screen {
     event.preventDefault();
     const acts = {
       undo: () => this.undo(),
-      skip: () => (this.skipForm.hidden ? this.openSkip() : this.closeSkip()),
-      help: () => document.getElementById("help").showModal(),
+      submit: () => this.submit(),
+      skip: () => this.panels.toggleSkip(),
+      ...this.panels.acts,
       why: () => this.rationale?.focus(),
-      difference: () => this.toggleDifferences(),
-      together: () => this.toggleTogether(),
-      guidelines: () => this.toggleGuidelines(),
+      difference: () => this.comparing.toggleDifferences(),
+      together: () => this.comparing.toggleTogether(),
+      guidelines: () => this.panels.toggleGuidelines(),
+      zoom: () => this.panels.zoom.open(event.target),
       prompt: () => this.current?.querySelector(".task__prompt")?.classList.toggle("task__prompt--open"),
     };
-    acts[name]();
-  }
-
-  openSkip() {
-    if (!this.task) return;
-    this.skipForm.hidden = false;
-    this.skipButton.ariaExpanded = "true";
-    this.skipForm.querySelector("[data-reason]").focus();
-  }
-
-  closeSkip() {
-    if (this.skipForm.contains(document.activeElement)) this.skipButton.focus();
-    this.skipForm.hidden = true;
-    this.skipButton.ariaExpanded = "false";
-    this.skipForm.reset();
-  }
-
-  toggleDifferences() {
-    const wanted = !this.differences;
-    this.differences = difference.show(wanted, [...this.stage.querySelectorAll(".response__body")]);
-    document.querySelector('[data-act="difference"]').setAttribute("aria-pressed", String(this.differences));
-    if (!difference.supported) this.notices.say("This browser cannot draw differences.");
-    else if (wanted && !this.differences && this.task) this.notices.say("These responses are too long to compare.");
-  }
-
-  toggleTogether() {
-    this.scrolling.together = !this.scrolling.together;
-    this.notices.say(this.scrolling.together ? "Responses scroll together." : "Responses scroll on their own.");
-  }
-
-  toggleGuidelines() {
-    const panel = this.guidelines;
-    if (!panel) return;
-    const button = document.querySelector('[data-act="guidelines"]');
-    if (panel.contains(document.activeElement)) button.focus();
-    panel.hidden = !panel.hidden;
-    if (!panel.hidden) panel.focus();
-    button.ariaExpanded = String(!panel.hidden);
+    if (acts[name]) acts[name]();
+    else this.critic?.act(name);
   }
 
   draftKey(task = this.task) {
