@@ -25,6 +25,8 @@ from unittest.mock import patch
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
 
+from docs.looks import photograph_presets, slug_of
+
 ROOT = Path(__file__).resolve().parent.parent
 TEAM = (("amara", "Amara Diallo", 48), ("jonas", "Jonas Weber", 41), ("mei", "Mei Tanaka", 33))
 """User name, name, and how many tasks each has answered."""
@@ -35,6 +37,15 @@ SLUG = "sample-helpfulness"
 P = f"/projects/{SLUG}"
 
 WIDTHS = {"wide": (1440, 900), "narrow": (390, 844)}
+CRITIQUED = (
+    "helpful-harmless",
+    "span-critique",
+    "verdict-critique",
+    "error-spans",
+    "step-critique",
+    "grounded-sentences",
+    "ranking",
+)
 DOCS = {
     "annotate": f"{P}/annotate/",
     "project": f"{P}/",
@@ -57,6 +68,10 @@ PAGES = DOCS | {
     "empty-project": "/projects/empty/",
     "empty-annotate": "/projects/empty/annotate/",
     "empty-datasets": "/projects/empty/datasets/",
+    "items": f"/projects/{slug_of('span-critique')}/items/",
+    "protocol": f"/projects/{slug_of('span-critique')}/protocol/",
+    "help-of-models": f"/projects/{slug_of('span-critique')}/",
+    **{slug_of(name): f"/projects/{slug_of(name)}/annotate/" for name in CRITIQUED},
     "admin": "/admin/",
     "admin-projects": "/admin/curation/project/",
     "admin-items": "/admin/curation/item/",
@@ -103,12 +118,16 @@ def furnish() -> None:
 
     django.setup()
     from curation.models import Membership, Project, Role, Task, User
+    from curation.presets import PRESETS
     from curation.services import freezing, people, projects, queueing
 
     admin = User.objects.get(username="admin")
     project = Project.objects.get(slug=SLUG)
     projects.change_project(project=project, overlap=3)
     projects.create_project(slug="empty", name="Nothing here yet", user=admin)
+    for name, preset in PRESETS.items():
+        made = projects.create_project(slug=slug_of(name), name=preset.title, user=admin, preset=name)
+        projects.load_sample(project=made, user=admin)
     chance = random.Random(7)
     for username, name, tasks in (
         ("amara", "Amara Diallo", 48),
@@ -176,6 +195,12 @@ def photograph(address: str, sign_in: str, review: Path | None) -> None:
         for theme in ("light", "dark"):
             for width in WIDTHS if review else ("wide",):
                 shoot(browser, cookies, address, pages, folder, theme, width)
+        if not review:
+            from curation.presets import PRESETS
+
+            photograph_presets(
+                browser, cookies, address, [name for name in PRESETS if name != "pairwise-fine"], IMAGES / "presets"
+            )
         browser.close()
 
 

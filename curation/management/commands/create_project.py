@@ -22,7 +22,7 @@ class Command(BaseCommand):
         parser.add_argument("--preset", default=DEFAULT, choices=PRESETS)
         parser.add_argument("--description", default="")
         parser.add_argument("--owner", default="", help="user name; by default the first superuser")
-        parser.add_argument("--sample", action="store_true", help="import the pairs that Touchstone ships")
+        parser.add_argument("--sample", action="store_true", help="import what Touchstone ships for the preset")
 
     def handle(self, *_args: Any, slug: str, name: str, owner: str, sample: bool, **options: Any) -> None:
         user = owner_named(owner)
@@ -39,7 +39,7 @@ class Command(BaseCommand):
         self.stdout.write(f"made {project.slug}, owned by {user.username}")
         if sample:
             run = projects.load_sample(project=project, user=user)
-            self.stdout.write(f"imported {run.result.get('created', 0)} items")
+            self.stdout.write(f"imported {run.result['created']} items, {run.result['tasks']} tasks")
 
 
 def owner_named(username: str) -> User:

@@ -14,7 +14,7 @@ from workers.writers import targets
 
 
 class Command(BaseCommand):
-    help = "Make a version of a dataset from what is decided, and print its files."
+    help = "Make a version of a dataset from what is decided or said, and print its files."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("slug")
