@@ -1,0 +1,272 @@
+"""Reading items and what was said of them, a page at a time: no page costs more than another.
+
+A page looks at a bounded number of rows behind its key. Where it leaves rows out it may be short, or empty, and
+still not be the last.
+"""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Generic, TypeVar
+
+from django.db.models import Exists, OuterRef, Q, QuerySet
+
+from curation.models import Annotation, Annotator, Critique, Item, Project, Response, Task, Verdict
+from curation.services.locating import On, tasks_on
+
+LOOKED_AT = 1000
+"""Items that a page looks at, at most, to find those that it shows."""
+AT_ONCE = 500
+MOST_ANSWERS = 300
+"""Answers that the page of an item shows, the latest."""
+S = TypeVar("S", Critique, Verdict)
+
+
+@dataclass(frozen=True, slots=True)
+class Key:
+    """Where a page of things said begins: behind one row of one annotation."""
+
+    annotation: int = 0
+    row: int = 0
+
+    def __str__(self) -> str:
+        return f"{self.annotation}-{self.row}"
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """Which critiques or verdicts are asked for; empty means any."""
+
+    annotator_kind: str = ""
+    review: str | None = None
+    type: str = ""
+    """Of critiques their type, of verdicts the question."""
+
+
+@dataclass(slots=True)
+class Saying(Generic[S]):
+    """Critiques or verdicts of a project in the order of their answers."""
+
+    table: type[S]
+    project: Project
+    wanted: Wanted
+
+    def rows(self) -> QuerySet[S]:
+        found: QuerySet[S] = self.table._default_manager.all()
+        if self.wanted.review is not None:
+            found = found.filter(review=self.wanted.review)
+        if self.wanted.type:
+            found = found.filter(**{"type" if self.table is Critique else "question": self.wanted.type})
+        return found
+
+    def page(self, after: Key, limit: int) -> tuple[list[S], Key | None]:
+        """The next rows, and the key of the page behind them. Only answers that have such rows are gone through."""
+        answers = Annotation.objects.answers().filter(project=self.project, pk__gte=after.annotation)
+        if self.wanted.annotator_kind:
+            answers = answers.filter(annotator__kind=self.wanted.annotator_kind)
+        having = answers.filter(Exists(self.rows().filter(annotation=OuterRef("pk"))))
+        ids = list(having.order_by("pk").values_list("pk", flat=True)[: limit + 2])
+        rows = self.rows().filter(annotation__in=ids).exclude(annotation=after.annotation, pk__lte=after.row)
+        rows = rows.select_related("annotation__annotator", "response__item", "derived_from__annotation__annotator")
+        found = list(rows.order_by("annotation_id", "pk")[: limit + 1])
+        shown = found[:limit]
+        return shown, Key(shown[-1].annotation_id, shown[-1].pk) if len(found) > limit else None
+
+    def all(self) -> Iterator[tuple[S, int]]:
+        """Every row with the place of its response."""
+        key: Key | None = Key()
+        while key is not None:
+            found, key = self.page(key, AT_ONCE)
+            yield from with_places(found)
+
+
+def with_places(rows: Sequence[S]) -> list[tuple[S, int]]:
+    """Rows with the places of their responses in their items; −1 for one that is no longer there."""
+    places = places_in({row.response.item_id for row in rows})
+    return [(row, places.get(row.response_id, -1)) for row in rows]
+
+
+def places_in(items: Iterable[int]) -> dict[int, int]:
+    """The place of each live response in its item, by its id: in the order of the import, from 0."""
+    live = Response.objects.filter(item__in=items, deleted_at=None).order_by("item_id", "position")
+    counts: Counter[int] = Counter()
+    places = {}
+    for pk, item_id in live.values_list("pk", "item_id"):
+        places[pk] = counts[item_id]
+        counts[item_id] += 1
+    return places
+
+
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """An item with its live responses and the tasks on it."""
+
+    item: Item
+    responses: list[Response]
+    tasks: list[tuple[int, On]]
+
+
+def items_after(project: Project, after: int, limit: int, without: str = "") -> tuple[list[Listed], int | None]:
+    """The next items, and the key of the page behind them. `without` leaves out what an annotator spoke on."""
+    live = Item.objects.filter(project=project, pk__gt=after, deleted_at=None).order_by("pk")
+    looked = list(live.values_list("pk", flat=True)[: LOOKED_AT if without else limit + 1])
+    tasks = tasks_of(project, looked)
+    if without:
+        spoken = spoken_on(project, without, [task for some in tasks.values() for task, _ in some])
+        tasks = {pk: [one for one in some if one[0] not in spoken] for pk, some in tasks.items()}
+        shown = [pk for pk in looked if tasks.get(pk)][:limit]
+        last = shown[-1] if len(shown) == limit else looked[-1] if len(looked) == LOOKED_AT else None
+    else:
+        shown = looked[:limit]
+        last = shown[-1] if len(looked) > limit else None
+    return listed(shown, tasks), last
+
+
+def tasks_of(project: Project, items: Sequence[int]) -> dict[int, list[tuple[int, On]]]:
+    tasks: defaultdict[int, list[tuple[int, On]]] = defaultdict(list)
+    for start in range(0, len(items), AT_ONCE):
+        for task, on in tasks_on(project, items[start : start + AT_ONCE]):
+            tasks[on.item_id].append((task, on))
+    return dict(tasks)
+
+
+def spoken_on(project: Project, name: str, tasks: Sequence[int]) -> set[int]:
+    """Those of the tasks on which an annotator of this name has a standing answer."""
+    annotators = list(Annotator.objects.filter(project=project, name=name).values_list("pk", flat=True))
+    spoken: set[int] = set()
+    for start in range(0, len(tasks) if annotators else 0, AT_ONCE):
+        mine = Annotation.objects.answers().filter(annotator__in=annotators, task__in=tasks[start : start + AT_ONCE])
+        spoken |= set(mine.values_list("task_id", flat=True))
+    return spoken
+
+
+def listed(ids: Sequence[int], tasks: dict[int, list[tuple[int, On]]]) -> list[Listed]:
+    items = Item.objects.in_bulk(ids)
+    responses: defaultdict[int, list[Response]] = defaultdict(list)
+    for response in Response.objects.filter(item__in=ids, deleted_at=None).order_by("item_id", "position"):
+        responses[response.item_id].append(response)
+    return [Listed(items[pk], responses[pk], tasks.get(pk, [])) for pk in ids]
+
+
+@dataclass(slots=True)
+class Row:
+    """An item in the list."""
+
+    item: Item
+    responses: int = 0
+    people: int = 0
+    machines: int = 0
+    critiques: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """What the list is asked for. `key` is an item's id, or its external id where these are searched."""
+
+    start: str = ""
+    critiqued: bool = False
+    newest: bool = True
+    key: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class ListPage:
+    rows: list[Row]
+    next: str
+    """The key of the page behind; empty at the end."""
+    looked: int
+    """Items that were looked at for it."""
+
+
+def list_page(project: Project, choice: Choice, limit: int) -> ListPage:
+    """A page of the list, by id, or by external id where its beginning is given."""
+    field_ = "external_id" if choice.start else "pk"
+    down = choice.newest and not choice.start
+    items = Item.objects.filter(project=project, deleted_at=None)
+    if choice.start:
+        items = items.filter(external_id__startswith=choice.start, external_id__gte=choice.start)
+    if choice.key and (choice.start or is_id(choice.key)):
+        items = items.filter(**{f"{field_}__{'lt' if down else 'gt'}": choice.key})
+    ordered = items.order_by(f"-{field_}" if down else field_)
+    most = LOOKED_AT if choice.critiqued else limit + 1
+    looked = list(ordered.values_list("pk", field_)[:most])
+    chosen = critiqued_among([pk for pk, _ in looked]) if choice.critiqued else {pk for pk, _ in looked}
+    shown = [one for one in looked if one[0] in chosen][:limit]
+    if len(shown) == limit and shown[-1] != looked[-1]:
+        last = shown[-1]
+    else:
+        last = looked[-1] if choice.critiqued and len(looked) == LOOKED_AT else None
+    rows = counted(project, [pk for pk, _ in shown])
+    return ListPage(rows, str(last[1]) if last else "", len(looked))
+
+
+def is_id(key: str) -> bool:
+    return key.isascii() and key.isdigit() and len(key) < 20 and int(key) < 2**63
+
+
+def critiqued_among(items: Sequence[int]) -> set[int]:
+    """Those items that have a critique which stands and was not rejected."""
+    found: set[int] = set()
+    for start in range(0, len(items), AT_ONCE):
+        rows = standing_critiques(items[start : start + AT_ONCE])
+        found |= set(rows.values_list("response__item_id", flat=True))
+    return found
+
+
+def standing_critiques(items: Sequence[int]) -> QuerySet[Critique]:
+    """Critiques of items whose answers stand, without rejected ones."""
+    later = Annotation.objects.filter(supersedes=OuterRef("annotation_id"))
+    answers = {"annotation__event": Annotation.Event.ANSWER, "annotation__counted": True}
+    rows = Critique.objects.filter(~Exists(later), response__item__in=items, **answers)
+    return rows.exclude(review=Critique.Review.REJECTED)
+
+
+def counted(project: Project, ids: Sequence[int]) -> list[Row]:
+    """Rows with how many responses, answers and critiques each item has: of this page, nothing else is counted."""
+    items = Item.objects.defer("context", "metadata").in_bulk(ids)
+    rows = {pk: Row(items[pk]) for pk in ids}
+    for item_id in Response.objects.filter(item__in=ids, deleted_at=None).values_list("item_id", flat=True):
+        rows[item_id].responses += 1
+    where = {task: pk for pk, some in tasks_of(project, ids).items() for task, _ in some}
+    answers = Annotation.objects.answers().filter(task__in=where).values_list("task_id", "annotator__kind")
+    for task, kind in answers:
+        row = rows[where[task]]
+        if kind == Annotator.Kind.PERSON:
+            row.people += 1
+        else:
+            row.machines += 1
+    for item_id in standing_critiques(ids).values_list("response__item_id", flat=True):
+        rows[item_id].critiques += 1
+    return list(rows.values())
+
+
+@dataclass(frozen=True, slots=True)
+class Whole:
+    """An item with everything that stands of it: responses (those put away last), answers by annotator."""
+
+    item: Item
+    responses: list[Response]
+    answers: list[Annotation]
+    places: dict[int, int] = field(default_factory=dict)
+    """The place of each live response, by its id."""
+    more: bool = False
+    """Whether there are more answers than a page shows."""
+
+
+def whole(item: Item) -> Whole:
+    """Everything on an item. A response that was put away is there while something is said of it."""
+    responses = list(item.responses.order_by("position"))
+    live = [response for response in responses if response.deleted_at is None]
+    on = Q(item=item) | Q(response__in=responses) | Q(pair__in=item.pairs.values_list("pk", flat=True))
+    tasks = list(Task.objects.filter(on).values_list("pk", flat=True))
+    found = Annotation.objects.answers().filter(task__in=tasks).order_by("-pk")
+    found = found.select_related("annotator__user", "protocol", "task__pair")
+    told = found.prefetch_related("preferences", "verdicts", "ranks", "critiques__derived_from__annotation__annotator")
+    answers = list(told[: MOST_ANSWERS + 1])
+    answers, more = answers[:MOST_ANSWERS][::-1], len(answers) > MOST_ANSWERS
+    said: set[Any] = {one.response_id for answer in answers for one in answer.critiques.all()}
+    said |= {one.response_id for answer in answers for one in answer.verdicts.all()}
+    gone = [response for response in responses if response.deleted_at is not None and response.pk in said]
+    return Whole(item, live + gone, answers, {response.pk: n for n, response in enumerate(live)}, more)
