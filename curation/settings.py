@@ -234,6 +234,8 @@ RUN_LEASE_SECONDS = envint("TOUCHSTONE_RUN_LEASE_SECONDS", 15)
 IMPORT_LINE_MB = envint("TOUCHSTONE_IMPORT_LINE_MB", 8)
 """A longer line of an import is refused with its number; the lines around it still land."""
 IMPORT_UPLOAD_MB = envint("TOUCHSTONE_IMPORT_UPLOAD_MB", 2048)
+IMAGE_MB = envint("TOUCHSTONE_IMAGE_MB", 10)
+"""A larger picture of an import is refused with its row."""
 DATA_UPLOAD_MAX_MEMORY_SIZE = 16 * 2**20
 
 # --- Files, language, logging -----------------------------------------------------------------------
