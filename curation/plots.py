@@ -9,6 +9,7 @@ from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 
 from curation.services.overview import Outcome
+from workers.intervals import Estimate
 
 HEIGHT = 120
 SLOT = 20
@@ -86,3 +87,35 @@ def balance_in_words(outcomes: Sequence[Outcome]) -> str:
 def css(outcome: Outcome) -> str:
     """The class that colours an outcome; the same in the drawing and in its legend."""
     return f"outcome--{outcome.side}-{outcome.strength}" if outcome.strength else f"outcome--{outcome.side}"
+
+
+def interval(name: str, label: str, words: str, found: Estimate, reach: float) -> SafeString:
+    """A 95 % interval and its middle on a line from -reach to reach, with no difference in the centre of it."""
+    low, middle, high = (place(value, reach) for value in (found.low, found.value, found.high))
+    return format_html(
+        '<svg class="plot__interval{}" viewBox="0 0 {} 20" preserveAspectRatio="none" role="img"'
+        ' aria-labelledby="interval-{}-title interval-{}-desc"><title id="interval-{}-title">{}</title>'
+        '<desc id="interval-{}-desc">Difference and 95 % interval: {}. {}</desc>'
+        '<rect class="interval__ground" x="0" y="2" width="{}" height="16"/>'
+        '<line class="middle" x1="{}" x2="{}" y1="0" y2="20"/>'
+        '<rect class="interval__range" x="{}" y="7" width="{}" height="6"/>'
+        '<line class="interval__value" x1="{}" x2="{}" y1="3" y2="17"/></svg>',
+        *("" if found.clear else " plot__interval--open", WIDE, name, name, name, label, name, words),
+        "It leaves out zero." if found.clear else "It holds zero: no clear difference.",
+        *(WIDE, WIDE / 2, WIDE / 2, low, round(max(2.0, high - low), 1), middle, middle),
+    )
+
+
+def place(value: float, reach: float) -> float:
+    """Where a value stands on a line from -reach to reach; what lies beyond stands at the end."""
+    return round(WIDE / 2 * (1 + max(-1.0, min(1.0, value / reach))), 1)
+
+
+def share_bar(share: float) -> SafeString:
+    """A bar as long as a share of 1; its number stands beside it."""
+    return format_html(
+        '<svg class="plot__share" viewBox="0 0 100 8" preserveAspectRatio="none" aria-hidden="true" focusable="false">'
+        '<rect class="interval__ground" x="0" y="0" width="100" height="8"/>'
+        '<rect class="bar" x="0" y="0" width="{}" height="8"/></svg>',
+        round(100 * max(0.0, min(1.0, share)), 2),
+    )

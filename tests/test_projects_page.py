@@ -13,10 +13,12 @@ from django.utils import timezone
 
 from curation import plots
 from curation.access import annotator_for
-from curation.models import Project, Run, Task, User
-from curation.services import annotating, assigning, health, overview, projects, queueing, running
+from curation.models import Project, Protocol, Run, Tally, Task, TaskKind, User
+from curation.services import annotating, assigning, health, importing, overview, projects, queueing, running
+from curation.services.answering import Answer, Judged, Said, units_in
 from curation.services.desk import FRONT, desk_of, progress_now
 from tests.cast import Cast, make_pairs
+from tests.imports import file_of
 from tests.test_people import browser
 
 
@@ -105,13 +107,9 @@ def test_staff_make_a_project_on_its_page(cast: Cast) -> None:
     assert browser(cast.olga).post("/projects/new/", {**form, "slug": "x"}).status_code == 403
 
 
-def test_settings_revise_the_protocol_and_keep_line_ends_plain(cast: Cast) -> None:
-    form = {"action": "protocol", "p-question": "Which is truer?", "p-strengths": "1", "p-rationale": "required"}
-    form |= {"p-guidelines": "One\r\ntwo", "p-allow_tie": "on"}
-    browser(cast.mia).post(f"/projects/{cast.project.slug}/settings/", form)
-    protocol = Project.objects.get(pk=cast.project.pk).protocol
-    assert protocol is not None and protocol.version == 2 and protocol.axes[0]["question"] == "Which is truer?"
-    assert protocol.guidelines == "One\ntwo" and protocol.allow_tie and not protocol.allow_both_bad
+def test_settings_say_what_is_asked_and_lead_to_the_editor(cast: Cast) -> None:
+    shown = page(cast.mia, f"/projects/{cast.project.slug}/settings/")
+    assert "Which response is better?" in shown and f'href="/projects/{cast.project.slug}/protocol/"' in shown
 
 
 def test_only_an_owner_who_types_the_address_removes_a_project(cast: Cast) -> None:
@@ -227,6 +225,107 @@ def test_days_without_answers_are_told_as_such(cast: Cast) -> None:
     days = overview.per_day(cast.project)
     assert len(days) == 30 and days[-1][0] == timezone.now().date()
     assert "No answers in the last 30 days." in plots.per_day(days)
+
+
+HARMS = [{"name": "privacy"}, {"name": "malware", "label": "Harmful code"}]
+QUESTIONS = [
+    {"name": "safe", "question": "Is it safe?"},
+    {"name": "harm", "question": "Which harm?", "kind": "choices", "required": False, "options": HARMS},
+    {"name": "step", "question": "Is it right?", "kind": "rating", "scope": "unit", "low": -1, "high": 1},
+]
+TYPES = {"on": True, "types": [{"name": "wrong", "label": "Wrong fact"}, {"name": "vague"}]}
+
+
+def judging(cast: Cast, kind: str, count: int) -> None:
+    """The project asks of each response, and each sentence of it, and there are `count` items."""
+    asked = {"unit": "sentence", "critiques": TYPES, "questions": QUESTIONS}
+    cast.project.kind = kind
+    cast.project.protocol = Protocol.objects.create(project=cast.project, version=2, **asked)
+    cast.project.save()
+    texts = ["One. Two."] if kind == TaskKind.RESPONSE else ["One. Two.", "Other."]
+    rows = [{"id": f"n{n}", "prompt": f"{n}?", "responses": [f"{n}: {text}" for text in texts]} for n in range(count)]
+    run = importing.import_now(project=cast.project, user=None, path=file_of(rows))
+    assert run.state == Run.State.SUCCEEDED, run.log
+    cast.project.refresh_from_db()
+
+
+def judge(cast: Cast, *types: str, safe: bool = True) -> None:
+    desk = desk_of(cast.project, annotator_for(cast.ann, cast.project))
+    task = assigning.next_shown(desk=desk)
+    assert task is not None
+    verdicts = [] if safe else [Judged("harm", ["privacy", "malware"])]
+    for place, response in enumerate(task.responses):
+        verdicts.append(Judged("safe", safe, place))
+        verdicts += [Judged("step", 1, place, start=a, end=b) for a, b in units_in(response, "sentence")]
+    ranks = range(1, len(task.responses) + 1) if task.kind == TaskKind.RANKING else ()
+    more = Answer([Said(type=name, comment="So.") for name in types], verdicts, list(ranks))
+    annotating.submit(desk=desk, task_id=task.task_id, commit=annotating.Commit(str(task.task_id)), more=more)
+
+
+def counted(project: Project) -> dict[str, dict[str, int]]:
+    return {counted.name: dict(counted.rows) for counted in overview.answers_to(project)}
+
+
+def test_a_project_of_single_responses_tells_its_questions_and_critiques(cast: Cast) -> None:
+    judging(cast, TaskKind.RESPONSE, 3)
+    judge(cast, "wrong", "wrong")
+    judge(cast, "vague", safe=False)
+    judge(cast)
+    told = counted(cast.project)
+    assert told["safe"] == {"Yes": 2, "No": 1} and told["harm"] == {"privacy": 1, "Harmful code": 1}
+    assert told["critique"] == {"Wrong fact": 2, "vague": 1} and told["step"] == {"-1": 0, "0": 0, "1": 6}
+    assert overview.per_day(cast.project)[-1][1] == 3
+    shown = page(cast.rita, f"/projects/{cast.project.slug}/")
+    assert "Preferences" not in shown and "Which response is better?" not in shown
+    assert "Is it safe?" in shown and "Critiques by type" in shown and "3 answers in the last 30 days" in shown
+    assert re.search(r'class="break">Wrong fact</th>.*?2 · 67 %', shown)
+
+
+def test_a_ranking_counts_once_a_day_whatever_it_holds(cast: Cast) -> None:
+    judging(cast, TaskKind.RANKING, 2)
+    judge(cast, "wrong", "wrong", "vague")
+    assert overview.per_day(cast.project)[-1][1] == 1
+    assert "Preferences" not in page(cast.rita, f"/projects/{cast.project.slug}/")
+
+
+def test_pairs_with_critiques_are_counted_by_their_preferences(cast: Cast) -> None:
+    make_pairs(cast.project, 2)
+    answer(cast.ann, cast.project)
+    cast.project.protocol = Protocol.objects.create(project=cast.project, version=2, critiques=TYPES)
+    cast.project.save()
+    desk = desk_of(cast.project, annotator_for(cast.ann, cast.project))
+    task = assigning.next_shown(desk=desk)
+    assert task is not None
+    critiques = [Said(response=place, type="wrong", comment="So.") for place in (0, 1, 1)]
+    given, commit = [annotating.Judgement("overall", 1)], annotating.Commit("k")
+    annotating.submit(desk=desk, task_id=task.task_id, judgements=given, commit=commit, more=Answer(critiques))
+    assert overview.per_day(cast.project)[-1][1] == 2
+    shown = page(cast.rita, f"/projects/{cast.project.slug}/")
+    assert "Preferences" in shown and "Critiques by type" in shown
+
+
+def test_answers_under_earlier_labels_are_told_under_the_present_ones(cast: Cast) -> None:
+    judging(cast, TaskKind.RESPONSE, 1)
+    judge(cast, "vague", safe=False)
+    cast.project.protocol = Protocol.objects.create(
+        project=cast.project,
+        version=3,
+        critiques={"on": True, "types": [{"name": "unclear"}]},
+        questions=[{"name": "sound", "question": "Is it sound?"}, QUESTIONS[1] | {"options": [{"name": "leak"}]}],
+        relabelled={
+            "types": {"vague": "unclear"},
+            "questions": {"safe": "sound"},
+            "options": {"harm": {"privacy": "leak", "malware": None}},
+        },
+    )
+    told = counted(cast.project)
+    assert told == {"sound": {"Yes": 0, "No": 1}, "harm": {"leak": 1, "malware": 1}, "critique": {"unclear": 1}}
+
+
+def test_a_question_may_have_an_option_called_skip(cast: Cast) -> None:
+    annotator, day = annotator_for(cast.ann, cast.project), timezone.now().date()
+    Tally.objects.create(project=cast.project, annotator=annotator, day=day, axis="harm", outcome="skip", count=1)
+    assert {outcome.key: outcome.count for outcome in overview.outcomes(cast.project, "overall")}["skip"] == 0
 
 
 # --- Runs and health ----------------------------------------------------------------------------------

@@ -8,15 +8,15 @@ from django.contrib import messages
 from django.contrib.auth.decorators import login_required
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
-from django.views.decorators.http import require_safe
+from django.views.decorators.http import require_http_methods, require_safe
 
 from curation import access, plots
 from curation.errors import Forbidden, Invalid
-from curation.models import Project
-from curation.presets import PRESETS
+from curation.models import Project, TaskKind
+from curation.presets import grouped
 from curation.rendering import markdown
-from curation.services import overview, projects
-from curation.views.forms import NewProject, ProjectSettings, ProtocolSettings, RemoveProject, refusals_into
+from curation.services import helping, overview, projects
+from curation.views.forms import NewProject, ProjectSettings, RemoveProject, refusals_into
 from curation.views.people import invalid, own
 
 SHOWN = 200
@@ -43,17 +43,29 @@ def new(request: HttpRequest) -> HttpResponse:
     form = NewProject(request.POST or None)
     if form.is_valid():
         with refusals_into(form):
-            made = projects.create_project(user=own(request), **form.cleaned_data)
-            messages.success(request, "The project is made. Import pairs to begin.")
-            return redirect("project", made.slug)
-    context = {"form": form, "presets": PRESETS.values()}
+            given = dict(form.cleaned_data)
+            sample = given.pop("sample")
+            made = projects.create_project(user=own(request), **given)
+            messages.success(request, f"The project is made. {'' if sample else 'Import data to begin.'}".strip())
+            return sampled(request, made) if sample else redirect("project", made.slug)
+    context = {"form": form, "groups": grouped()}
     return render(request, "projects/new.html", context, status=422 if invalid(form) else 200)
 
 
-@require_safe
+def sampled(request: HttpRequest, project: Project) -> HttpResponse:
+    """Import what Touchstone ships for the project's preset."""
+    run = projects.load_sample(project=project, user=own(request))
+    messages.success(request, f"{run.result.get('created', 0)} items of the sample are in.")
+    return redirect("project", project.slug)
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
 def page(request: HttpRequest, slug: str) -> HttpResponse:
-    """The overview. Who may not read answers sees the own progress and the guidelines only."""
+    """The overview. Who may not read answers sees the own progress and the guidelines only; POST loads the sample."""
     project = access.project_for(request.user, slug, access.SEE)
+    if request.method == "POST":
+        access.allow(request.user, project, access.FEED)
+        return redirect("project", project.slug) if project.task_count else sampled(request, project)
     can = access.capabilities(request.user, project)
     guidelines = project.protocol.guidelines if project.protocol else ""
     context: dict[str, Any] = {
@@ -64,6 +76,7 @@ def page(request: HttpRequest, slug: str) -> HttpResponse:
     }
     if access.READ in can:
         context |= numbers(project)
+        context["help_of_models"] = helping.concerns(project)
         context["has_answers"] = bool(context["totals"].answers or project.vote_count)
     return render(request, "projects/page.html", context)
 
@@ -71,7 +84,7 @@ def page(request: HttpRequest, slug: str) -> HttpResponse:
 def numbers(project: Project) -> dict[str, Any]:
     """Totals, plots and the table of annotators."""
     days = overview.per_day(project)
-    axes = project.protocol.axes if project.protocol else []
+    axes = project.protocol.axes if project.protocol and project.kind == TaskKind.PREFERENCE else []
     return {
         "totals": overview.totals_of([project])[project.pk],
         "days": days,
@@ -79,6 +92,7 @@ def numbers(project: Project) -> dict[str, Any]:
         "days_top": plots.nice_top(max(count for _, count in days)),
         "days_words": plots.days_in_words(days),
         "axes": [distribution(project, axis) for axis in axes],
+        "counted": [(counted, bars(counted)) for counted in overview.answers_to(project)],
         "people": overview.people_of(project),
         "most_people": overview.MOST_PEOPLE,
     }
@@ -94,28 +108,32 @@ def distribution(project: Project, axis: dict[str, str]) -> dict[str, Any]:
     return {"axis": axis, "total": total, "rows": rows, "plot": plots.balance(outcomes)}
 
 
+def bars(counted: overview.Counted) -> list[tuple[str, int, float, Any]]:
+    """Label, count, percent and bar of each answer; the longest bar is the whole width."""
+    most, total = max((count for _, count in counted.rows), default=0), counted.total
+    return [
+        (label, count, 100 * count / total if total else 0, plots.share_bar(count / most if most else 0))
+        for label, count in counted.rows
+    ]
+
+
 def settings(request: HttpRequest, slug: str) -> HttpResponse:
-    """Three forms: the project, its protocol, and its removal."""
+    """Two forms, the project and its removal; and what the protocol asks, with the way to its editor."""
     project = access.project_for(request.user, slug, access.MANAGE)
     action = request.POST.get("action", "") if request.method == "POST" else ""
     general = ProjectSettings(request.POST if action == "general" else None, initial=current(project))
-    protocol = ProtocolSettings(request.POST if action == "protocol" else None, initial=asked(project), prefix="p")
     remove = RemoveProject(request.POST if action == "remove" else None, prefix="remove")
     if general.is_bound and general.is_valid():
         with refusals_into(general):
             projects.change_project(project=project, **general.cleaned_data)
             return saved(request, project, "Saved.")
-    if protocol.is_bound and protocol.is_valid():
-        with refusals_into(protocol):
-            return revised(request, project, protocol.cleaned_data)
     if remove.is_bound and remove.is_valid():
         access.allow(request.user, project, access.OWN)
         with refusals_into(remove):
             return removed(request, project, remove.cleaned_data["slug"])
-    context = {"project": project, "general": general, "protocol": protocol, "remove": remove}
+    context = {"project": project, "general": general, "remove": remove, "asked": asked(project)}
     context["may_own"] = access.OWN in access.capabilities(request.user, project)
-    context["many_axes"] = bool(project.protocol and len(project.protocol.axes) > 1)
-    status = 422 if invalid(general, protocol, remove) else 200
+    status = 422 if invalid(general, remove) else 200
     return render(request, "projects/settings.html", context, status=status)
 
 
@@ -123,25 +141,21 @@ def current(project: Project) -> dict[str, Any]:
     return {"name": project.name, "description": project.description, "overlap": project.overlap}
 
 
-def asked(project: Project) -> dict[str, Any]:
+def asked(project: Project) -> list[tuple[str, list[str]]]:
+    """What the protocol asks, in a few words."""
     protocol = project.protocol
     if protocol is None:
-        return {}
-    names = ("strengths", "rationale", "allow_tie", "allow_both_bad", "guidelines")
-    return {"question": protocol.axes[0]["question"]} | {name: getattr(protocol, name) for name in names}
-
-
-def revised(request: HttpRequest, project: Project, given: dict[str, Any]) -> HttpResponse:
-    """A new protocol version; the question belongs to the first axis."""
-    changes = dict(given)
-    question = changes.pop("question")
-    axes = [dict(axis) for axis in project.protocol.axes] if project.protocol else [{"name": "overall"}]
-    axes[0]["question"] = question
-    before = project.protocol_id
-    changes["guidelines"] = changes["guidelines"].replace("\r\n", "\n")
-    made = projects.revise_protocol(project=project, axes=axes, **changes)
-    told = f"Saved as version {made.version} of the protocol; earlier answers keep theirs."
-    return saved(request, project, told if made.pk != before else "Nothing was changed.")
+        return []
+    critiques: dict[str, Any] = protocol.critiques
+    types = [label["label"] or label["name"] for label in critiques.get("types", [])] if critiques.get("on") else []
+    told = [("One task is to", [project.get_kind_display()])]
+    if project.kind != TaskKind.RESPONSE:
+        told.append(("Preference", [axis["question"] for axis in protocol.axes]))
+    if critiques.get("on"):
+        told.append(("Critiques", [", ".join(types) or "without types"]))
+    if protocol.questions:
+        told.append(("Questions", [question["question"] for question in protocol.questions]))
+    return [*told, ("A reason in words", [protocol.get_rationale_display()])]
 
 
 def removed(request: HttpRequest, project: Project, typed: str) -> HttpResponse:
