@@ -9,7 +9,11 @@ from django.http import HttpResponse, HttpResponseBase, StreamingHttpResponse
 from curation.models import DatasetVersion
 from curation.services import exporting
 
-KINDS = {"parquet": "application/vnd.apache.parquet", "jsonl": "application/x-ndjson"}
+KINDS = {
+    "parquet": "application/vnd.apache.parquet",
+    "jsonl": "application/x-ndjson",
+    "tsv": "text/tab-separated-values",
+}
 
 
 def download(request: Any, version: DatasetVersion, filename: str) -> HttpResponseBase:

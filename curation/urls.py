@@ -4,15 +4,23 @@ from django.contrib import admin
 from django.urls import URLPattern, URLResolver, include, path
 from django.views.generic import RedirectView
 
-from curation.views import health, members, people, projects, runs, tokens
+from curation.views import health, helping, images, items, members, people, projects, protocols, runs, tokens
 
 project: list[URLPattern | URLResolver] = [
     path("", projects.page, name="project"),
+    path("help/", helping.card, name="project-help"),
     path("settings/", projects.settings, name="project-settings"),
+    path("protocol/", protocols.editor, name="protocol"),
+    path("protocol/preview/", protocols.preview, name="protocol-preview"),
+    path("protocol/versions/", protocols.versions, name="protocol-versions"),
+    path("protocol/versions/<int:number>/", protocols.version, name="protocol-version"),
     path("members/", members.page, name="members"),
     path("members/<int:membership_id>/", members.change, name="member-change"),
     path("members/invites/", members.invite, name="invite-create"),
     path("members/invites/<int:invite_id>/withdraw/", members.withdraw, name="invite-withdraw"),
+    path("items/", items.index, name="items"),
+    path("items/<int:item_id>/", items.page, name="item"),
+    path("images/<str:sha256>", images.image, name="image"),
     path("runs/", runs.index, name="runs"),
     path("runs/<uuid:run_id>/", runs.page, name="run"),
     path("runs/<uuid:run_id>/cancel/", runs.cancel, name="run-cancel"),
@@ -32,6 +40,7 @@ urlpatterns = [
     path("join/<str:secret>/", people.join, name="join"),
     path("account/", people.account, name="account"),
     path("account/theme/", people.theme, name="theme"),
+    path("account/keys/", people.keys, name="account-keys"),
     path("account/tokens/", tokens.page, name="tokens"),
     path("account/tokens/<int:token_id>/revoke/", tokens.revoke, name="token-revoke"),
     path("projects/", projects.index, name="projects"),

@@ -9,8 +9,8 @@ from django.test import Client
 from django.urls import URLPattern, URLResolver, get_resolver
 
 from curation.access import annotator_for
-from curation.models import Assignment, Dataset, DatasetVersion, Invite, Membership, Run
-from curation.services import annotating, assigning, importing
+from curation.models import Assignment, Dataset, DatasetVersion, Invite, Membership, Project, Run
+from curation.services import annotating, assigning, images, importing
 from curation.services.desk import desk_of
 from tests.cast import Cast, make_pairs, token_for
 from tests.conftest import calling
@@ -35,15 +35,23 @@ API: dict[str, tuple[str, str, set[str]]] = {
     "api-projects": ("GET", "/api/v1/projects", SIGNED_IN),
     "api-project": ("GET", "/api/v1/projects/{slug}", MEMBERS),
     "api-protocol": ("GET", "/api/v1/projects/{slug}/protocol", MEMBERS),
+    "api-protocol-versions": ("GET", "/api/v1/projects/{slug}/protocol/versions", MEMBERS),
+    "api-protocol-version": ("GET", "/api/v1/projects/{slug}/protocol/versions/1", MEMBERS),
+    "api-protocol-preview": ("POST", "/api/v1/projects/{slug}/protocol/preview", MANAGERS),
+    "api-help": ("GET", "/api/v1/projects/{slug}/help", READERS),
     "api-members": ("GET", "/api/v1/projects/{slug}/members", MANAGERS),
     "api-import": ("POST", "/api/v1/projects/{slug}/import", FEEDERS),
     "api-items": ("POST", "/api/v1/projects/{slug}/items", FEEDERS),
+    "api-image": ("GET", "/api/v1/projects/{slug}/images/{image}", MEMBERS),
     "api-next": ("POST", "/api/v1/projects/{slug}/tasks/next", ANNOTATORS),
     "api-submit": ("POST", "/api/v1/tasks/{task}/submit", {"ann"}),
     "api-skip": ("POST", "/api/v1/tasks/{task}/skip", {"ann"}),
     "api-release": ("POST", "/api/v1/tasks/{task}/release", {"ann"}),
     "api-undo": ("POST", "/api/v1/annotations/{annotation}/undo", {"ann"}),
     "api-annotations": ("GET", "/api/v1/projects/{slug}/annotations", READERS),
+    "api-critiques": ("GET", "/api/v1/projects/{slug}/critiques", READERS),
+    "api-verdicts": ("GET", "/api/v1/projects/{slug}/verdicts", READERS),
+    "api-suggestions": ("POST", "/api/v1/projects/{slug}/suggestions", FEEDERS),
     "api-decisions": ("GET", "/api/v1/projects/{slug}/decisions", READERS),
     "api-runs": ("GET", "/api/v1/projects/{slug}/runs", READERS),
     "api-run": ("GET", "/api/v1/runs/{run}", READERS),
@@ -58,6 +66,8 @@ WRITES: dict[str, tuple[str, str, set[str]]] = {
     "create a project": ("POST", "/api/v1/projects", STAFF),
     "change a project": ("PATCH", "/api/v1/projects/{slug}", MANAGERS),
     "revise the protocol": ("PATCH", "/api/v1/projects/{slug}/protocol", MANAGERS),
+    "read the items": ("GET", "/api/v1/projects/{slug}/items", READERS),
+    "replace the protocol": ("PUT", "/api/v1/projects/{slug}/protocol", MANAGERS),
     "start a run": ("POST", "/api/v1/projects/{slug}/runs", FEEDERS),
     "make a version": ("POST", "/api/v1/projects/{slug}/datasets/prefs/versions", FEEDERS),
 }
@@ -72,16 +82,25 @@ PAGES: dict[str, tuple[str, str, set[str]]] = {
     "join": ("GET", "/join/{invite}/", EVERYBODY),
     "account": ("GET", "/account/", SIGNED_IN),
     "theme": ("POST", "/account/theme/", SIGNED_IN),
+    "account-keys": ("POST", "/account/keys/", SIGNED_IN),
     "tokens": ("GET", "/account/tokens/", SIGNED_IN),
     "token-revoke": ("POST", "/account/tokens/0/revoke/", set()),
     "projects": ("GET", "/projects/", SIGNED_IN),
     "project-new": ("GET", "/projects/new/", STAFF),
     "project": ("GET", "/projects/{slug}/", MEMBERS),
+    "project-help": ("GET", "/projects/{slug}/help/", READERS),
     "project-settings": ("GET", "/projects/{slug}/settings/", MANAGERS),
+    "protocol": ("GET", "/projects/{slug}/protocol/", MANAGERS),
+    "protocol-preview": ("POST", "/projects/{slug}/protocol/preview/", MANAGERS),
+    "protocol-versions": ("GET", "/projects/{slug}/protocol/versions/", MANAGERS),
+    "protocol-version": ("GET", "/projects/{slug}/protocol/versions/1/", MANAGERS),
     "members": ("GET", "/projects/{slug}/members/", MANAGERS),
     "member-change": ("POST", "/projects/{slug}/members/{member}/", MANAGERS),
     "invite-create": ("POST", "/projects/{slug}/members/invites/", MANAGERS),
     "invite-withdraw": ("POST", "/projects/{slug}/members/invites/{invite_id}/withdraw/", MANAGERS),
+    "items": ("GET", "/projects/{slug}/items/", READERS),
+    "item": ("GET", "/projects/{slug}/items/{item}/", READERS),
+    "image": ("GET", "/projects/{slug}/images/{image}", MEMBERS),
     "runs": ("GET", "/projects/{slug}/runs/", READERS),
     "run": ("GET", "/projects/{slug}/runs/{run}/", READERS),
     "run-cancel": ("POST", "/projects/{slug}/runs/{run}/cancel/", FEEDERS),
@@ -100,6 +119,7 @@ PAGES: dict[str, tuple[str, str, set[str]]] = {
     "annotate-last": ("GET", "/projects/{slug}/annotate/last/", ANNOTATORS),
     "annotate-alive": ("POST", "/projects/{slug}/annotate/alive/", ANNOTATORS),
     "annotate-task": ("GET", "/projects/{slug}/annotate/tasks/{task}/", {"ann"}),
+    "annotate-draft": ("POST", "/projects/{slug}/annotate/tasks/{task}/draft/", {"ann"}),
 }
 REFUSED = {302, 401, 403, 404}
 
@@ -151,13 +171,22 @@ def places(cast: Cast) -> dict[str, object]:
         "slug": cast.project.slug,
         "task": in_hand.task_id,
         "annotation": made.id,
+        "item": answered.task.pair.item_id,
         "run": run.pk,
         "import": imported.pk,
         "upload": upload,
+        "image": some_image(cast.project),
         "invite": "inv_x",
         "invite_id": invite.pk,
         "member": Membership.objects.get(user=cast.vic).pk,
     }
+
+
+def some_image(project: Project) -> str:
+    name = images.sha256_of(b"GIF89a")
+    images.keep(name, b"GIF89a")
+    images.enter(project, [images.Kept(name, "image/gif", 6, 1, 1)])
+    return name
 
 
 @pytest.mark.parametrize("role", ROLES)

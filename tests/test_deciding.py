@@ -1,9 +1,11 @@
 """Answers become decided labels by majority, and a dropped pair says why."""
 
+from typing import Any
+
 import pytest
 
 from curation.errors import Invalid
-from curation.services.deciding import Filters, decide, dropped_because, filters_from
+from curation.services.deciding import Filters, applicable, decide, dropped_because, filters_from, settled
 
 
 def decided(*values: int | None) -> tuple[str, float | None, float]:
@@ -55,3 +57,39 @@ def test_wrong_filters_are_named(given: object, field: str) -> None:
     with pytest.raises(Invalid) as told:
         filters_from(given)
     assert told.value.field == field
+
+
+LEVELS = ("none", "minor", "moderate", "severe")
+
+
+@pytest.mark.parametrize(
+    ("answers", "found"),
+    [
+        ([True], True),
+        ([True, False, True], True),
+        ([True, False], None),
+        ([True, 1, 1], 1),
+        (["minor", "severe", "minor"], "minor"),
+        (["none", "minor", "severe"], "minor"),
+        (["none", "severe"], None),
+        (["minor", "minor", "none", "severe"], "minor"),
+        (["a", "b", "b"], "b"),
+        ([1, 5, 4], 4),
+        ([-1, 0, 1, 1], None),
+        ([["x", "y"], ["x"], ["y", "x"]], ["x", "y"]),
+        ([["x"], ["y"]], []),
+        ([], None),
+    ],
+)
+def test_verdicts_are_settled(answers: list[Any], found: Any) -> None:
+    told = settled(answers, LEVELS)
+    assert told == found and type(told) is type(found)
+
+
+def test_filters_that_mean_nothing_are_named() -> None:
+    names = applicable("critiqued", "response")
+    assert filters_from({"annotators": "all"}, names).annotators == "all"
+    with pytest.raises(Invalid) as told:
+        filters_from({"min_confidence": 0}, names)
+    assert told.value.field == "filters.min_confidence"
+    assert "axis" in applicable("decided", "preference") and "axis" not in applicable("decided", "ranking")

@@ -1,4 +1,4 @@
-"""What trainers do with an export: load_dataset, then a few steps of RewardTrainer and DPOTrainer, unchanged."""
+"""What trainers do with an export: load_dataset, then a few steps of Reward-, DPO- and KTOTrainer, unchanged."""
 
 from __future__ import annotations
 
@@ -8,7 +8,10 @@ from typing import Any
 
 import pytest
 
+from curation.services.answering import Answer
 from tests.cast import Cast, make_pairs
+from tests.critics import STEP, item, responses, say, yes
+from tests.critics import frozen as critiques_frozen
 from tests.test_freezing import answer_all, frozen
 
 pytest.importorskip("trl", reason="NOT RUN: trl is not installed")
@@ -129,3 +132,48 @@ def test_the_folder_of_a_version_loads_by_its_card(cast: Cast, tmp_path: Path) -
     version = frozen(cast, splits={"train": 0.5, "test": 0.5})
     loaded = load_dataset(str(version.folder), cache_dir=str(tmp_path / "cache"))
     assert {split: len(rows) for split, rows in loaded.items()} == version.counts["rows"]
+
+
+def judged(cast: Cast, target: str, **protocol: Any) -> Any:
+    """A version of what single responses were judged as."""
+    project = responses(cast, *[item(f"q{n}", f"Answer 1 to {n}?\nAnswer 2 to {n}.") for n in range(16)], **protocol)
+    for n in range(12):
+        steps = [(0, (at := len(f"Answer 1 to {n}?"))), (at + 1, at + 1 + len(f"Answer 2 to {n}."))]
+        right = [yes("step", answer=(1, -1)[(n + k) % 2], start=a, end=b) for k, (a, b) in enumerate(steps)]
+        said = right[: 1 + (n % 2 == 0)] if target == "trl-stepwise" else [yes(answer=n % 2 == 0)]
+        say(cast, "ann", Answer(verdicts=said))
+    return critiques_frozen(project, target, splits={"train": 0.8, "test": 0.2}, seed=1)
+
+
+def loaded(version: Any, folder: Path) -> Any:
+    from datasets import load_dataset
+
+    files = {split: str(version.folder / f"{split}.parquet") for split in version.splits}
+    found = load_dataset("parquet", data_files=files, cache_dir=str(folder / "cache"))
+    assert {split: len(rows) for split, rows in found.items()} == version.counts["rows"]
+    return found
+
+
+def test_kto_trainer_takes_unpaired_preferences(cast: Cast, tokenizer: Any, tmp_path: Path) -> None:
+    from trl import KTOConfig, KTOTrainer
+
+    data = loaded(judged(cast, "trl-unpaired"), tmp_path)
+    trainer = KTOTrainer(
+        model=stored(tiny("policy", tokenizer), tmp_path / "model"),
+        args=KTOConfig(**common(tmp_path), max_length=128),
+        train_dataset=data["train"],
+        processing_class=tokenizer,
+    )
+    found = losses(trainer)
+    assert len(found) == 3 and all(map(math.isfinite, found))
+
+
+def test_stepwise_supervision_is_as_trl_has_it(cast: Cast, tmp_path: Path) -> None:
+    version = judged(cast, "trl-stepwise", unit="step", questions=[STEP])
+    rows = loaded(version, tmp_path)["train"]
+    assert {"prompt", "completions", "labels"} == set(rows.features)
+    assert rows.features["prompt"].dtype == "string" and rows.features["labels"].feature.dtype == "bool"
+    for row in rows:
+        assert len(row["completions"]) == len(row["labels"]) and row["prompt"].startswith("What of q")
+        assert "".join(row["completions"]).startswith("Answer 1 to")
+    assert {tuple(row["labels"]) for row in rows} == {(True, False), (False,)}

@@ -1,4 +1,4 @@
-"""Annotations with their preferences: append-only, so there is nothing to edit here."""
+"""Annotations with all that they carry: append-only, so there is nothing to edit here."""
 
 from __future__ import annotations
 
@@ -6,12 +6,27 @@ from django.contrib import admin
 from django.http import HttpRequest
 
 from curation.admin.lists import BigList, InlineRows, OnlyRead, excerpt
-from curation.models import Annotation, Annotator, Preference
+from curation.models import Annotation, Annotator, Critique, Preference, Rank, Verdict
 
 
 class PreferenceInline(InlineRows):
     model = Preference
     fields = ("axis", "value", "both_bad", "probability")
+
+
+class CritiqueInline(InlineRows):
+    model = Critique
+    fields = ("response", "start", "end", "quote", "type", "severity", "polarity", "comment", "edit", "review")
+
+
+class VerdictInline(InlineRows):
+    model = Verdict
+    fields = ("response", "question", "answer", "comment", "start", "end", "review")
+
+
+class RankInline(InlineRows):
+    model = Rank
+    fields = ("response", "rank")
 
 
 @admin.register(Annotation)
@@ -21,7 +36,7 @@ class AnnotationAdmin(OnlyRead, BigList):
     list_select_related = ("project", "annotator", "task")
     search_fields = ("=id", "annotator__name__startswith")
     search_help_text = "An annotation’s number, or the beginning of an annotator’s name"
-    inlines = (PreferenceInline,)
+    inlines = (PreferenceInline, CritiqueInline, VerdictInline, RankInline)
 
     def get_queryset(self, request: HttpRequest):  # type: ignore[no-untyped-def]
         return super().get_queryset(request).prefetch_related("preferences")

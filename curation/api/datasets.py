@@ -26,8 +26,9 @@ from curation.api.runs import shown as shown_run
 from curation.api.shapes import RunShape
 from curation.downloads import download
 from curation.errors import NotFound
-from curation.models import Annotation, Dataset, DatasetVersion
+from curation.models import Annotation, Dataset, DatasetVersion, Project
 from curation.services import deciding, exporting, freezing
+from workers.writers import Target
 
 NDJSON = "application/x-ndjson"
 CURSOR = OpenApiParameter("cursor", str, description="the `next` of the page before")
@@ -37,6 +38,18 @@ LIMITED = OpenApiParameter("limit", int, description=f"rows per page, {LIMIT} un
 class Rows(serializers.Serializer):
     results = serializers.ListField(child=serializers.DictField())
     next = serializers.CharField(allow_null=True)
+
+
+class TargetShape(serializers.Serializer):
+    name = serializers.CharField()
+    title = serializers.CharField()
+    about = serializers.CharField(help_text="decided, critiqued or compared")
+    columns = serializers.ListField(child=serializers.CharField())
+    filters = serializers.ListField(child=serializers.CharField(), help_text="those that mean something to it")
+
+
+class DatasetRows(Rows):
+    targets = TargetShape(many=True, help_text="what a version of this project can be made for")
 
 
 class NewVersion(serializers.Serializer):
@@ -104,7 +117,10 @@ class AnnotationsView(Streamable):
 
 
 class DecisionsView(Streamable):
-    """Decided labels: the majority of people's answers, per pair, by cursor (a task id), or all as NDJSON."""
+    """Decided labels: the majority of people's answers, per pair, by cursor (a task id), or all as NDJSON.
+
+    A ranked item has one for each two of its responses, which `responses` names; `pair` is null.
+    """
 
     @extend_schema(operation_id="list_decisions", parameters=[CURSOR, LIMITED], responses=Rows)
     def get(self, request: Request, slug: str) -> HttpResponseBase:
@@ -119,13 +135,15 @@ class DecisionsView(Streamable):
 
 
 class DatasetsView(APIView):
-    """The datasets of a project."""
+    """The datasets of a project, and the targets that fit it."""
 
-    @extend_schema(operation_id="list_datasets", parameters=[CURSOR, LIMITED], responses=Rows)
+    @extend_schema(operation_id="list_datasets", parameters=[CURSOR, LIMITED], responses=DatasetRows)
     def get(self, request: Request, slug: str) -> Reply:
         project = access.project_for(request.user, slug, access.READ)
         rows = Dataset.objects.filter(project=project)
-        return page(request, rows, lambda d: {"name": d.name, "versions": d.last_number, "created_at": d.created_at})
+        reply = page(request, rows, lambda d: {"name": d.name, "versions": d.last_number, "created_at": d.created_at})
+        reply.data["targets"] = [target_shown(target, project) for target in freezing.offered(project)]
+        return reply
 
 
 class VersionsView(APIView):
@@ -200,6 +218,7 @@ def annotation(row: Annotation) -> dict[str, Any]:
         "event": row.event,
         "task": row.task_id,
         "pair": row.task.pair_id,
+        "response": row.task.response_id,
         "annotator": {"kind": row.annotator.kind, "name": row.annotator.name},
         "protocol": row.protocol.version,
         "source": row.source,
@@ -220,6 +239,7 @@ def annotation(row: Annotation) -> dict[str, Any]:
 def decision(row: deciding.Decision) -> dict[str, Any]:
     return {
         "pair": row.pair_id,
+        "responses": row.responses and list(row.responses),
         "task": row.task_id,
         "axis": row.axis,
         "outcome": row.outcome,
@@ -228,6 +248,16 @@ def decision(row: deciding.Decision) -> dict[str, Any]:
         "votes": row.votes,
         "how": row.how,
         "annotations": row.annotations,
+    }
+
+
+def target_shown(target: Target, project: Project) -> dict[str, Any]:
+    return {
+        "name": target.name,
+        "title": target.title,
+        "about": target.source,
+        "columns": list(target.columns),
+        "filters": list(deciding.applicable(target.source, project.kind)),
     }
 
 

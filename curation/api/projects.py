@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
+
 from drf_spectacular.utils import extend_schema
+from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response as Reply
 from rest_framework.views import APIView
@@ -14,7 +17,7 @@ from curation.api.idempotency import idempotent
 from curation.api.pages import page
 from curation.errors import Forbidden
 from curation.models import Project, Scope
-from curation.services import projects
+from curation.services import helping, projects
 
 
 class ProjectsView(APIView):
@@ -59,24 +62,6 @@ class ProjectView(APIView):
         return Reply(shapes.ProjectShape(projects.change_project(project=project, **body.validated_data)).data)
 
 
-class ProtocolView(APIView):
-    """The current protocol; a change makes a new version."""
-
-    write_scope = Scope.MANAGE
-
-    @extend_schema(operation_id="get_protocol", responses=shapes.ProtocolShape)
-    def get(self, request: Request, slug: str) -> Reply:
-        return Reply(shapes.ProtocolShape(access.project_for(request.user, slug, access.SEE).protocol).data)
-
-    @extend_schema(operation_id="revise_protocol", request=shapes.ProtocolShape, responses=shapes.ProtocolShape)
-    def patch(self, request: Request, slug: str) -> Reply:
-        project = access.project_for(request.user, slug, access.MANAGE)
-        body = shapes.ProtocolShape(data=request.data, partial=True)
-        body.is_valid(raise_exception=True)
-        protocol = projects.revise_protocol(project=project, **body.validated_data)
-        return Reply(shapes.ProtocolShape(protocol).data)
-
-
 class MembersView(APIView):
     """Who is in a project."""
 
@@ -85,3 +70,79 @@ class MembersView(APIView):
         project = access.project_for(request.user, slug, access.MANAGE)
         rows = project.memberships.select_related("user")
         return page(request, rows, lambda membership: dict(shapes.MemberShape(membership).data))
+
+
+class EstimateShape(serializers.Serializer):
+    value = serializers.FloatField()
+    low = serializers.FloatField(help_text="of the 95 % interval")
+    high = serializers.FloatField()
+
+
+class ComparisonShape(serializers.Serializer):
+    measure = serializers.CharField(
+        help_text="median_time, mean_time, preferences, ranks, verdicts, spans (F1) or critiques"
+    )
+    unit = serializers.CharField(help_text="ms, share or count")
+    helped = serializers.FloatField(allow_null=True)
+    held_out = serializers.FloatField(allow_null=True)
+    n_helped = serializers.IntegerField()
+    n_held_out = serializers.IntegerField()
+    difference = EstimateShape(allow_null=True, help_text="null with too few answers on a side")
+    percent = EstimateShape(allow_null=True, help_text="of what was held out; null for shares")
+
+
+class ShareShape(serializers.Serializer):
+    count = serializers.IntegerField()
+    n = serializers.IntegerField()
+    share = serializers.FloatField(allow_null=True)
+    low = serializers.FloatField(allow_null=True, help_text="of Wilson's 95 % interval")
+    high = serializers.FloatField(allow_null=True)
+
+
+class RevealedShape(serializers.Serializer):
+    changed = ShareShape()
+    towards = ShareShape()
+    away = ShareShape()
+
+
+class ReviewsShape(serializers.Serializer):
+    accepted = serializers.IntegerField()
+    edited = serializers.IntegerField()
+    rejected = serializers.IntegerField()
+    accept_rate = serializers.FloatField(allow_null=True)
+    accept_ms = serializers.FloatField(allow_null=True, help_text="median, of those accepted as they were")
+    quick_accepts = serializers.FloatField(allow_null=True, help_text="share of these under half a second")
+
+
+class PersonShape(serializers.Serializer):
+    name = serializers.CharField()
+    answers = serializers.IntegerField()
+    helped = serializers.IntegerField()
+    held_out = serializers.IntegerField()
+    time_percent = serializers.FloatField(allow_null=True)
+    reviews = ReviewsShape()
+
+
+class EffectShape(serializers.Serializer):
+    """What the help of models does: answers with it against those held out at random."""
+
+    mode = serializers.CharField(help_text="off, shown or reveal")
+    holdout = serializers.FloatField()
+    latest = serializers.IntegerField(help_text="so many answers are read at most")
+    few = serializers.IntegerField(help_text="with fewer on a side nothing is compared")
+    helped = serializers.IntegerField()
+    held_out = serializers.IntegerField()
+    enough = serializers.BooleanField()
+    comparisons = ComparisonShape(many=True)
+    revealed = RevealedShape(allow_null=True)
+    reviews = ReviewsShape()
+    people = PersonShape(many=True)
+
+
+class HelpView(APIView):
+    """What the help of models does to answers and the time they take."""
+
+    @extend_schema(operation_id="effect_of_help", responses=EffectShape)
+    def get(self, request: Request, slug: str) -> Reply:
+        project = access.project_for(request.user, slug, access.READ)
+        return Reply(asdict(helping.effect(project)))

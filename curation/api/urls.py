@@ -3,7 +3,7 @@
 from django.urls import path
 from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerSplitView
 
-from curation.api import datasets, imports, projects, runs, tasks
+from curation.api import critiques, datasets, images, imports, projects, protocols, runs, suggestions, tasks
 
 PROJECT = "projects/<slug:slug>"
 VERSION = f"{PROJECT}/datasets/<slug:name>/versions/<int:number>"
@@ -13,10 +13,15 @@ urlpatterns = [
     path("docs", SpectacularSwaggerSplitView.as_view(url_name="api-schema"), name="api-docs"),
     path("projects", projects.ProjectsView.as_view(), name="api-projects"),
     path(PROJECT, projects.ProjectView.as_view(), name="api-project"),
-    path(f"{PROJECT}/protocol", projects.ProtocolView.as_view(), name="api-protocol"),
+    path(f"{PROJECT}/protocol", protocols.ProtocolView.as_view(), name="api-protocol"),
+    path(f"{PROJECT}/protocol/versions", protocols.VersionsView.as_view(), name="api-protocol-versions"),
+    path(f"{PROJECT}/protocol/versions/<int:number>", protocols.VersionView.as_view(), name="api-protocol-version"),
+    path(f"{PROJECT}/protocol/preview", protocols.PreviewView.as_view(), name="api-protocol-preview"),
+    path(f"{PROJECT}/help", projects.HelpView.as_view(), name="api-help"),
     path(f"{PROJECT}/members", projects.MembersView.as_view(), name="api-members"),
     path(f"{PROJECT}/import", imports.ImportView.as_view(), name="api-import"),
-    path(f"{PROJECT}/items", imports.ItemsView.as_view(), name="api-items"),
+    path(f"{PROJECT}/items", critiques.ItemsView.as_view(), name="api-items"),
+    path(f"{PROJECT}/images/<str:sha256>", images.ImageView.as_view(), name="api-image"),
     path(f"{PROJECT}/tasks/next", tasks.NextView.as_view(), name="api-next"),
     path("tasks/<int:task_id>/submit", tasks.SubmitView.as_view(), name="api-submit"),
     path("tasks/<int:task_id>/skip", tasks.SkipView.as_view(), name="api-skip"),
@@ -24,6 +29,9 @@ urlpatterns = [
     path("annotations/<int:annotation_id>/undo", tasks.UndoView.as_view(), name="api-undo"),
     path(f"{PROJECT}/annotations", datasets.AnnotationsView.as_view(), name="api-annotations"),
     path(f"{PROJECT}/decisions", datasets.DecisionsView.as_view(), name="api-decisions"),
+    path(f"{PROJECT}/critiques", critiques.CritiquesView.as_view(), name="api-critiques"),
+    path(f"{PROJECT}/verdicts", critiques.VerdictsView.as_view(), name="api-verdicts"),
+    path(f"{PROJECT}/suggestions", suggestions.SuggestionsView.as_view(), name="api-suggestions"),
     path(f"{PROJECT}/runs", runs.RunsView.as_view(), name="api-runs"),
     path("runs/<uuid:run_id>", runs.RunView.as_view(), name="api-run"),
     path("runs/<uuid:run_id>/log", runs.RunLogView.as_view(), name="api-run-log"),

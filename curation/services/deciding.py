@@ -1,21 +1,23 @@
 """From answers to decided labels: the majority of the answers that stand, per pair and axis.
 
-Answers stream in the order of their tasks, so deciding a project of any size takes constant memory.
+A ranking is a vote on each pair of its responses: for the one with the better place, or a tie. Answers stream in the
+order of their tasks, so deciding a project of any size takes constant memory.
 """
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from itertools import groupby
+from itertools import combinations, groupby
 from typing import Any, Literal
 
 from django.db.models import Max
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from curation.errors import Invalid
-from curation.models import Annotation, Project
+from curation.models import Annotation, Project, Protocol, TaskKind
+from curation.services.label_names import current_names
 from curation.services.reading import stream
 
 FIRST, SECOND, TIE, BOTH_BAD, UNDECIDED = "first", "second", "tie", "both_bad", "undecided"
@@ -37,7 +39,7 @@ class Filters(BaseModel):
 
     axis: str = Field(default="overall", max_length=40, description="the axis whose preference is exported")
     annotators: Literal["people", "signed-in", "imported", "models", "all"] = Field(
-        default="people", description="whose answers decide"
+        default="people", description="whose answers decide, or are exported"
     )
     min_annotations: int = Field(default=1, ge=1, le=1000, description="fewest answers on a pair")
     min_confidence: float = Field(default=0.0, ge=0, le=1, description="smallest share of the answers for the winner")
@@ -46,10 +48,10 @@ class Filters(BaseModel):
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """The decided label of one pair on one axis."""
+    """The decided label of one pair on one axis. `responses` are the pair's, where it is one of a ranking."""
 
     task_id: int
-    pair_id: int
+    pair_id: int | None
     axis: str
     outcome: str
     value: float | None
@@ -57,16 +59,29 @@ class Decision:
     votes: int
     annotations: list[int]
     how: str = "majority"
+    responses: tuple[int, int] | None = None
 
 
-def filters_from(given: Any) -> Filters:
-    """Checked filters. Raises Invalid naming the field."""
+def applicable(source: str, kind: str) -> tuple[str, ...]:
+    """The filters that mean something to targets of a source, in projects of a kind."""
+    if source == "critiqued":
+        return ("annotators",)
+    if source == "compared":
+        return "annotators", "min_annotations"
+    return tuple(name for name in Filters.model_fields if name != "axis" or kind == TaskKind.PREFERENCE)
+
+
+def filters_from(given: Any, names: Sequence[str] | None = None) -> Filters:
+    """Checked filters; of `names` only, where they are told. Raises Invalid naming the field."""
     try:
-        return Filters.model_validate(given)
+        found = Filters.model_validate(given)
     except ValidationError as error:
         first = error.errors()[0]
         path = ".".join(str(part) for part in first["loc"])
         raise Invalid(first["msg"], field=f"filters.{path}".rstrip(".")) from None
+    if names is not None and (idle := sorted(found.model_fields_set - set(names))):
+        raise Invalid(f"means nothing to this target; there is: {', '.join(names)}", field=f"filters.{idle[0]}")
+    return found
 
 
 def last_annotation(project: Project) -> int:
@@ -74,14 +89,16 @@ def last_annotation(project: Project) -> int:
     return Annotation.objects.filter(project=project).aggregate(n=Max("pk"))["n"] or 0
 
 
-STANDING = """
+ANSWERED = """
 FROM curation_annotation a
 JOIN curation_annotator r ON r.id = a.annotator_id
-JOIN curation_preference p ON p.annotation_id = a.id
 JOIN curation_task t ON t.id = a.task_id
+"""
+STANDING = """
 WHERE a.project_id = %s AND a.event = 'answer' AND a.counted AND a.id <= %s
   AND NOT EXISTS (SELECT 1 FROM curation_annotation later WHERE later.supersedes_id = a.id AND later.id <= %s)
 """
+"""Answers that stand, in a statement whose FROM is ANSWERED; its parameters are project, last and last annotation."""
 
 
 def annotated_tasks(project: Project, *, after: int, most: int) -> list[int]:
@@ -95,32 +112,94 @@ def annotated_tasks(project: Project, *, after: int, most: int) -> list[int]:
 
 
 def decisions(
-    project: Project, filters: Filters, *, as_of: int | None = None, tasks: Sequence[int] | None = None
+    project: Project,
+    filters: Filters,
+    *,
+    as_of: int | None = None,
+    tasks: Sequence[int] | None = None,
+    protocol: Protocol | None = None,
 ) -> Iterator[Decision]:
-    """The decision of every pair that has an answer, in the order of its task.
+    """The decision of every pair that has an answer, in the order of its task; of a ranking, of all its pairs.
 
-    `as_of` leaves out annotations with a higher id; `tasks` leaves out all other tasks.
+    `as_of` leaves out annotations with a higher id; `tasks` leaves out all other tasks. Axes are read as `protocol`
+    calls them, the project's own if none is given.
     """
     if tasks is not None and not tasks:
         return
     upto = last_annotation(project) if as_of is None else as_of
     some = f" AND a.task_id IN ({', '.join(['%s'] * len(tasks))})" if tasks else ""
+    if project.kind == TaskKind.RANKING:
+        condition = f"{STANDING} AND {WHO[filters.annotators]}{some}"
+        yield from of_rankings(condition, [project.pk, upto, upto, *(tasks or ())])
+        return
+    axis, named = axis_condition(protocol or project.protocol, filters.axis)
     rows = stream(
-        f"SELECT a.task_id, t.pair_id, a.id, p.value, p.both_bad {STANDING}"
-        f" AND p.axis = %s AND {WHO[filters.annotators]}{some} ORDER BY a.task_id, a.id",
-        [project.pk, upto, upto, filters.axis, *(tasks or ())],
+        f"SELECT a.task_id, t.pair_id, a.id, p.value, p.both_bad {ANSWERED}"
+        f" JOIN curation_preference p ON p.annotation_id = a.id {STANDING}"
+        f" AND {WHO[filters.annotators]}{some} AND {axis}",
+        [project.pk, upto, upto, *(tasks or ()), *named],
     )
     for (task_id, pair_id), votes in groupby(rows, key=lambda row: row[:2]):
-        yield decide(task_id, pair_id, filters.axis, [(pk, value, bool(bad)) for _, _, pk, value, bad in votes])
+        each = {pk: (pk, value, bool(bad)) for _, _, pk, value, bad in votes}
+        yield decide(task_id, pair_id, filters.axis, list(each.values()))
 
 
-def decide(task_id: int, pair_id: int, axis: str, votes: Sequence[tuple[int, int | None, bool]]) -> Decision:
+def axis_condition(protocol: Protocol | None, axis: str) -> tuple[str, list[Any]]:
+    """The preferences that are read as being on `axis`, with their order: of one answer's the namesake is last."""
+    names = current_names(protocol) if protocol else None
+    if not names:
+        return "p.axis = %s ORDER BY a.task_id, a.id", [axis]
+    once = {axis, *(old for step in names.steps.values() for old in step.get("axes", {}))}
+    called: dict[tuple[str, ...], list[int]] = defaultdict(list)
+    for protocol_id in sorted(names.versions):
+        reading = names.of(protocol_id)
+        called[tuple(sorted(old for old in once if reading.axis(old) == axis))].append(protocol_id)
+    parts, named = ["1 = 0"], []
+    for axes, protocols in called.items():
+        if axes:
+            slots = [", ".join(["%s"] * len(each)) for each in (protocols, axes)]
+            parts.append(f"(a.protocol_id IN ({slots[0]}) AND p.axis IN ({slots[1]}))")
+            named += [*protocols, *axes]
+    order = "ORDER BY a.task_id, a.id, CASE WHEN p.axis = %s THEN 1 ELSE 0 END, p.id DESC"
+    return f"({' OR '.join(parts)}) {order}", [*named, axis]
+
+
+def of_rankings(condition: str, params: Sequence[Any]) -> Iterator[Decision]:
+    """The decision of every pair of every ranked item: one response is better where more put it before the other."""
+    rows = stream(
+        f"SELECT a.task_id, a.id, k.response_id, k.rank {ANSWERED} JOIN curation_rank k ON k.annotation_id = a.id"
+        f" JOIN curation_response s ON s.id = k.response_id AND s.deleted_at IS NULL"
+        f" {condition} ORDER BY a.task_id, a.id, k.response_id",
+        params,
+    )
+    for task_id, ranked in groupby(rows, key=lambda row: row[0]):
+        rankings: dict[int, dict[int, int]] = defaultdict(dict)
+        for _, pk, response_id, rank in ranked:
+            rankings[pk][response_id] = rank
+        everything = sorted({response for places in rankings.values() for response in places})
+        for first, second in combinations(everything, 2):
+            votes = [
+                (pk, (places[first] > places[second]) - (places[first] < places[second]), False)
+                for pk, places in rankings.items()
+                if first in places and second in places
+            ]
+            if votes:
+                yield decide(task_id, None, "overall", votes, (first, second))
+
+
+def decide(
+    task_id: int,
+    pair_id: int | None,
+    axis: str,
+    votes: Sequence[tuple[int, int | None, bool]],
+    responses: tuple[int, int] | None = None,
+) -> Decision:
     """Majority over first, second, tie and both bad. The value is the mean strength of the winning side's answers,
     negative when the first is better; without a majority the pair is undecided."""
     if len(votes) == 1:
         pk, strength, bad = votes[0]
         given_value = None if bad or strength is None else float(strength)
-        return Decision(task_id, pair_id, axis, side(strength, bad), given_value, 1.0, 1, [pk])
+        return Decision(task_id, pair_id, axis, side(strength, bad), given_value, 1.0, 1, [pk], responses=responses)
     sides = Counter(side(value, bad) for _, value, bad in votes)
     (winner, most), *others = sides.most_common()
     drawn = bool(others) and others[0][1] == most
@@ -130,7 +209,7 @@ def decide(task_id: int, pair_id: int, axis: str, votes: Sequence[tuple[int, int
         given = [v for _, v, bad in votes if side(v, bad) == outcome and v is not None]
         value = sum(given) / len(given)
     ids = [pk for pk, _, _ in votes]
-    return Decision(task_id, pair_id, axis, outcome, value, most / len(votes), len(votes), ids)
+    return Decision(task_id, pair_id, axis, outcome, value, most / len(votes), len(votes), ids, responses=responses)
 
 
 def side(value: int | None, both_bad: bool) -> str:
@@ -150,3 +229,31 @@ def dropped_because(decision: Decision, filters: Filters) -> str | None:
     if abs(decision.value or 0) < filters.min_margin:
         return "below the margin"
     return None
+
+
+def settled(answers: Sequence[Any], levels: Sequence[str] = ()) -> Any:
+    """What several answers to one question come to; None when they are undecided.
+
+    Of lists of labels, those that more than half name. Of numbers and of ordered `levels` the median, if it is one;
+    of everything else the most frequent, if it is one.
+    """
+    if not answers:
+        return None
+    if isinstance(answers[0], list):
+        named = Counter(label for given in answers if isinstance(given, list) for label in dict.fromkeys(given))
+        return sorted(label for label, count in named.items() if 2 * count > len(answers))
+    if all(isinstance(given, str) and given in levels for given in answers):
+        at = median([levels.index(given) for given in answers])
+        return None if at is None else levels[at]
+    if all(isinstance(given, int) and not isinstance(given, bool) for given in answers):
+        return median(answers)
+    counts = Counter((type(given), given) for given in answers if not isinstance(given, list))
+    (winner, most), *others = counts.most_common()
+    return None if others and others[0][1] == most else winner[1]
+
+
+def median(numbers: Sequence[int]) -> int | None:
+    """The middle one; None where two middle ones differ."""
+    ordered, half = sorted(numbers), len(numbers) // 2
+    low, high = ordered[half - 1 if len(ordered) % 2 == 0 else half], ordered[half]
+    return low if low == high else None

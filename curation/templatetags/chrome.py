@@ -20,9 +20,11 @@ register = template.Library()
 TABS = (
     ("Overview", "", access.SEE),
     ("Annotate", "annotate/", access.ANNOTATE),
+    ("Items", "items/", access.READ),
     ("Import", "imports/", access.FEED),
     ("Datasets", "datasets/", access.READ),
     ("Runs", "runs/", access.READ),
+    ("Protocol", "protocol/", access.MANAGE),
     ("Members", "members/", access.MANAGE),
     ("Settings", "settings/", access.MANAGE),
 )

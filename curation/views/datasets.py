@@ -18,54 +18,84 @@ from curation.errors import DomainError, NotFound
 from curation.models import DatasetVersion, Progress, Project
 from curation.rendering import markdown
 from curation.services import deciding, exporting, freezing
-from workers.writers import targets
+from workers.writers import Target, targets
 
 SHOWN = 50
 COUNTED = 20_000
 """Above so many tasks the form does not count the rows beforehand."""
+PREFERENCES = ("trl-preference", "trl-preference-implicit")
+FILTERS = ("annotators", "min_annotations", "min_confidence", "axis")
 
 
 class VersionForm(forms.Form):
     """What a version is made of. Shares are percent, since people think in them."""
 
-    name = forms.SlugField(
-        label="Dataset", initial="preferences", max_length=40, help_text="A new name starts a new line of versions."
-    )
+    name = forms.SlugField(label="Dataset", max_length=40, help_text="A new name starts a new line of versions.")
     target = forms.ChoiceField(label="Target", help_text="The format, by who reads it.")
     test_share = forms.IntegerField(
-        label="Test share, %", min_value=0, max_value=90, initial=10, help_text="Pairs with one prompt stay together."
+        label="Test share, %", min_value=0, max_value=90, initial=10, help_text="What has one prompt stays together."
     )
     seed = forms.IntegerField(label="Seed", min_value=0, max_value=2**31 - 1, initial=0)
     annotators = forms.ChoiceField(
-        label="Decided by",
+        label="Answers of",
         choices=[
             ("people", "People, signed in or imported"),
             ("signed-in", "People who signed in"),
-            ("imported", "Imported votes of people"),
+            ("imported", "Imported answers of people"),
             ("models", "Models"),
             ("all", "Everybody"),
         ],
-        help_text="Whose answers make the majority; a vote that came with a file counts as one answer.",
+        help_text="Whose answers decide, or are exported; a vote that came with a file counts as one answer.",
     )
-    min_annotations = forms.IntegerField(label="Fewest answers on a pair", min_value=1, max_value=1000, initial=1)
+    min_annotations = forms.IntegerField(
+        label="Fewest answers on a pair", min_value=1, max_value=1000, initial=1, required=False
+    )
     min_confidence = forms.FloatField(
         label="Smallest majority, 0 to 1",
         min_value=0,
         max_value=1,
         initial=0,
+        required=False,
         help_text="Share of answers for the winner.",
     )
+    axis = forms.ChoiceField(label="Axis", required=False)
 
-    def __init__(self, *args: Any, axes: list[str], **kwargs: Any) -> None:
+    def __init__(self, *args: Any, project: Project, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        chosen = self.fields["target"]
-        assert isinstance(chosen, forms.ChoiceField)
-        chosen.choices = [(target.name, target.title) for target in targets]
-        self.fields["axis"] = forms.ChoiceField(label="Axis", choices=[(axis, axis) for axis in axes])
+        self.project = project
+        fitting = freezing.offered(project)
+        usual = freezing.usual(fitting)
+        self.fitting = {target.name: target for target in fitting}
+        self.choose("target", [(target.name, target.title) for target in fitting])
+        self.choose("axis", [(axis, axis) for axis in axes_of(project)])
+        self.initial.setdefault("target", usual)
+        self.initial.setdefault("name", "preferences" if usual in PREFERENCES else "critiques")
+        self.initial.setdefault("annotators", usual_deciders(project))
+
+    def choose(self, name: str, choices: list[tuple[str, str]]) -> None:
+        field = self.fields[name]
+        assert isinstance(field, forms.ChoiceField)
+        field.choices = choices
+
+    @property
+    def chosen(self) -> Target | None:
+        """The target as the form stands; None while there is none, or none that fits."""
+        return self.fitting.get(self["target"].value())
+
+    @property
+    def applicable(self) -> tuple[str, ...]:
+        return deciding.applicable(self.chosen.source, self.project.kind) if self.chosen else ()
+
+    def common(self) -> list[forms.BoundField]:
+        return [self[name] for name in ("name", "target", "test_share", "seed")]
+
+    def selecting(self) -> list[forms.BoundField]:
+        """The fields that mean something to the chosen target."""
+        return [self[name] for name in FILTERS if name in self.applicable]
 
     def filters(self) -> dict[str, Any]:
-        names = ("axis", "annotators", "min_annotations", "min_confidence")
-        return {name: self.cleaned_data[name] for name in names}
+        told = {name: self.cleaned_data.get(name) for name in FILTERS if name in self.applicable}
+        return {name: value for name, value in told.items() if value not in (None, "")}
 
     def splits(self) -> dict[str, float]:
         test = self.cleaned_data["test_share"]
@@ -83,7 +113,7 @@ def index(request: HttpRequest, slug: str) -> HttpResponse:
 @require_http_methods(["GET", "POST"])
 def make(request: HttpRequest, slug: str) -> HttpResponse:
     project = access.project_for(request.user, slug, access.FREEZE)
-    form = VersionForm(request.POST or None, axes=axes_of(project), initial={"annotators": usual_deciders(project)})
+    form = VersionForm(request.POST or None, project=project, initial=request.GET.dict())
     if request.method == "POST" and form.is_valid():
         try:
             version = freezing.request_version(
@@ -107,12 +137,12 @@ def make(request: HttpRequest, slug: str) -> HttpResponse:
 def count(request: HttpRequest, slug: str) -> HttpResponse:
     """How many rows the form as it stands would give; for projects of a size that allows counting."""
     project = access.project_for(request.user, slug, access.FREEZE)
-    form = VersionForm(request.GET, axes=axes_of(project))
+    form = VersionForm(request.GET, project=project)
     context: dict[str, Any] = {"too_many": project.task_count > COUNTED}
-    if form.is_valid() and not context["too_many"]:
-        filters = deciding.filters_from(form.filters())
-        outcomes = [deciding.dropped_because(d, filters) for d in deciding.decisions(project, filters)]
-        context["rows"], context["answered"] = outcomes.count(None), len(outcomes)
+    if form.is_valid() and form.chosen and not context["too_many"]:
+        filters = deciding.filters_from(form.filters(), form.applicable)
+        rows, answered = freezing.count(project, form.chosen, filters, most=COUNTED)
+        context |= {"rows": rows, "answered": answered, "what": form.chosen.what}
     return render(request, "datasets/_count.html", context)
 
 
@@ -131,6 +161,7 @@ def page(request: HttpRequest, slug: str, name: str, number: int) -> HttpRespons
         "files": [file for file in files if file.split in version.splits],
         "companions": [file for file in files if file.split not in version.splits],
         "rows": first_rows(version),
+        "what": targets.get(version.target).what,
         "card": markdown(version.card.split("---", 2)[-1]),
         "host": f"{request.scheme}://{request.get_host()}",
     }
@@ -165,8 +196,12 @@ def shown_row(row: dict[str, Any]) -> dict[str, Any]:
 
 
 def last_words(value: Any) -> str:
-    """A message list by its last message, cut to what a table cell holds."""
-    text = value[-1]["content"] if isinstance(value, list) and value else str(value)
+    """A message list by its last message, other values as JSON, cut to what a table cell holds."""
+    said = value[-1] if isinstance(value, list) and value else value
+    if isinstance(said, dict) and isinstance(said.get("content"), str):
+        text = said["content"]
+    else:
+        text = value if isinstance(value, str) else orjson.dumps(value).decode()
     return text if len(text) <= 240 else f"{text[:240]}…"
 
 

@@ -7,7 +7,7 @@ from typing import Any
 from django import forms
 
 from curation.errors import Conflict, Forbidden, Invalid
-from curation.models import Protocol, Role, Scope
+from curation.models import Role, Scope
 from curation.presets import DEFAULT, PRESETS
 from curation.services import people
 
@@ -52,6 +52,9 @@ class NewProject(forms.Form):
         initial=DEFAULT,
         widget=forms.RadioSelect,
     )
+    sample = forms.BooleanField(
+        label="Load the sample", required=False, help_text="Some examples that Touchstone ships for what is asked."
+    )
 
 
 class ProjectSettings(forms.Form):
@@ -62,29 +65,6 @@ class ProjectSettings(forms.Form):
         min_value=1,
         max_value=50,
         help_text="How many people answer each task. A higher number opens tasks again that have fewer answers.",
-    )
-
-
-class ProtocolSettings(forms.Form):
-    question = forms.CharField(max_length=300, help_text="Asked above each pair.")
-    strengths = forms.TypedChoiceField(
-        label="Scale",
-        coerce=int,
-        choices=[
-            (1, "Better or worse"),
-            (2, "Better, much better"),
-            (3, "Slightly better, better, much better"),
-        ],
-    )
-    rationale = forms.ChoiceField(label="A reason in words", choices=Protocol.Rationale.choices)
-    allow_tie = forms.BooleanField(label="“Tie” may be answered", required=False)
-    allow_both_bad = forms.BooleanField(label="“Both bad” may be answered", required=False)
-    guidelines = forms.CharField(
-        required=False,
-        max_length=50_000,
-        strip=False,
-        help_text="Markdown. Annotators see it on the project page and beside each task.",
-        widget=forms.Textarea(attrs={"rows": 14, "spellcheck": "true"}),
     )
 
 

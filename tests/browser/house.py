@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from urllib.parse import quote
 
-from curation.models import Role, Run
+from curation.models import Annotation, Annotator, Critique, Item, Project, Role, Run, Verdict
 from curation.services import freezing, importing, people, projects, running
 from tests.cast import Cast, make_pairs
 from tests.test_freezing import answer_all
@@ -26,6 +27,29 @@ class House:
     outside: dict[str, str]
 
 
+def speak(project: Project) -> Item:
+    """An item with critiques of a person and of a model: of a span, of the whole, and of what is not there."""
+    answer = Annotation.objects.filter(project=project, event="answer").order_by("pk")[0]
+    item = answer.task.pair.item
+    Item.objects.filter(pk=item.pk).update(
+        context={"documents": [{"title": LONG, "text": f"**{LONG}**"}], "note": LONG}
+    )
+    judge = Annotator.objects.create(project=project, kind="model", name=LONG)
+    same = {"project": project, "task": answer.task, "protocol": project.protocol, "event": "answer", "source": "api"}
+    said = Annotation.objects.create(annotator=judge, version="2", score=0.5, idempotency_key="s", **same)
+    evidence = {"document": 0, "start": 0, "end": 4, "quote": "**WW"}
+    for annotation, polarity in ((answer, -1), (said, 1)):
+        add = partial(
+            Critique.objects.create, annotation=annotation, response=answer.task.pair.first, polarity=polarity
+        )
+        add(start=0, end=6, quote="Answer", type="wrong", severity="major", comment=LONG, edit=LONG, evidence=evidence)
+        add(start=2, end=8, quote="swer 0", comment="Overlaps.", evidence={"url": f"https://example.org/{LONG}"})
+        add(start=2, end=8, quote="not this", comment="Gone.")
+        add(comment="On the whole.")
+        Verdict.objects.create(annotation=annotation, response=answer.task.pair.second, question="correct", answer=True)
+    return item
+
+
 def furnish(crew: Cast, folder: Path) -> House:
     """Tasks, answers, a version, an import with a refused row, a run that failed, an invite and a token."""
     project, olga = crew.project, crew.olga
@@ -38,6 +62,7 @@ def furnish(crew: Cast, folder: Path) -> House:
     answer_all(crew, "ann", -2, 1, 0, None, 2)
     version = freezing.request_version(project=project, dataset_name="preferences", user=olga)
     running.execute(str(version.run_id))
+    item = speak(project)
     (folder / "rows.jsonl").write_bytes(ROWS)
     landed = importing.import_now(project=project, user=olga, path=folder / "rows.jsonl", filename=f"{LONG}.jsonl")
     upload = importing.keep_upload([ROWS], user=olga)
@@ -55,6 +80,10 @@ def furnish(crew: Cast, folder: Path) -> House:
         "import": f"{root}/imports/",
         "preview": f"{root}/imports/uploads/{upload}/?name={quote(LONG)}",
         "report": f"{root}/imports/runs/{landed.pk}/",
+        "items": f"{root}/items/",
+        "found items": f"{root}/items/?q=item-&critiques=yes",
+        "item": f"{root}/items/{item.pk}/",
+        "item as it stands": f"{root}/items/{item.pk}/?source=1",
         "datasets": f"{root}/datasets/",
         "new version": f"{root}/datasets/new/",
         "version": f"{root}/datasets/preferences/1/",
@@ -64,11 +93,15 @@ def furnish(crew: Cast, folder: Path) -> House:
         "queued run": f"{root}/runs/{queued.pk}/",
         "members": f"{root}/members/",
         "settings": f"{root}/settings/",
+        "protocol": f"{root}/protocol/",
+        "protocol versions": f"{root}/protocol/versions/",
+        "protocol version": f"{root}/protocol/versions/2/",
         "account": "/account/",
         "tokens": "/account/tokens/",
         "empty project": f"/projects/{empty.slug}/",
         "empty annotate": f"/projects/{empty.slug}/annotate/",
         "empty datasets": f"/projects/{empty.slug}/datasets/",
+        "empty items": f"/projects/{empty.slug}/items/",
         "empty runs": f"/projects/{empty.slug}/runs/",
         "unknown project": "/projects/nowhere/",
         "unknown address": "/nowhere/",

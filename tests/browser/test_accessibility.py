@@ -9,6 +9,7 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Page, expect
 
+from tests.browser.critic import ASKED, QUOTES, SHOWN, SKY, ask, by_model, row, said, sit_down
 from tests.browser.house import House, furnish
 from tests.cast import Cast
 
@@ -179,3 +180,67 @@ def test_the_skip_link_comes_first_and_leads_to_the_content(house: House, crew: 
         page.keyboard.press("Enter")
         page.keyboard.press("Tab")
         assert page.evaluate("document.querySelector('main').contains(document.activeElement)"), name
+
+
+# --- Annotation screens of every kind -------------------------------------------------------------------
+
+YES_OR_NO = {"name": "correct", "question": "Is it right?", "comment": "optional", "evidence": "optional"}
+HARMS = {"name": "harm", "question": "Which?", "kind": "choices", "options": [{"name": "drugs"}, {"name": "privacy"}]}
+DOCUMENTS = {"documents": [{"title": "Guide", "text": "It is **true**.\n\n```python\nx = 1\n```"}]}
+KINDS = ["factual", "style", "safety"]
+MODEL = by_model(
+    *(
+        said(quote, type=kind, polarity=good)
+        for quote, kind, good in zip(QUOTES, KINDS * 4, [-1, 0, 1] * 4, strict=False)
+    ),
+    verdicts=[{"question": "correct", "answer": True, "comment": "As told."}],
+)
+SCREENS: dict[str, tuple[str, tuple[str, ...], dict[str, Any], list[str]]] = {
+    "spans": (
+        "response",
+        (SKY,),
+        {"critiques": ASKED, "questions": [YES_OR_NO], "help": SHOWN, "rationale": "optional"},
+        ["1", "n", "a", "x", "n", "2", "Escape", "c", "Shift+ArrowDown", "1"],
+    ),
+    "sentences": ("response", (SKY,), {"unit": "sentence", "questions": [YES_OR_NO | {"scope": "unit"}]}, ["1", "p"]),
+    "steps": (
+        "response",
+        ("Add.\n\nMultiply.\n\nStop.",),
+        {
+            "unit": "step",
+            "critiques": {"on": True},
+            "questions": [{"name": "q", "question": "?", "kind": "rating", "scope": "unit", "low": -1, "high": 1}],
+        },
+        ["1", "t"],
+    ),
+    "pairs": ("preference", ("One.", "Two."), {"questions": [YES_OR_NO, HARMS], "critiques": ASKED}, ["1", "2", "w"]),
+    "ranks": ("ranking", ("One.", "Two.", "Three."), {"critiques": ASKED, "rationale": "required"}, ["2", "1"]),
+}
+
+
+UNSTUCK = "@media (max-width: 400px) { .decide, .deskbar { position: static !important; } }"
+"""To axe a button that is scrolled behind a bar would be too small."""
+
+
+@pytest.mark.parametrize("name", SCREENS)
+def test_annotation_screens_of_every_kind_are_accessible_and_still(name: str, crew: Cast, sign_in: Any) -> None:
+    kind, texts, protocol, pressed = SCREENS[name]
+    answers = [MODEL] if name == "spans" else []
+    ask(crew, kind, row("one", *texts, context=DOCUMENTS, answers=answers), **protocol)
+    context = sign_in(crew.ann, reduced_motion="reduce", bypass_csp=True)
+    page = sit_down(context, crew)
+    page.add_style_tag(content=UNSTUCK)
+    wrong = {"fresh": by_keyboard(page) + page.evaluate(MOVING) + sideways(page) + in_every_look(page)}
+    page.mouse.click(1, 1)
+    for key in pressed:
+        page.keyboard.press(key)
+    assert page.locator(".critique[aria-current], [aria-pressed=true], [aria-checked=true]").count(), (
+        "something is said"
+    )
+    wrong["under way"] = sideways(page) + in_every_look(page)
+    page.keyboard.press("Escape")
+    page.keyboard.press("m")
+    wrong["as written"] = page.evaluate(MOVING) + in_every_look(page, looks=2)
+    page.set_viewport_size(NARROW)
+    wrong["narrow"] = by_keyboard(page)
+    assert not {what: found for what, found in wrong.items() if found}

@@ -1,0 +1,12 @@
+"""Freeze: what is decided or said into an immutable, numbered, hashed dataset version.
+
+Ordered streams are merged, so memory stays constant. Files are written into a folder beside the final one and moved
+into place at the end, so a run broken off leaves nothing half done.
+"""
+
+from curation.services.freezing.asking import check_splits, request_version
+from curation.services.freezing.making import ended, execute, ready
+from curation.services.freezing.offering import offered, usual
+from curation.services.freezing.sources import count
+
+__all__ = ["check_splits", "count", "ended", "execute", "offered", "ready", "request_version", "usual"]

@@ -1,0 +1,127 @@
+"""Pairs with their decided preference: two ordered streams merged, decisions and the contents of their pairs.
+
+In a project of rankings each two responses of an item are a pair: 4950 of 100 responses, the most that imports take.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import combinations, groupby
+from typing import Any, NamedTuple
+
+import orjson
+
+from curation.models import TaskKind
+from curation.services.deciding import FIRST, Decision, decisions, dropped_because
+from curation.services.freezing.selecting import NOT_ANSWERED, Candidate, Fields, Selection
+from curation.services.reading import stream
+from workers.rows import DecidedRow, Message
+
+LINEAGE: Fields = (
+    ("item", "text"), ("pair", "whole"), ("task", "whole"), ("value", "real"), ("confidence", "real"),
+    ("votes", "whole"), ("how", "text"), ("annotations", "ids"), ("chosen", "whole"), ("rejected", "whole"),
+)  # fmt: skip
+
+PAIRS = """
+SELECT t.id, i.external_id, i.prompt, i.prompt_hash, f.id, f.text, f.messages, s.id, s.text, s.messages
+FROM curation_task t
+JOIN curation_pair p ON p.id = t.pair_id
+JOIN curation_item i ON i.id = p.item_id
+JOIN curation_response f ON f.id = p.first_id
+JOIN curation_response s ON s.id = p.second_id
+WHERE t.project_id = %s AND p.deleted_at IS NULL AND i.deleted_at IS NULL
+ORDER BY t.id
+"""
+RANKED = """
+SELECT t.id, i.external_id, i.prompt, i.prompt_hash, s.id, s.text, s.messages
+FROM curation_task t
+JOIN curation_item i ON i.id = t.item_id
+JOIN curation_response s ON s.item_id = i.id AND s.deleted_at IS NULL
+WHERE t.project_id = %s AND i.deleted_at IS NULL
+ORDER BY t.id, s.id
+"""
+
+
+class Content(NamedTuple):
+    """A pair of responses with its prompt, JSON still as text."""
+
+    task_id: int
+    item: str
+    prompt: str
+    prompt_hash: str
+    first_id: int
+    first: str
+    first_messages: str | None
+    second_id: int
+    second: str
+    second_messages: str | None
+
+    @property
+    def key(self) -> tuple[int, int, int]:
+        return self.task_id, self.first_id, self.second_id
+
+
+def candidates(selection: Selection) -> Iterator[Candidate]:
+    for content, decision in with_contents(selection):
+        reason = dropped_because(decision, selection.filters) if decision else NOT_ANSWERED
+        if reason or decision is None:
+            yield Candidate(content.prompt_hash, reason=reason)
+            continue
+        yield Candidate(content.prompt_hash, row(content, decision), None, (lineage(content, decision),))
+
+
+def with_contents(selection: Selection) -> Iterator[tuple[Content, Decision | None]]:
+    """Every pair of the project with its decision, or None where nobody answered."""
+    project = selection.project
+    found = decisions(project, selection.filters, as_of=selection.upto, protocol=selection.protocol)
+    decision = next(found, None)
+    for content in ranked(project.pk) if project.kind == TaskKind.RANKING else pairs(project.pk):
+        while decision is not None and place_of(decision) < content.key[: len(place_of(decision))]:
+            decision = next(found, None)
+        there = decision is not None and place_of(decision) == content.key[: len(place_of(decision))]
+        yield content, decision if there else None
+
+
+def place_of(decision: Decision) -> tuple[int, ...]:
+    return (decision.task_id, *(decision.responses or ()))
+
+
+def pairs(project_id: int) -> Iterator[Content]:
+    return map(Content._make, stream(PAIRS, [project_id]))
+
+
+def ranked(project_id: int) -> Iterator[Content]:
+    """Each two responses of every ranked item."""
+    for about, responses in groupby(stream(RANKED, [project_id]), key=lambda row: row[:4]):
+        for first, second in combinations([response[4:] for response in responses], 2):
+            yield Content(*about, *first, *second)
+
+
+def row(content: Content, decision: Decision) -> DecidedRow:
+    first = continuation(content.first, content.first_messages)
+    second = continuation(content.second, content.second_messages)
+    chosen, rejected = (first, second) if decision.outcome == FIRST else (second, first)
+    return DecidedRow(orjson.loads(content.prompt), chosen, rejected, abs(decision.value or 0.0), decision.confidence)
+
+
+def continuation(text: str, messages: str | None) -> list[Message]:
+    found: list[Message] = orjson.loads(messages) if messages else [{"role": "assistant", "content": text}]
+    return found
+
+
+def lineage(content: Content, decision: Decision) -> dict[str, Any]:
+    chosen, rejected = content.first_id, content.second_id
+    if decision.outcome != FIRST:
+        chosen, rejected = rejected, chosen
+    return {
+        "item": content.item,
+        "pair": decision.pair_id,
+        "task": decision.task_id,
+        "value": decision.value,
+        "confidence": decision.confidence,
+        "votes": decision.votes,
+        "how": decision.how,
+        "annotations": decision.annotations,
+        "chosen": chosen,
+        "rejected": rejected,
+    }

@@ -1,0 +1,199 @@
+"""A version made: its splits, their lineage and companions, then its manifest and its place."""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+import shutil
+from collections import Counter
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+
+import orjson
+from django.db import transaction
+
+from curation.errors import Conflict
+from curation.models import DatasetFile, DatasetVersion, Run
+from curation.services import cards
+from curation.services.freezing.companions import schema_of, write_companions
+from curation.services.freezing.selecting import Candidate, Fields, selection_of
+from curation.services.freezing.sources import candidates, lineage_of
+from curation.services.freezing.walking import sorting_on_disk, tell
+from curation.services.running import Report
+from workers.writers import Dropped, Target, targets
+
+ROW: Fields = (("split", "text"), ("row", "whole"))
+TOLD_EVERY = 5000
+
+
+def execute(run: Run, report: Report) -> dict[str, Any]:
+    """Make the version of a run; its result names the version and its counts."""
+    version = DatasetVersion.objects.select_related("dataset__project__protocol").get(pk=run.params["version"])
+    if version.state == DatasetVersion.State.READY:
+        return result_of(version)
+    building = version.folder.with_name(f"{version.folder.name}-{run.holder.rsplit(':', 1)[-1]}")
+    shutil.rmtree(building, ignore_errors=True)
+    building.mkdir(parents=True)
+    try:
+        write(version, building, report)
+    except BaseException:
+        shutil.rmtree(building, ignore_errors=True)
+        raise
+    return result_of(version)
+
+
+def write(version: DatasetVersion, building: Path, report: Report) -> None:
+    """All files of a version, then its row and its place, in that order of commitment."""
+    with sorting_on_disk():
+        counts = write_splits(version, building, report)
+        counts |= write_companions(version, building)
+    files = describe(version, building, counts)
+    manifest = manifest_of(version, files)
+    version.hash = hashlib.sha256(manifest).hexdigest()
+    version.counts = counts
+    version.card = cards.card(version, files)
+    (building / "manifest.json").write_bytes(manifest)
+    (building / "README.md").write_text(version.card)
+    with transaction.atomic():
+        report.checkpoint(done=counts["looked_at"], total=counts["looked_at"])
+        DatasetFile.objects.filter(version=version).delete()
+        DatasetFile.objects.bulk_create(files)
+        version.state = DatasetVersion.State.READY
+        version.save()
+        shutil.rmtree(version.folder, ignore_errors=True)
+        building.rename(version.folder)
+
+
+def write_splits(version: DatasetVersion, building: Path, report: Report) -> dict[str, Any]:
+    """The rows of every split and their lineage; how many, and what was dropped and why."""
+    from workers.tables import Table
+
+    target, shares = targets.get(version.target), version.splits
+    dropped: Counter[str] = Counter()
+    looked_at = 0
+    with ExitStack() as files:
+        splits = {name: files.enter_context(Split(building, name, target)) for name in shares}
+        lineage = files.enter_context(Table(building, "lineage", schema_of((*ROW, *lineage_of(target)))))
+        for candidate in candidates(selection_of(version)):
+            looked_at += 1
+            if looked_at % TOLD_EVERY == 0:
+                tell(report, looked_at, expected(version, target))
+            try:
+                made = rows_of(target, candidate)
+            except Dropped as problem:
+                dropped[problem.reason] += 1
+                continue
+            split = splits[split_of(version.seed, candidate.prompt_hash, shares)]
+            for row in made:
+                at = {"split": split.name, "row": split.add(row)}
+                for trace in candidate.lineage:
+                    lineage.add({**at, **trace})
+    rows = {name: split.table.rows for name, split in splits.items()}
+    total = sum(rows.values())
+    return {"rows": rows, "total": total, "dropped": dict(dropped), "looked_at": looked_at, "lineage": lineage.rows}
+
+
+def rows_of(target: Target, candidate: Candidate) -> list[dict[str, Any]]:
+    """The rows that a target makes of a candidate. Raises Dropped."""
+    if candidate.reason:
+        raise Dropped(candidate.reason)
+    return target.rows(candidate.given)
+
+
+def expected(version: DatasetVersion, target: Target) -> int | None:
+    """How many candidates there will be; only of pairs of tasks is that known."""
+    project = version.dataset.project
+    return project.task_count if target.source != "critiqued" and project.kind == "preference" else None
+
+
+class Split:
+    """The files of one split under way: JSON lines and Parquet, and tab-separated values where a target has them."""
+
+    def __init__(self, folder: Path, name: str, target: Target) -> None:
+        from workers.tables import Table
+
+        self.name, self.columns = name, target.columns
+        self.files = ExitStack()
+        self.table = self.files.enter_context(Table(folder, name, target.schema()))
+        self.separated: Any = None
+        if target.separated:
+            file = self.files.enter_context((folder / f"{name}.tsv").open("w", encoding="utf-8", newline=""))
+            self.separated = csv.writer(file, delimiter="\t", lineterminator="\n")
+            self.separated.writerow(self.columns)
+
+    def __enter__(self) -> Split:
+        return self
+
+    def __exit__(self, *error: Any) -> None:
+        self.files.__exit__(*error)
+
+    def add(self, row: dict[str, Any]) -> int:
+        """Keep a row; its number in the split, from 0."""
+        number = self.table.rows + len(self.table.waiting)
+        self.table.add(row)
+        if self.separated:
+            self.separated.writerow([row[column] for column in self.columns])
+        return number
+
+
+def split_of(seed: int, prompt_hash: str, shares: dict[str, float]) -> str:
+    """The split of a prompt: equal prompts are always in one split, whatever else is in the version."""
+    digest = hashlib.blake2b(f"{seed}:{prompt_hash}".encode(), digest_size=8).digest()
+    point, reached = int.from_bytes(digest, "big") / 2**64, 0.0
+    for name, share in shares.items():
+        reached += share
+        if point < reached:
+            return name
+    return name
+
+
+def describe(version: DatasetVersion, building: Path, counts: dict[str, Any]) -> list[DatasetFile]:
+    """Name, size, rows and SHA-256 of every data file."""
+    from workers.tables import sha256
+
+    rows = {**counts, **counts["rows"]}
+    return [
+        DatasetFile(
+            version=version,
+            name=path.name,
+            split=path.stem,
+            rows=rows[path.stem],
+            bytes=path.stat().st_size,
+            sha256=sha256(path),
+        )
+        for path in sorted(building.iterdir())
+    ]
+
+
+def manifest_of(version: DatasetVersion, files: list[DatasetFile]) -> bytes:
+    """What the version's hash is taken over: the selection and its files, nothing that changes by the hour."""
+    return orjson.dumps(
+        {
+            "target": version.target,
+            "filters": version.filters,
+            "splits": version.splits,
+            "seed": version.seed,
+            "files": {file.name: {"sha256": file.sha256, "rows": file.rows, "bytes": file.bytes} for file in files},
+        },
+        option=orjson.OPT_SORT_KEYS | orjson.OPT_INDENT_2,
+    )
+
+
+def result_of(version: DatasetVersion) -> dict[str, Any]:
+    return {"dataset": version.dataset.name, "number": version.number, "hash": version.hash, "counts": version.counts}
+
+
+def ended(run: Run) -> None:
+    """A version whose run did not succeed is failed; it can be made again under the next number."""
+    if run.state != Run.State.SUCCEEDED:
+        DatasetVersion.objects.filter(run=run).exclude(state=DatasetVersion.State.READY).update(
+            state=DatasetVersion.State.FAILED
+        )
+
+
+def ready(version: DatasetVersion) -> DatasetVersion:
+    """The version, if its files are there. Raises Conflict while it is made, or when that failed."""
+    if version.state != DatasetVersion.State.READY:
+        raise Conflict(f"this version is not ready: {version.get_state_display().lower()}")
+    return version

@@ -1,0 +1,77 @@
+"""Which targets fit a project: by what its tasks are, by what its protocols ask, by what its imports brought."""
+
+from __future__ import annotations
+
+from curation.models import Critique, Preference, Project, Response, TaskKind, Verdict
+from curation.services.relabelling import readable
+from workers.writers import Target, targets
+
+USUAL = ("trl-preference", "touchstone")
+
+
+def offered(project: Project) -> list[Target]:
+    """The targets that a version of this project can have."""
+    known = Known(project)
+    return [target for target in targets if fits(target, project, known)]
+
+
+def usual(fitting: list[Target]) -> str:
+    """The one that is proposed."""
+    names = [target.name for target in fitting]
+    return next((name for name in USUAL if name in names), names[0] if names else "")
+
+
+def fits(target: Target, project: Project, known: Known) -> bool:
+    if target.source == "decided":
+        return project.kind in (TaskKind.PREFERENCE, TaskKind.RANKING)
+    if target.source == "compared":
+        return project.kind == TaskKind.PREFERENCE and known.axes(target.axes) and known.questions(target.questions)
+    if target.questions:
+        return known.questions(target.questions) and known.cut(target.unit)
+    return (
+        project.kind == TaskKind.RESPONSE
+        or known.criticised
+        or (target.per == "item" and project.kind == TaskKind.RANKING)
+    )
+
+
+class Known:
+    """What answers of a project may say: what its protocols asked, and what came with its imports."""
+
+    def __init__(self, project: Project) -> None:
+        self.project = project
+        self.asked = readable(project)
+
+    @property
+    def criticised(self) -> bool:
+        """Whether critiques or questions are asked, or were answered elsewhere."""
+        protocol = self.project.protocol
+        if self.asked["questions"] or self.asked["types"] or (protocol and protocol.critiques.get("on")):
+            return True
+        mine = {"annotation__project": self.project}
+        return self.imported and any(table.objects.filter(**mine).exists() for table in (Critique, Verdict))
+
+    @property
+    def imported(self) -> bool:
+        return bool(self.project.vote_count)
+
+    def questions(self, names: tuple[str, ...]) -> bool:
+        """Whether any of these questions was asked, or answered in an import."""
+        if self.asked["questions"] & set(names):
+            return True
+        found = Verdict.objects.filter(annotation__project=self.project, question__in=names)
+        return self.imported and found.exists()
+
+    def cut(self, unit: str) -> bool:
+        """Whether responses are cut into such units, by the protocol or by an import."""
+        if not unit or (self.project.protocol and self.project.protocol.unit == unit):
+            return True
+        return self.imported and Response.objects.filter(item__project=self.project, unit=unit).exists()
+
+    def axes(self, names: tuple[str, ...]) -> bool:
+        """Whether all of these axes are compared, or were in an import."""
+        left = set(names) - self.asked["axes"]
+        if not left or not self.imported:
+            return not left
+        found = Preference.objects.filter(annotation__project=self.project)
+        return all(found.filter(axis=name).exists() for name in left)

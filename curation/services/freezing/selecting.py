@@ -1,0 +1,96 @@
+"""What is selected for a version, and what the merges of ordered streams have in common."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import orjson
+
+from curation.models import DatasetVersion, Project, Protocol
+from curation.services.deciding import Filters
+from curation.services.label_names import CurrentNames, current_names
+from workers.writers import Target, targets
+
+Fields = tuple[tuple[str, str], ...]
+"""Names of columns with their kinds: text, whole, real, ids."""
+Stream = Iterator[tuple[Any, ...]]
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """What a target may make rows of, or the reason why it does not get to see it."""
+
+    prompt_hash: str
+    given: Any = None
+    reason: str | None = None
+    lineage: Sequence[Mapping[str, Any]] = ()
+    """Where it came from: a pair's decision, or each of the answers in it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Selection:
+    """Whose answers, up to which, for which target, read as which version of the protocol calls things."""
+
+    project: Project
+    target: Target
+    filters: Filters
+    upto: int
+    protocol: Protocol | None = None
+
+    @property
+    def standing(self) -> list[int]:
+        """The parameters of STANDING."""
+        return [self.project.pk, self.upto, self.upto]
+
+    def names(self) -> CurrentNames | None:
+        """How earlier labels are read; None where nothing was ever relabelled."""
+        return (current_names(self.protocol) or None) if self.protocol else None
+
+
+def selection_of(version: DatasetVersion) -> Selection:
+    """What a version holds: the same each time that it is made."""
+    project, number = version.dataset.project, version.lineage.get("protocol")
+    protocol = Protocol.objects.filter(project=project, version=number).first() if number else project.protocol
+    upto = version.lineage["last_annotation"]
+    return Selection(project, targets.get(version.target), Filters.model_validate(version.filters), upto, protocol)
+
+
+NOT_ANSWERED = "not answered"
+
+
+@dataclass(slots=True)
+class Beside:
+    """An ordered stream that goes along with another one: what it has under each key, the keys in rising order."""
+
+    rows: Stream
+    width: int
+    """How many columns are the key; they come first."""
+    ahead: tuple[Any, ...] | None = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.ahead = next(self.rows, None)
+
+    def at(self, key: tuple[Any, ...]) -> list[tuple[Any, ...]]:
+        """The rest of the rows under `key`; those under lower keys are passed over."""
+        found = []
+        while self.ahead is not None and self.ahead[: self.width] <= key:
+            if self.ahead[: self.width] == key:
+                found.append(self.ahead[self.width :])
+            self.ahead = next(self.rows, None)
+        return found
+
+
+def loaded(text: str | None) -> Any:
+    """The value of a JSON column."""
+    return None if text is None else orjson.loads(text)
+
+
+def context_of(text: str) -> dict[str, Any]:
+    """A context whose documents are objects with a title and a text."""
+    context: dict[str, Any] = loaded(text) or {}
+    if documents := context.get("documents"):
+        each = [{"text": one} if isinstance(one, str) else one for one in documents]
+        context["documents"] = [{**one, "title": one.get("title") or "", "text": one.get("text") or ""} for one in each]
+    return context
