@@ -11,7 +11,7 @@ import pytest
 
 from curation.access import annotator_for
 from curation.errors import Invalid
-from curation.models import Annotation, Critique, Rank, Tally, Task, TaskKind, Verdict
+from curation.models import Annotation, Assignment, Critique, Rank, Tally, Task, TaskKind, Verdict
 from curation.protocols import Asked
 from curation.services import annotating, assigning, projects, suggesting, tallying
 from curation.services.answering import Answer, Judged, Said, check, check_ranks, reviewed_as, units_in
@@ -403,6 +403,21 @@ def test_ranks_are_stored_by_response_whatever_the_order_shown(cast: Cast) -> No
     made = Annotation.objects.get()
     by_id = {response.id: place for place, response in enumerate(shown.responses)}
     assert suggesting.ranks_of(made, by_id) == ranks and made.order == shown.order
+
+
+def test_evidence_in_the_one_response_of_a_task_stays_there(cast: Cast) -> None:
+    ask(cast.project, TaskKind.RESPONSE)
+    land(cast.project, *(item(f"sky{n}", "The sky is blue.") for n in range(8)))
+    desk, orders = seated(cast), set()
+    proof = {"response": 0, "start": 4, "end": 7, "quote": "sky"}
+    for n in range(8):
+        shown = assigning.next_shown(desk=desk)
+        assert shown and shown.order == ""
+        orders.add(Assignment.objects.get(task=shown.task_id).order)
+        more = Answer([replace(GOOD, start=0, end=3, evidence=dict(proof))], [Judged("correct", True)])
+        annotating.submit(desk=desk, task_id=shown.task_id, commit=annotating.Commit(f"k{n}"), more=more)
+    assert orders == {"ab", "ba"}, "both sides of the coin are needed here"
+    assert [one.evidence for one in Critique.objects.all()] == [proof] * 8
 
 
 # --- What is seen of suggestions ------------------------------------------------------------------------

@@ -106,7 +106,7 @@ class ShownResponse:
 class Shown:
     """A task as its annotator sees it: responses in shown order, JSON still as text; no model names.
 
-    `order` says how: ab or ba for a pair, for a ranking the places of the responses (2,0,1).
+    `order` says how: ab or ba for a pair, for a ranking the places of the responses (2,0,1), else nothing.
     """
 
     task_id: int
@@ -198,6 +198,7 @@ def shown(desk: Desk, found: Sequence[Any]) -> Shown:
         order, responses = ",".join(map(str, places)), [given[place] for place in places]
     else:
         responses = [ShownResponse(*columns[n : n + 5]) for n in range(0, len(columns), 5)]
+        order = order if kind == Task.Kind.PREFERENCE else ""
         if order == "ba":
             responses.reverse()
     if isinstance(expires_at, str):

@@ -57,7 +57,7 @@ def test_ten_suggestions_are_reviewed_without_the_mouse(sign_in: Any, crew: Cast
     missing = found.pop(0) if found[0].start is None else found.pop()
     assert (missing.omission, missing.type, missing.severity, missing.polarity) == (True, "factual", "minor", -1)
     own = next(one for one in found if not one.derived_from_id)
-    assert (own.quote, own.type, own.severity, own.polarity) == (" sky ", "style", "major", -1)
+    assert (own.quote, own.type, own.severity, own.polarity) == ("sky", "style", "major", -1)
     assert own.comment == "Vague." and own.review == "" and own.review_ms is None and own.edit_distance is None
     rest = [one for one in found if one.derived_from_id]
     reviews = ["accepted", "accepted", "rejected"] + ["edited"] * 5 + ["accepted"] * 2
@@ -87,7 +87,7 @@ def test_a_caret_marks_by_character_word_and_sentence(sign_in: Any, crew: Cast) 
     page = on_words(sign_in, crew)
     for moves, quote in [
         (["Shift+ArrowRight"], "O"),
-        (["Control+ArrowRight", "Shift+Control+ArrowRight", "Shift+ArrowRight", "Shift+ArrowRight"], " two 👩‍👩‍👧"),
+        (["Control+ArrowRight", "Shift+Control+ArrowRight", "Shift+ArrowRight", "Shift+ArrowRight"], "two 👩‍👩‍👧"),
         (["ArrowDown", "ArrowRight", "Shift+ArrowDown"], "Four **five** six."),
         (["End", "Shift+ArrowUp"], "Seven eight."),
         (["End", "ArrowLeft", "Shift+Home"], WORDS[:-1]),

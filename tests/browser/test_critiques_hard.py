@@ -214,7 +214,6 @@ def test_sixty_critiques_while_the_network_comes_and_goes(sign_in: Any, crew: Ca
     for turn in range(count * 4):
         if turn % 7 == 3:
             context.set_offline(turn % 2 == 1)
-        page.clock.fast_forward(300)
         if not task_of_any(page):
             if page.locator("[data-rest]").count():
                 break
@@ -222,6 +221,7 @@ def test_sixty_critiques_while_the_network_comes_and_goes(sign_in: Any, crew: Ca
             page.clock.fast_forward(6000)
             page.wait_for_timeout(60)
             continue
+        page.clock.fast_forward(300)
         keys(page, "w", random.choice("+-"), "e")
         page.keyboard.type(f"On {task_of(page)}")
         keys(page, "Control+Enter")

@@ -41,7 +41,7 @@ export class Critic {
   attach() {
     this.selecting.attach(this.element);
     this.work.addEventListener("change", (event) => this.changed(event.detail));
-    this.work.addEventListener("select", () => this.selected());
+    this.work.addEventListener("select", (event) => this.selected(event.detail.before));
     this.element.addEventListener("mousedown", (event) => this.onPress(event));
     this.element.addEventListener("click", (event) => this.onClick(event));
     this.render();
@@ -87,8 +87,12 @@ export class Critic {
     this.margin.retell(this.work.selected);
   }
 
-  selected() {
-    this.render();
+  selected(before) {
+    if (this.asks.unit) this.render();
+    else {
+      this.margin.turn([before, this.work.current]);
+      this.draw();
+    }
     const one = this.work.selected;
     if (!one) return;
     this.margin.reveal(one.id);

@@ -59,7 +59,7 @@ export class CriticKeys {
     const [edge, direction] = way;
     const map = this.critic.texts.of(one.response, one.message);
     const moved = { start: one.start, end: one.end, [edge]: map.next(one[edge], event.altKey ? "word" : "character", direction) };
-    if (moved.start > moved.end) return true;
+    if (moved.start > moved.end || (moved.start === moved.end && !one.omission)) return true;
     this.critic.edit(one.id, { ...moved, quote: map.text(moved.start, moved.end), omission: moved.start === moved.end }, "Moved an edge", "nudge");
     this.critic.margin.render();
     return true;

@@ -35,9 +35,18 @@ export class Journal extends EventTarget {
 
   /** When nothing of a task waits any more, or it takes too long. */
   settled(task, most = 5000) {
+    return this.until(() => !this.tasks().has(task), most);
+  }
+
+  /** When no undo waits any more, or it takes too long. */
+  undone(most = 3000) {
+    return this.until(() => this.waiting().every((entry) => entry.kind !== "undo"), most);
+  }
+
+  until(holds, most) {
     return new Promise((resolve) => {
       const look = () => {
-        if (this.tasks().has(task)) return;
+        if (!holds()) return;
         this.removeEventListener("change", look);
         resolve();
       };
@@ -78,7 +87,8 @@ export class Journal extends EventTarget {
 
   /** Whether an undo of this key or annotation waits. */
   undoes(of) {
-    return this.waiting().some((entry) => entry.kind === "undo" && entry.of === of);
+    const made = this.made();
+    return this.waiting().some((entry) => entry.kind === "undo" && (entry.of === of || made[entry.of] === of));
   }
 
   /** Whether a task that the page came with is decided already, or was on its way to the server meanwhile. */

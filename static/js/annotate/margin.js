@@ -35,6 +35,17 @@ export class Margin {
     return Boolean(this.root.querySelector(`[data-id="${CSS.escape(id)}"]`)?.contains(document.activeElement));
   }
 
+  /** Make some cards anew, and leave the others; two hundred are not made again for one that is opened. */
+  turn(ids) {
+    const inside = this.root.contains(document.activeElement);
+    for (const id of ids) {
+      const one = this.critic.work.critiques.find((critique) => critique.id === id);
+      const card = one && this.root.querySelector(`[data-id="${CSS.escape(id)}"]`);
+      if (card) card.replaceWith(this.card(one));
+    }
+    if (inside && !this.root.contains(document.activeElement) && !this.focus(`${this.critic.work.current}:name`)) this.root.focus({ preventScroll: true });
+  }
+
   focus(name, start = null, end = start) {
     const field = this.root.querySelector(`[data-focus="${CSS.escape(name)}"]`);
     if (!field) return false;
@@ -116,8 +127,9 @@ export class Margin {
     const several = work.given.responses.length > 1;
     const about = several ? ` ${response + 1}` : "";
     const unit = this.critic.asks.unit;
-    const hint = count || unit || response ? null : h("p.hint", {}, "Select words in the response", protocol.critiques.types.length ? " and press a digit, or " : " and press ", h("kbd", {}, "Enter"), ". By keyboard: ", h("kbd", {}, this.critic.keys.shown("caret")), ".");
+    const hint = count || unit || response ? null : h("p.hint", {}, "Select words in the response", protocol.critiques.types.length ? " and press a digit, or " : " and press ", h("kbd", {}, "Enter"), ".");
     return h("div.adders", {}, hint,
+      unit || response ? null : h("button.button.button--quiet.button--small", { type: "button", "data-act": "caret" }, "Mark by keyboard", this.key("caret")),
       unit?.response === response ? h("button.button.button--quiet.button--small", { type: "button", on: { click: () => this.critic.addAt({ response, unit: protocol.unit, start: this.critic.asks.span[0], end: this.critic.asks.span[1] }) } }, `Critique this ${protocol.unit}`, this.key("critique")) : null,
       h("button.button.button--quiet.button--small", { type: "button", on: { click: () => this.critic.addAt({ response, unit: "response" }) } }, `On the whole response${about}`, this.key("whole", response)),
       protocol.critiques.omission ? h("button.button.button--quiet.button--small", { type: "button", on: { click: () => this.critic.addAt({ response, unit: "response", omission: true }) } }, "Something is missing", this.key("missing", response)) : null);

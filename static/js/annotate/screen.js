@@ -8,6 +8,7 @@ import { csrfToken, Journal } from "./journal.js";
 import { ACTS, choiceOf, inField, Keys } from "./keys.js";
 import { Notices } from "./notices.js";
 import { Panels } from "./panels.js";
+import { markChoices } from "./suggested.js";
 import { AGAIN_AFTER, Supply } from "./supply.js";
 
 const TOO_SOON = 250; // ms after a task appears in which a decision is a slip of the key before
@@ -109,19 +110,8 @@ class Screen {
     this.critic.attach();
   }
 
-  /** Mark the preference that a model suggests on its button. */
   showSuggested() {
-    const axis = this.axes[this.preferences.length]?.name;
-    const said = this.critic?.work.suggestedPreferences.find((one) => one.axis === axis);
-    const name = said && (said.both_bad ? "both_bad" : String(said.value));
-    const last = this.critic?.work.preferences?.find((one) => one.axis === axis);
-    const kept = last && (last.both_bad ? "both_bad" : String(last.value));
-    for (const button of document.querySelectorAll("[data-choice]")) {
-      const mine = button.dataset.choice === name;
-      button.toggleAttribute("data-suggested", mine);
-      button.toggleAttribute("data-answered", button.dataset.choice === kept);
-      button.querySelector(".choice__origin").textContent = mine ? [said.origin, said.probability === null ? "" : said.probability.toFixed(2)].join(" ") : "";
-    }
+    markChoices(this.critic?.work, this.axes[this.preferences.length]?.name);
   }
 
   /** Put an element on the stage, from its top, with the focus in the part where it was. */
@@ -298,6 +288,7 @@ class Screen {
     try {
       const unsent = this.journal.newest();
       const here = unsent && { annotation: unsent.key, task: unsent.task, rationale: unsent.body.rationale, body: unsent.body };
+      if (!here) await this.journal.undone(); // else the server still tells what an undo on its way takes back
       const found = here ?? (await (await fetch(this.settings.last)).json());
       if (!found.task || this.journal.undoes(found.annotation)) return null;
       const element = await this.supply.fetchTask(found.task);

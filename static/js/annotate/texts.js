@@ -1,7 +1,7 @@
 // The texts of a task on the page, each with its map between page and source: responses, by message, and documents.
 
 import { h } from "./element.js";
-import { slice, TextMap } from "./offsets.js";
+import { lengthOf, slice, TextMap } from "./offsets.js";
 
 export class Texts {
   /**
@@ -50,7 +50,11 @@ export class Texts {
     const where = this.around(range.startContainer) ?? this.around(range.endContainer);
     const span = where?.map.spanOf(range);
     if (!span || span.start === span.end) return null;
-    return { ...where, ...span, quote: slice(this.source(where.name), span.start, span.end) };
+    const found = slice(this.source(where.name), span.start, span.end);
+    const quote = found.trim();
+    if (!quote) return null;
+    const start = span.start + (found.length - found.trimStart().length); // white space is one unit a sign
+    return { ...where, start, end: start + lengthOf(quote), quote };
   }
 
   /** Show the sources as they stand, or rendered again; spans are the same in both. */

@@ -158,10 +158,11 @@ export class Work extends EventTarget {
 
   select(id) {
     if (this.current === id) return;
+    const before = this.current;
     this.current = id;
     this.since = performance.now();
     this.merging = "";
-    this.dispatchEvent(new CustomEvent("select"));
+    this.dispatchEvent(new CustomEvent("select", { detail: { before } }));
   }
 
   /** The next (1) or the previous (-1) critique in the order of the text. */
@@ -218,8 +219,13 @@ export class Work extends EventTarget {
     this.change("Answered", (state) => {
       const before = state.verdicts[key] ?? { comment: "", evidence: null };
       if (said.answer === undefined || said.answer === null) delete state.verdicts[key];
-      else state.verdicts[key] = { ...before, start: null, end: null, ...said };
+      else state.verdicts[key] = { ...before, start: null, end: null, ...said, ...this.looked(key) };
     }, said.merge && `${said.merge}:${key}`);
+  }
+
+  /** How long a suggested answer was looked at. */
+  looked(key) {
+    return this.suggestedVerdicts.has(key) ? { review_ms: Math.round(performance.now() - this.since) } : {};
   }
 
   /** As the API wants it. */
