@@ -23,6 +23,11 @@ POLARITIES = {"poor": -1, "neutral": 0, "good": 1}
 DEFINED_NAMES = frozenset({"critique", "skip", "answered"})
 
 
+def storable(words: str) -> bool:
+    """Whether a database takes a text: one without NUL and without half of a surrogate pair."""
+    return not any(sign == "\0" or "\ud800" <= sign <= "\udfff" for sign in words)
+
+
 def once(names: list[str], what: str) -> None:
     if len(set(names)) < len(names):
         raise ValueError(f"{what}: each name once")
@@ -46,7 +51,15 @@ class Label(Shape):
         return self.label or self.name
 
 
-class Severity(Label):
+class Typed(Label):
+    """A label of a critique, which its key chooses while the critique is in hand: no key that reviewing needs."""
+
+    key: Annotated[str, StringConstraints(pattern=r"^[1-9b-df-moqrtv-z]?$")] = Field(
+        default="", description="the key that chooses it, not one of a e n p s u x; its number in the list where empty"
+    )
+
+
+class Severity(Typed):
     weight: float = Field(default=1.0, ge=0, le=1000, description="how much it counts, as in MQM's scores")
 
 
@@ -54,7 +67,7 @@ class Critiques(Shape):
     """What a critique carries. `on` false: none are asked."""
 
     on: bool = False
-    types: list[Label] = Field(default=[], max_length=MOST_LABELS)
+    types: list[Typed] = Field(default=[], max_length=MOST_LABELS)
     severities: list[Severity] = Field(default=[], max_length=10)
     polarities: list[Literal["poor", "neutral", "good"]] = []
     comment: Wanted = "optional"
@@ -119,8 +132,9 @@ class Question(Shape):
             case "choice":
                 return isinstance(answer, str) and answer in names
             case "choices":
-                return isinstance(answer, list) and len(set(map(str, answer))) == len(answer) and set(answer) <= names
-        return isinstance(answer, str) and bool(answer.strip()) and len(answer) <= 20_000 and "\0" not in answer
+                named = isinstance(answer, list) and all(isinstance(one, str) for one in answer)
+                return named and len(set(answer)) == len(answer) and set(answer) <= names
+        return isinstance(answer, str) and bool(answer.strip()) and len(answer) <= 20_000 and storable(answer)
 
 
 class Help(Shape):

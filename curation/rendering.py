@@ -383,7 +383,7 @@ def parser() -> MarkdownIt:
     made.configure("commonmark", {"html": False, "breaks": True})
     made.enable(["table", "strikethrough"])
     made.disable(["text_join", "fragments_join"])  # which would put pieces together that stand apart
-    made.use(dollarmath_plugin, double_inline=True, allow_digits=False)
+    made.use(dollarmath_plugin, double_inline=True, allow_digits=False, allow_space=False)
     made.inline.ruler.before("escape", "bracket_inline", bracket_inline)
     made.block.ruler.at("table", noting_cells, {"alt": ["paragraph", "reference"]})
     made.block.ruler.at("math_block", noting_span(math_block_dollar(label_normalizer=str)))

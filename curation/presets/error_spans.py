@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from curation.models import TaskKind
 from curation.presets.preset import Preset
-from curation.protocols import Asked, Colour, Critiques, Help, Label, Severity
+from curation.protocols import Asked, Colour, Critiques, Help, Severity, Typed
 
 GUIDELINES = """\
 ## What to do
@@ -58,12 +58,13 @@ ERROR_SPANS = Preset(
     about="Every error of a translation as a span with type and weighted severity, as in MQM.",
     guidelines=GUIDELINES,
     sample="error-spans.jsonl",
+    target="mqm-tsv",
     kind=TaskKind.RESPONSE,
     asked=Asked(
         unit="span",
         critiques=Critiques(
             on=True,
-            types=[Label(name=name, label=label, about=about, color=color) for name, label, about, color in TYPES],
+            types=[Typed(name=name, label=label, about=about, color=color) for name, label, about, color in TYPES],
             severities=[
                 Severity(name="neutral", label="Neutral", about="a preference only", color="grey", weight=0),
                 Severity(name="minor", label="Minor", about="noticed, harmless", color="yellow", weight=1),

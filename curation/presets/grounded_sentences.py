@@ -47,6 +47,7 @@ GROUNDED_SENTENCES = Preset(
     about="Of each sentence: do the documents say so, with the proof, and is it true? For grounded answers, as in TRM.",
     guidelines=GUIDELINES,
     sample="grounded-sentences.jsonl",
+    target="sentence-labels",
     kind=TaskKind.RESPONSE,
     rationale="off",
     asked=Asked(

@@ -22,6 +22,8 @@ class Preset:
     about: str
     guidelines: str
     sample: str
+    target: str = "trl-preference"
+    """The export that fits what is asked."""
     kind: TaskKind = TaskKind.PREFERENCE
     axes: tuple[dict[str, str], ...] = field(default=OVERALL)
     strengths: int = 2

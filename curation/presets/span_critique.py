@@ -47,6 +47,7 @@ SPAN_CRITIQUE = Preset(
     "Text2Grad.",
     guidelines=GUIDELINES,
     sample="span-critique.jsonl",
+    target="text2grad",
     kind=TaskKind.RESPONSE,
     rationale="required",
     asked=Asked(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from curation.models import TaskKind
 from curation.presets.preset import Preset
-from curation.protocols import Asked, Critiques, Help, Label, Question
+from curation.protocols import Asked, Critiques, Help, Question, Typed
 
 GUIDELINES = """\
 ## What to do
@@ -46,6 +46,7 @@ STEP_CRITIQUE = Preset(
     "critics, as in PRM800K and DeepCritic.",
     guidelines=GUIDELINES,
     sample="step-critique.jsonl",
+    target="trl-stepwise",
     kind=TaskKind.RESPONSE,
     rationale="off",
     asked=Asked(
@@ -53,12 +54,12 @@ STEP_CRITIQUE = Preset(
         critiques=Critiques(
             on=True,
             types=[
-                Label(name="calculation", label="Calculation", about="a wrong value or transformation", color="orange"),
-                Label(name="logic", label="Logic", about="does not follow, or counts wrongly", color="red"),
-                Label(name="concept", label="Concept", about="a wrong rule, formula or law", color="purple"),
-                Label(name="misread", label="Misread", about="not what the problem says", color="blue"),
-                Label(name="gap", label="Gap", about="something needed is not shown", color="yellow"),
-                Label(name="other", label="Other", about="say what in the comment", color="grey"),
+                Typed(name="calculation", label="Calculation", about="a wrong value or transformation", color="orange"),
+                Typed(name="logic", label="Logic", about="does not follow, or counts wrongly", color="red"),
+                Typed(name="concept", label="Concept", about="a wrong rule, formula or law", color="purple"),
+                Typed(name="misread", label="Misread", about="not what the problem says", color="blue"),
+                Typed(name="gap", label="Gap", about="something needed is not shown", color="yellow"),
+                Typed(name="other", label="Other", about="say what in the comment", color="grey"),
             ],
             edit=True,
         ),

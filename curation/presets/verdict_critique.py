@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from curation.models import TaskKind
 from curation.presets.preset import Preset
-from curation.protocols import Asked, Critiques, Help, Label, Question
+from curation.protocols import Asked, Critiques, Help, Question, Typed
 
 GUIDELINES = """\
 ## What to do
@@ -39,16 +39,16 @@ convinced you, not because it disagrees.
 """
 
 ERRORS = [
-    Label(name="requirement", label="Requirement missed", about="does something else than was asked", color="purple"),
-    Label(name="edge-case", label="Edge case", about="fails on empty, negative, equal, first or last", color="orange"),
-    Label(name="logic", label="Logic", about="a wrong condition or an inference that does not follow", color="red"),
-    Label(name="calculation", label="Calculation", about="a wrong value or transformation", color="yellow"),
-    Label(name="assumption", label="Assumption", about="something taken for granted, or circular", color="pink"),
-    Label(name="formalisation", label="Formalisation", about="says something else than the statement", color="blue"),
-    Label(name="crash", label="Crash", about="does not compile, or raises", color="brown"),
-    Label(name="performance", label="Too slow", about="or needs too much memory for the limits given", color="teal"),
-    Label(name="incomplete", label="Incomplete", about="a case or a part is missing", color="green"),
-    Label(name="other", label="Other", about="say what in the comment", color="grey"),
+    Typed(name="requirement", label="Requirement missed", about="does something else than was asked", color="purple"),
+    Typed(name="edge-case", label="Edge case", about="fails on empty, negative, equal, first or last", color="orange"),
+    Typed(name="logic", label="Logic", about="a wrong condition or an inference that does not follow", color="red"),
+    Typed(name="calculation", label="Calculation", about="a wrong value or transformation", color="yellow"),
+    Typed(name="assumption", label="Assumption", about="something taken for granted, or circular", color="pink"),
+    Typed(name="formalisation", label="Formalisation", about="says something else than the statement", color="blue"),
+    Typed(name="crash", label="Crash", about="does not compile, or raises", color="brown"),
+    Typed(name="performance", label="Too slow", about="or needs too much memory for the limits given", color="teal"),
+    Typed(name="incomplete", label="Incomplete", about="a case or a part is missing", color="green"),
+    Typed(name="other", label="Other", about="say what in the comment", color="grey"),
 ]
 VERDICT_CRITIQUE = Preset(
     name="verdict-critique",
@@ -58,6 +58,7 @@ VERDICT_CRITIQUE = Preset(
     "of code, proofs and formal statements.",
     guidelines=GUIDELINES,
     sample="verdict-critique.jsonl",
+    target="critique-verdict",
     kind=TaskKind.RESPONSE,
     rationale="off",
     asked=Asked(

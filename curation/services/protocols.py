@@ -213,7 +213,7 @@ def in_words(problem: Any) -> str:
     last = problem["loc"][-1] if problem["loc"] else ""
     kind, message = problem["type"], str(problem["msg"])
     if kind == "string_pattern_mismatch" and last == "key":
-        return "one key: a digit from 1 or a small letter"
+        return "one key: a digit from 1 or a small letter; of a critique’s labels not a e n p s u x"
     if kind == "string_pattern_mismatch":
         return "give it a name" if not problem["input"] else "no | in it, and no space at its ends"
     if kind == "literal_error":

@@ -64,7 +64,7 @@ class VersionForm(forms.Form):
         super().__init__(*args, **kwargs)
         self.project = project
         fitting = freezing.offered(project)
-        usual = freezing.usual(fitting)
+        usual = freezing.usual(project, fitting)
         self.fitting = {target.name: target for target in fitting}
         self.choose("target", [(target.name, target.title) for target in fitting])
         self.choose("axis", [(axis, axis) for axis in axes_of(project)])

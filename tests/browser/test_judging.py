@@ -178,7 +178,7 @@ def test_what_a_model_says_of_steps_is_taken_or_overruled(sign_in: Any, crew: Ca
     rows = [row("sums", SUMS, answers=[by_model(verdicts=told)])]
     ask(crew, "response", *rows, unit="step", questions=[STEP], help={"mode": "shown", "holdout": 0})
     page = sit_down(sign_in(crew.ann), crew)
-    expect(page.locator(".suggestion")).to_contain_text("critic-1 2 0.83 says +1")
+    expect(page.locator(".suggestion")).to_contain_text("critic-1 · v2 · 0.83 says +1")
     keys(page, "a", "1", "0")
     submit(page)
     found = Verdict.objects.filter(annotation__annotator__kind="person").order_by("start")
@@ -284,7 +284,7 @@ def test_a_pair_is_not_decided_before_its_questions_are_answered(sign_in: Any, c
     page.get_by_role("button", name="1 better").click()
     page.wait_for_timeout(SETTLED)
     page.get_by_role("button", name="2 better").click()
-    expect(page.locator("#said")).to_have_text("Still to answer: Is it safe?")
+    expect(page.locator("#said")).to_have_text("Still to answer, response 1: Is it safe?")
     assert of_people() == []
 
 
@@ -369,7 +369,7 @@ def test_errors_of_a_translation_have_a_type_and_a_severity(sign_in: Any, crew: 
     keys(page, "Escape", "c", "End", "Shift+ArrowUp", "9", "Escape")
     page.wait_for_timeout(SETTLED)
     keys(page, "Enter")
-    expect(page.locator("#said")).to_have_text("This critique is not complete yet.")
+    expect(page.locator("#said")).to_have_text("Choose a severity for this critique.")
     keys(page, "Shift+Digit2")
     page.get_by_role("radio", name="Fluency 7").click()
     submit(page)

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from curation.models import Critique, Preference, Project, Response, TaskKind, Verdict
+from curation.presets import PRESETS
 from curation.services.relabelling import readable
 from workers.writers import Target, targets
 
 USUAL = ("trl-preference", "touchstone")
+"""Proposed where the preset's own target does not fit (any more)."""
 
 
 def offered(project: Project) -> list[Target]:
@@ -15,10 +17,12 @@ def offered(project: Project) -> list[Target]:
     return [target for target in targets if fits(target, project, known)]
 
 
-def usual(fitting: list[Target]) -> str:
-    """The one that is proposed."""
+def usual(project: Project, fitting: list[Target]) -> str:
+    """The one that is proposed: what fits the preset that the project was made from, if it fits."""
     names = [target.name for target in fitting]
-    return next((name for name in USUAL if name in names), names[0] if names else "")
+    first = project.protocols.order_by("version").values_list("preset", flat=True).first() or ""
+    wanted = ([PRESETS[first].target] if first in PRESETS else []) + list(USUAL)
+    return next((name for name in wanted if name in names), names[0] if names else "")
 
 
 def fits(target: Target, project: Project, known: Known) -> bool:

@@ -107,6 +107,12 @@ export class Asks {
     if (next) this.unit = { response: next.response, number: next.number };
   }
 
+  /** With the first unit that is open: after a reload, where one left. */
+  begin() {
+    const first = this.unit && this.open().find((ask) => ask.start !== null);
+    if (first) this.unit = { response: first.response, number: first.number };
+  }
+
   /** Go to the next (1) or the previous (-1) unit. */
   step(direction) {
     if (!this.unit) return false;

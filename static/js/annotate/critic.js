@@ -44,6 +44,7 @@ export class Critic {
     this.work.addEventListener("select", (event) => this.selected(event.detail.before));
     this.element.addEventListener("mousedown", (event) => this.onPress(event));
     this.element.addEventListener("click", (event) => this.onClick(event));
+    this.asks.begin();
     this.render();
   }
 
@@ -111,6 +112,13 @@ export class Critic {
     this.notices.live.textContent = words + more;
   }
 
+  /** The words of a span as they are shown, without the signs of Markdown. */
+  shown(one) {
+    const map = this.texts.of(one.response, one.message);
+    const words = map && one.end > one.start ? map.rangesOf(one.start, one.end).map(String).join("") : "";
+    return words.trim() || one.quote;
+  }
+
   nameOf(name) {
     const [first, second] = name.split(".");
     return first === "document" ? `Document ${Number(second) + 1}` : `Response ${Number(first) + 1}`;
@@ -128,6 +136,7 @@ export class Critic {
       confirm: () => this.confirm(ask),
       comment: (comment) => this.work.answer({ ...where(ask), answer: this.asks.said(ask).answer, comment, merge: "comment" }),
       evidence: () => this.pick({ ask: ask.key }),
+      done: () => this.written(ask),
     };
   }
 
@@ -144,6 +153,15 @@ export class Critic {
     this.asks.answer(ask, again ? null : value, stay);
     this.render();
     if (!again && wordy) this.margin.focus(`${ask.key}:comment`);
+    this.followUnit();
+  }
+
+  /** The words of a question were written: when it needs nothing more, the next one is in hand. */
+  written(ask) {
+    if (!this.asks.settled(ask)) return;
+    this.asks.chosen = null;
+    this.asks.onward(ask);
+    this.render();
     this.followUnit();
   }
 
@@ -190,8 +208,7 @@ export class Critic {
     const id = this.work.add({ type: types.length === 1 ? types[0].name : "", polarity: polarities.length === 1 ? { poor: -1, neutral: 0, good: 1 }[polarities[0]] : null, ...place, quote });
     getSelection().removeAllRanges();
     this.caret.stop();
-    const chosen = (place.type || !types.length) && (place.polarity !== undefined || !polarities.length);
-    if (chosen && this.protocol.critiques.comment !== "off") this.margin.focus(`${id}:comment`);
+    if (this.protocol.critiques.comment !== "off" && (this.lacks(this.work.selected)?.[0] ?? "comment") === "comment") this.margin.focus(`${id}:comment`);
     return id;
   }
 
@@ -320,7 +337,8 @@ export class Critic {
     if (this.place) return this.place;
     const { unit, span } = this.asks;
     if (span) return { name: `${unit.response}.0`, offset: span[0] };
-    const name = document.activeElement?.querySelector?.("[data-text]")?.dataset.text ?? "0.0";
+    const inside = document.activeElement?.closest(".response, .documents")?.querySelector("[data-text]");
+    const name = inside?.dataset.text ?? "0.0";
     return { name, offset: this.texts.named(name).first };
   }
 
@@ -331,19 +349,27 @@ export class Critic {
     this.notices.say(this.raw ? "As written." : "Rendered.");
   }
 
-  /** Whether a critique has everything that is required of it. */
-  complete(one) {
+  /** What a critique still needs: its field and how to say so; nothing when it is complete. */
+  lacks(one) {
     const asked = this.protocol.critiques;
-    return !((asked.types.length && !one.type) || (asked.severities.length && !one.severity) || (asked.polarities.length && one.polarity === null) || (asked.comment === "required" && !one.comment.trim() && one.edit === null));
+    if (asked.polarities.length && one.polarity === null) return ["polarity", "Say whether it is good or poor."];
+    if (asked.types.length && !one.type) return ["type", "Choose a type for this critique."];
+    if (asked.severities.length && !one.severity) return ["severity", "Choose a severity for this critique."];
+    return asked.comment === "required" && !one.comment.trim() && one.edit === null ? ["comment", "Write a comment on this critique."] : null;
+  }
+
+  complete(one) {
+    return !this.lacks(one);
   }
 
   /** What is missing before the answer can be committed, in words, having gone there; nothing when it is complete. */
   missing() {
     const one = this.work.critiques.find((critique) => critique.review !== "open" && critique.review !== "rejected" && !this.complete(critique));
     if (one) {
+      const [field, words] = this.lacks(one);
       this.work.select(one.id);
-      this.margin.focus(one.type || !this.protocol.critiques.types.length ? `${one.id}:comment` : `${one.id}:name`);
-      return "This critique is not complete yet.";
+      this.margin.wants(one.id, field);
+      return words;
     }
     const [ask] = this.asks.open();
     if (ask) {
@@ -351,7 +377,10 @@ export class Critic {
       this.asks.chosen = ask.key;
       this.render();
       this.followUnit();
-      return `Still to answer: ${ask.question.question}`;
+      const said = this.asks.said(ask);
+      if (said && this.margin.focus(`${ask.key}:comment`) && !said.comment?.trim()) return `Say why: ${ask.question.question}`;
+      const where = this.work.given.responses.length > 1 ? `, response ${ask.response + 1}` : "";
+      return `Still to answer${where}: ${ask.question.question}`;
     }
     return this.ranking && !this.ranking.complete ? "Give every response its place first." : "";
   }

@@ -6,6 +6,14 @@ import { keyed } from "./questions.js";
 const POLARITY = { "+": 1, "=": 1, "-": -1, ".": 0 };
 const EDGES = { "[": ["start", -1], "{": ["start", 1], "]": ["end", 1], "}": ["end", -1] };
 
+/** The label that a key chooses: the one that has it as its key, else the one in the place of the digit. */
+function labelled(labels, event) {
+  const digit = digitOf(event);
+  const key = digit === null ? event.key : String(digit);
+  const inPlace = digit ? labels[digit - 1] : null;
+  return labels.find((label) => label.key && label.key === key) ?? (inPlace?.key ? null : inPlace) ?? null;
+}
+
 export class CriticKeys {
   /** @param {import("./critic.js").Critic} critic */
   constructor(critic) {
@@ -19,7 +27,7 @@ export class CriticKeys {
     if (!this.critic.keys.single(event)) return false;
     const marked = this.critic.texts.selected();
     const one = this.critic.work.selected;
-    if (marked && !this.critic.picking && this.critic.spans && marked.document === undefined) return this.onMarked(event);
+    if (marked && !this.critic.picking && this.critic.spans) return this.onMarked(event, marked);
     if (one && one.review !== "rejected" && this.onSelected(event, one)) return true;
     if (event.shiftKey && digitOf(event) !== null) return false;
     const { current } = this.critic.asks;
@@ -34,19 +42,25 @@ export class CriticKeys {
     return false;
   }
 
-  onMarked(event) {
+  onMarked(event, marked) {
     const digit = digitOf(event);
+    if (marked.document !== undefined) {
+      if (digit) this.critic.notices.say("Only a response is critiqued. To prove something, press V first.");
+      return Boolean(digit);
+    }
     const { types, polarities } = this.critic.protocol.critiques;
-    if (digit && !event.shiftKey && types[digit - 1]) return this.critic.takeSelection({ type: types[digit - 1].name });
+    const type = event.shiftKey ? null : labelled(types, event);
+    if (type) return this.critic.takeSelection({ type: type.name });
     const polarity = POLARITY[event.key];
     return polarity !== undefined && polarities.length ? this.critic.takeSelection({ polarity }) : false;
   }
 
   onSelected(event, one) {
     const { types, severities, polarities } = this.critic.protocol.critiques;
-    const digit = digitOf(event);
-    if (digit && event.shiftKey && severities[digit - 1]) return this.critic.edit(one.id, { severity: severities[digit - 1].name }, "Severity"), true;
-    if (digit && !event.shiftKey && types[digit - 1]) return this.critic.edit(one.id, { type: types[digit - 1].name }, "Type"), true;
+    const severity = labelled(severities, event);
+    if (severity && (event.shiftKey || !digitOf(event))) return this.critic.edit(one.id, { severity: severity.name }, "Severity"), true;
+    const type = event.shiftKey ? null : labelled(types, event);
+    if (type) return this.critic.edit(one.id, { type: type.name }, "Type"), true;
     const polarity = POLARITY[event.key];
     if (polarity !== undefined && polarities.length) return this.critic.edit(one.id, { polarity }, "Polarity"), true;
     return one.start !== null && one.unit === "span" ? this.nudge(event, one) : false;
@@ -75,13 +89,20 @@ export class CriticKeys {
     const { current } = this.critic.asks;
     if (current?.question.kind === "choices") return this.critic.confirm(current), true;
     if (current?.question.kind === "text") return this.critic.margin.focus(`${current.key}:text`);
-    if (this.critic.work.selected && !this.critic.complete(this.critic.work.selected)) return this.critic.margin.focus(`${this.critic.work.selected.id}:comment`);
-    return false;
+    const one = this.critic.work.selected;
+    const lack = one && !["open", "rejected"].includes(one.review) ? this.critic.lacks(one) : null;
+    if (!lack) return false;
+    this.critic.margin.wants(one.id, lack[0]);
+    this.critic.notices.say(lack[1]);
+    return true;
   }
 
   /** Out of what is in hand; whether there was anything. */
   onEscape() {
-    if (this.critic.picking) return this.critic.pick(this.critic.picking), true;
+    if (this.critic.picking) {
+      this.critic.caret.stop();
+      return this.critic.pick(this.critic.picking), true;
+    }
     if (this.critic.caret.on) return this.critic.caret.stop(), true;
     if (!getSelection().isCollapsed) return getSelection().removeAllRanges(), true;
     if (this.critic.work.current) return this.critic.work.select(null), true;
@@ -95,12 +116,12 @@ export class CriticKeys {
     const acts = {
       next: () => this.step(1),
       previous: () => this.step(-1),
-      accept: () => (one?.from ? this.critic.review(one.id, "accept") : this.critic.acceptVerdicts() || this.firstOpen()),
-      reject: () => (one ? this.critic.remove(one.id) : this.firstOpen()),
-      edit: () => (one ? this.critic.review(one.id, "edit") : this.firstOpen()),
+      accept: () => (one?.from ? this.critic.review(one.id, "accept") : this.critic.acceptVerdicts() || this.firstOpen((open) => this.critic.review(open.id, "accept"))),
+      reject: () => (one ? this.critic.remove(one.id) : this.firstOpen((open) => this.critic.review(open.id, "reject"))),
+      edit: () => (one ? this.critic.review(one.id, "edit") : this.toWords() || this.firstOpen((open) => this.critic.review(open.id, "edit"))),
       remove: () => one && this.critic.remove(one.id),
       "accept-all": () => this.critic.notices.say(`${this.critic.work.acceptAll()} accepted. U takes it back.`),
-      caret: () => (this.critic.caret.on ? this.critic.caret.stop() : this.critic.caret.start(this.critic.caretPlace())),
+      caret: () => (this.critic.caret.on && !this.critic.picking ? this.critic.caret.stop() : this.critic.caret.start(this.critic.caretPlace())),
       whole: () => this.critic.spans && this.critic.addAt({ response, unit: "response" }),
       missing: () => this.critic.spans && this.critic.protocol.critiques.omission && this.critic.addAt({ response, unit: "response", omission: true }),
       critique: () => this.critic.asks.span && this.critic.spans && this.critic.addAt({ response, unit: this.critic.protocol.unit, start: this.critic.asks.span[0], end: this.critic.asks.span[1] }),
@@ -115,17 +136,30 @@ export class CriticKeys {
     return true;
   }
 
-  firstOpen() {
+  firstOpen(act) {
     const open = this.critic.work.critiques.find((one) => one.review === "open");
-    if (open) this.critic.work.select(open.id);
+    if (open) act(open);
     else this.critic.notices.say("No suggestion is open.");
   }
 
+  /** Into the words of the question in hand; whether it has any. */
+  toWords() {
+    const ask = this.critic.asks.current;
+    return Boolean(ask) && (this.critic.margin.focus(`${ask.key}:comment`) || this.critic.margin.focus(`${ask.key}:text`));
+  }
+
   pickCurrent(one) {
-    if (one && this.critic.protocol.critiques.evidence) return this.critic.pick({ id: one.id });
+    if (one && this.critic.protocol.critiques.evidence) return this.pickByKey({ id: one.id });
     const ask = this.critic.asks.current;
     const last = ask && ask.question.evidence !== "off" ? ask : this.critic.asks.all().find((each) => each.question.evidence !== "off" && (!this.critic.asks.unit || each.number === this.critic.asks.unit.number));
-    if (last) this.critic.pick({ ask: last.key });
+    if (last) this.pickByKey({ ask: last.key });
+  }
+
+  /** By keyboard the caret goes along, into the document that may prove it. */
+  pickByKey(target) {
+    this.critic.pick(target);
+    if (this.critic.picking) this.critic.caret.start(this.critic.caretPlace());
+    else this.critic.caret.stop();
   }
 
   step(direction) {

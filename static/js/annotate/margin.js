@@ -3,7 +3,7 @@
 
 import { differing } from "./difference.js";
 import { brief, h } from "./element.js";
-import { questionElement, words } from "./questions.js";
+import { originOf, questionElement, words } from "./questions.js";
 
 const POLARITIES = { poor: [-1, "Poor", "−"], neutral: [0, "Neutral", "."], good: [1, "Good", "+"] };
 
@@ -53,6 +53,14 @@ export class Margin {
     if (start !== null && field.setSelectionRange) field.setSelectionRange(start, end);
     field.scrollIntoView({ block: "nearest" });
     return true;
+  }
+
+  /** To what a critique lacks: into its words; chips are only shown, since their keys work from anywhere. */
+  wants(id, field) {
+    if (this.focus(`${id}:${field}`)) return;
+    const chips = this.root.querySelector(`[data-focus^="${CSS.escape(`${id}:${field}`)}"]`)?.parentElement;
+    chips?.scrollIntoView({ block: "nearest" });
+    chips?.classList.add("chips--wanted");
   }
 
   head() {
@@ -148,7 +156,7 @@ export class Margin {
       on: { click: (event) => event.target.closest("button, textarea") || this.critic.select(one.id) },
     });
     const name = h("button.critique__name", { type: "button", "data-focus": `${one.id}:name`, "aria-expanded": String(open), "aria-label": this.spoken(one), on: { click: () => this.critic.select(open ? null : one.id) } },
-      h("span.critique__labels", {}, this.labels(one)), one.start === null ? null : h("q.critique__quote", { dir: "auto" }, one.start === one.end ? "…" : brief(one.quote)));
+      h("span.critique__labels", {}, this.labels(one)), one.start === null ? null : h("q.critique__quote", { dir: "auto" }, one.start === one.end ? "…" : brief(this.critic.shown(one))));
     card.append(name);
     if (one.origin) card.append(this.origin(one));
     if (open && one.review !== "rejected") card.append(this.editor(one));
@@ -185,8 +193,7 @@ export class Margin {
 
   origin(one) {
     const review = { open: "suggested", accepted: "accepted", edited: "edited", rejected: "rejected" }[one.review];
-    const score = one.score === null || one.score === undefined ? "" : ` ${one.score.toFixed(2)}`;
-    return h("p.critique__origin", {}, h("span.badge.badge--model", {}, `${one.origin}${one.version ? ` ${one.version}` : ""}${score}`), ` ${review}`);
+    return h("p.critique__origin", {}, h("span.badge.badge--model", {}, originOf(one)), ` ${review}`);
   }
 
   summary(one) {
@@ -262,7 +269,7 @@ export function editDiff(before, after) {
   const [a, b] = [split(before), split(after)];
   const words = (list) => list.filter((part) => part.trim()).length;
   const kept = words(a) - differing(a.filter((part) => part.trim()), b.filter((part) => part.trim()))[0].length;
-  if (kept < 0.6 * Math.max(words(a), words(b))) return whole(before, after);
+  if (kept < 0.5 * Math.min(words(a), words(b))) return whole(before, after);
   const [gone, come] = differing(a, b).map((list) => new Set(list));
   const parts = [];
   let i = 0;

@@ -38,6 +38,12 @@ export class Notices {
     this.silence = setTimeout(() => (this.said.hidden = true), 3000);
   }
 
+  /** What was said is of the task before. */
+  hush() {
+    clearTimeout(this.silence);
+    this.said.hidden = true;
+  }
+
   storageFull() {
     this.setBanner("full", ["This was not kept: the storage of this browser is full. Clear the data of other sites, then decide again."]);
   }

@@ -80,7 +80,7 @@ export class Panels {
   fillHelp() {
     const { keys } = this.screen;
     const rows = ACTS.filter((one) => this.screen.uses(one.when)).flatMap((one) => [
-      h("dt", {}, keys.of(one.act) && !keys.settings.off ? h("kbd", {}, keys.shown(one.act)) : h("span.muted", {}, "–"), one.also ? [" or ", one.also.split(" ").map((part) => [h("kbd", {}, part), " "])].flat(2) : null),
+      h("dt", {}, keys.of(one.act) && !keys.settings.off ? h("kbd", {}, keys.shown(one.act)) : h("span.muted", {}, "none"), one.also ? [" or ", one.also.split(" ").map((part) => [h("kbd", {}, part), " "])].flat(2) : null),
       h("dd", {}, one.label, " ", h("button.button.button--quiet.button--small", { type: "button", "aria-pressed": String(this.changing === one.act), "data-focus": `key:${one.act}`, "aria-label": `Change the key for: ${one.label}`, on: { click: () => this.change(one.act) } }, this.changing === one.act ? "Press a key…" : "Change")),
     ]);
     const list = document.getElementById("help-acts");

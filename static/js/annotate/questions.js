@@ -44,10 +44,10 @@ export function questionElement(ask, view) {
   const box = h("div.question", { "data-ask": ask.key, role: "group", "aria-labelledby": id },
     h("p.question__words", { id }, question.question, question.required ? null : h("span.muted", {}, " (optional)")));
   if (view.current) box.classList.add("question--current");
-  if (question.kind === "text") box.append(words(question.question, String(said?.answer ?? ""), (text, merge) => view.answer(text.trim() ? text : null, merge), `${ask.key}:text`));
+  if (question.kind === "text") box.append(words(question.question, String(said?.answer ?? ""), (text, merge) => view.answer(text.trim() ? text : null, merge), `${ask.key}:text`, () => view.done()));
   else box.append(choice(ask, view));
   if (suggested) box.append(suggestion(question, suggested, said));
-  if (said && (question.comment !== "off" || needsWords(question, said.answer))) box.append(words(needsWords(question, said.answer) ? "Why? (required)" : "Why? (optional)", said.comment ?? "", (text) => view.comment(text), `${ask.key}:comment`));
+  if (said && (question.comment !== "off" || needsWords(question, said.answer))) box.append(words(needsWords(question, said.answer) ? "Why? (required)" : "Why? (optional)", said.comment ?? "", (text) => view.comment(text), `${ask.key}:comment`, () => view.done()));
   if (said && question.evidence !== "off" && said.answer !== false) box.append(evidence(question, said, view));
   return box;
 }
@@ -72,19 +72,24 @@ function same(suggested, value, several) {
   return suggested !== undefined && (several ? suggested.includes(value) : suggested === value);
 }
 
+/** Name, version and score of a model, apart from each other. */
+export function originOf({ origin, version, score }) {
+  return [origin, version && `v${version}`, typeof score === "number" && score.toFixed(2)].filter(Boolean).join(" · ");
+}
+
 /** What a model says, visibly not yet anybody's answer. */
 function suggestion(question, suggested, said) {
   const label = [suggested.answer].flat().map((value) => options(question).find((option) => option.value === value)?.label ?? String(value)).join(", ");
   const taken = said && JSON.stringify(said.answer) === JSON.stringify(suggested.answer);
-  const score = suggested.score === null ? "" : ` ${suggested.score.toFixed(2)}`;
-  return h("p.suggestion", {}, h("span.badge.badge--model", {}, `${suggested.origin}${suggested.version ? ` ${suggested.version}` : ""}${score}`), ` says ${label || "nothing"}`,
+  return h("p.suggestion", {}, h("span.badge.badge--model", {}, originOf(suggested)), ` says ${label || "nothing"}`,
     suggested.comment ? `: ${suggested.comment}` : "", said && !taken ? " (overruled)" : "");
 }
 
-/** A field for words; `keep` is told each change. */
-export function words(label, value, keep, focus) {
+/** A field for words; `keep` is told each change, `done` when it is left. */
+export function words(label, value, keep, focus, done = null) {
   const field = h("textarea.words", { rows: 1, maxlength: 20000, "aria-label": label, placeholder: label, "data-focus": focus, dir: "auto", value });
   field.addEventListener("input", () => keep(field.value, focus));
+  if (done) field.addEventListener("change", done);
   return field;
 }
 

@@ -111,12 +111,14 @@ class Screen {
   }
 
   showSuggested() {
+    document.getElementById("decide").toggleAttribute("data-waiting", Boolean(this.critic?.asks.current));
     markChoices(this.critic?.work, this.axes[this.preferences.length]?.name);
   }
 
   /** Put an element on the stage, from its top, with the focus in the part where it was. */
   show(element) {
     const part = document.activeElement?.closest("#stage [aria-label]")?.getAttribute("aria-label");
+    if (document.activeElement?.closest(".decide")) document.activeElement.blur(); // Enter is meant for the task
     this.stage.replaceChildren(element);
     if (part) this.stage.querySelector(`[aria-label="${part}"]`)?.focus({ preventScroll: true });
     scrollTo(0, 0);
@@ -225,8 +227,12 @@ class Screen {
     if (!key) return;
     this.preferences = [];
     this.notices.clearBanner("full");
-    localStorage.removeItem(this.draftKey());
-    this.critic?.work.drafts.drop();
+    this.notices.hush();
+    const open = kind === "submit" ? (this.critic?.work.critiques.filter((one) => one.review === "open").length ?? 0) : 0;
+    if (kind === "submit") {
+      localStorage.removeItem(this.draftKey());
+      this.critic?.work.drafts.drop();
+    }
     this.history = this.history.filter((one) => one.task !== task).slice(-19);
     this.history.push({ key, element, task, step: kind === "submit" ? 1 : 0, rationale: body.rationale, body });
     this.tabs.postMessage({ decided: task, step });

@@ -45,8 +45,8 @@ export class Selecting {
     }
     if (found.document !== undefined || !critic.spans) return false;
     const { types, polarities } = critic.protocol.critiques;
-    const buttons = types.length && types.length <= 9
-      ? types.map((type, n) => button(type.label || type.name, () => critic.takeSelection({ type: type.name }), critic.marks.colours.get(type.name), type.key || String(n + 1)))
+    const buttons = types.length && types.length <= 14
+      ? types.map((type, n) => button(type.label || type.name, () => critic.takeSelection({ type: type.name }), critic.marks.colours.get(type.name), type.key || (n < 9 ? String(n + 1) : "")))
       : polarities.filter((name) => name !== "neutral").map((name) => button(name === "good" ? "Good" : "Poor", () => critic.takeSelection({ polarity: name === "good" ? 1 : -1 }), name === "good" ? "green" : "red", name === "good" ? "+" : "−"));
     this.bar.replaceChildren(...(buttons.length ? buttons : [button("Critique", () => critic.takeSelection(), null, "Enter")]));
     return true;
