@@ -77,12 +77,12 @@ def work(desk: Desk, task: Shown, documents: list[dict[str, str]], *, answered: 
         ],
         "documents": [document["text"] for document in documents],
         "help": help,
-        "suggestions": suggesting.for_screen(task) if help in SEEN else [],
+        "suggestions": suggesting.for_screen(desk, task) if help in SEEN else [],
         "draft": drafting.of(annotator_id=desk.annotator_id, task_id=task.task_id),
     }
 
 
-def what_was_said(annotation: Annotation, task: Shown) -> dict[str, Any]:
+def what_was_said(desk: Desk, annotation: Annotation, task: Shown) -> dict[str, Any]:
     """An own answer, as the screen takes it up again."""
-    places = {response.id: place for place, response in enumerate(task.responses)}
-    return suggesting.as_shown(annotation, places, task.order, own=True)
+    [said] = suggesting.told(desk, task, [annotation], own=True)
+    return said

@@ -14,8 +14,9 @@ from curation.errors import Invalid
 from curation.models import Annotation, Assignment, Critique, Rank, Tally, Task, TaskKind, Verdict
 from curation.protocols import Asked
 from curation.services import annotating, assigning, projects, suggesting, tallying
-from curation.services.answering import Answer, Judged, Said, check, check_ranks, reviewed_as, units_in
+from curation.services.answering import Answer, Judged, Said, check, check_ranks, units_in
 from curation.services.desk import Desk, desk_of
+from curation.services.reviewing import reviewed_as
 from curation.services.taking import ShownResponse
 from tests.cast import Cast
 from tests.test_suggestions import ask, item, land, landed, wrong
@@ -337,6 +338,17 @@ def test_only_suggestions_on_the_same_task_can_be_derived_from(sky: Cast) -> Non
     with pytest.raises(Invalid, match="names no suggestion"):
         answer(sky, [as_said(own)], "k2", task=own.annotation.task_id)
     assert Annotation.objects.filter(annotator__kind="person").count() == 1
+
+
+def test_a_suggestion_keeps_a_label_that_the_protocol_no_longer_has(sky: Cast) -> None:
+    one, _ = suggested(sky)
+    current = sky.project.protocol
+    assert current
+    projects.revise_protocol(project=sky.project, critiques=current.critiques | {"types": [{"name": "another"}]})
+    with pytest.raises(Invalid, match="another"):
+        answer(sky, [as_said(one, type="unheard of")])
+    kept = answer(sky, [as_said(one)]).critiques.get()
+    assert (kept.type, kept.review) == (one.type, "accepted") and one.type not in ("", "another")
 
 
 def test_a_verdict_that_says_the_same_is_accepted_and_another_edited(sky: Cast) -> None:

@@ -365,7 +365,7 @@ def test_reviews_are_counted_in_all_and_by_person(cast: Cast) -> None:
         desk = desk_of(project, annotator_for(user, project))
         task = assigning.next_shown(desk=desk)
         assert task is not None
-        [shown] = suggesting.for_screen(task)
+        [shown] = suggesting.for_screen(desk, task)
         reviewed = [
             Said(
                 start=each["start"],

@@ -92,7 +92,7 @@ def last(request: HttpRequest, slug: str) -> JsonResponse:
     if found:
         standing = {"annotation": found.pk, "task": found.task_id, "rationale": found.rationale}
         if not desk.scale.plain and found.event == found.Event.ANSWER:
-            standing["body"] = what_was_said(found, held(desk, found.task_id))
+            standing["body"] = what_was_said(desk, found, held(desk, found.task_id))
     return JsonResponse({"scope": scope(request, slug), **standing})
 
 

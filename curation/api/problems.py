@@ -35,6 +35,8 @@ def as_problem(error: Exception, context: dict[str, Any]) -> HttpResponse | None
             if wait := getattr(error, "wait", None):
                 response["Retry-After"] = str(int(wait))
             return response
+        case RecursionError():
+            return problem(400, "the request is nested too deep")
         case Http404():
             return problem(404, "no such thing")
         case PermissionDenied():

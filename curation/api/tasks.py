@@ -136,7 +136,7 @@ def shown(task: Shown, desk: Desk) -> dict[str, Any]:
     if not desk.scale.plain:
         more = {"context": orjson.Fragment(task.context), "unit": asked.unit, **asked.model_dump(mode="json")}
         helped = suggesting.help_on(desk, task.task_id, answered=False) == Annotation.Help.SHOWN
-        more["suggestions"] = suggesting.for_screen(task) if helped else []
+        more["suggestions"] = suggesting.for_screen(desk, task) if helped else []
     return {
         "id": task.task_id,
         "kind": task.kind,

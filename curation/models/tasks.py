@@ -123,7 +123,7 @@ class Progress(models.Model):
     """How far one annotator is in a project: counters kept by the submit that changes them.
 
     An annotator's own row is written by that annotator's submits alone, so that people do not wait for each
-    other. The only exception is `settled` under overlap (see services/annotating.py).
+    other. The only exception is `settled` under overlap (see services/counting.py).
     """
 
     project = models.ForeignKey("curation.Project", on_delete=models.PROTECT, related_name="progress")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from curation.models import TaskKind
 from curation.presets.preset import Preset
-from curation.protocols import Asked, Critiques, Help, Question, Typed
+from curation.protocols import Asked, Critiques, Help, Label, Question, Typed
 
 GUIDELINES = """\
 ## What to do
@@ -70,7 +70,7 @@ VERDICT_CRITIQUE = Preset(
                 name="error_types",
                 question="What kind of error is it?",
                 kind="choices",
-                options=ERRORS,
+                options=list[Label](ERRORS),
                 when={"correct": [False]},
             ),
         ],

@@ -6,7 +6,6 @@ Statements are written by hand where they run once per answer (see curation/stat
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -16,14 +15,16 @@ from django.db.models import F
 from django.utils import timezone
 
 from curation.errors import Conflict, Invalid, NotFound, OverlapFull
-from curation.models import Annotation, Assignment, Progress, Protocol, Task, TaskKind
+from curation.models import Annotation, Assignment, Protocol, Task, TaskKind
 from curation.services import assigning, taking
-from curation.services.answering import Answer, Suggested, check, check_ranks, suggested_for, write
+from curation.services.answering import Answer, check, check_ranks
+from curation.services.counting import Held, bump, count_answer, over, point, tally, uncount_answer, untallied
 from curation.services.desk import Desk, ProgressNow, Scale, progress_now
+from curation.services.reviewing import Suggested, suggested_for, write
 from curation.services.suggesting import answered_before, help_on
 from curation.services.taking import Shown
-from curation.services.tallying import outcomes_of, tallied
-from curation.statements import Statement, row, rows, together
+from curation.services.tallying import tallied
+from curation.statements import Statement, row, together
 
 DAY_MS = 24 * 3600 * 1000
 LONGEST_KEY = 100
@@ -57,17 +58,6 @@ class Commit:
 
 
 @dataclass(frozen=True, slots=True)
-class Held:
-    """An assignment as the submit found it, locked until the commit."""
-
-    id: int
-    task_id: int
-    state: str
-    order: str
-    current_id: int | None
-
-
-@dataclass(frozen=True, slots=True)
 class Committed:
     """The event that was made, or had been made under the same key, and how far the annotator is now."""
 
@@ -93,6 +83,17 @@ def submit(
     meanwhile: the answer is kept, but not counted.
     """
     check_commit(commit)
+    try:
+        return recorded(desk, task_id, commit, judgements, rationale, more)
+    except Invalid:
+        if repeated := earlier(desk, task_id, commit):  # it fitted the protocol of that time
+            return repeated
+        raise
+
+
+def recorded(
+    desk: Desk, task_id: int, commit: Commit, judgements: Sequence[Judgement], rationale: str, more: Answer
+) -> Committed:
     check_answer(desk.scale, judgements, rationale)
     plain = desk.scale.plain and not more
     with transaction.atomic():
@@ -135,9 +136,10 @@ def extras(desk: Desk, held: Held, more: Answer) -> Extra:
         check_ranks(len(task.responses), more.ranks)
     elif more.ranks:
         raise Invalid("a ranking is not asked here", field="ranks")
-    answer = check(desk.scale.asked, task.responses, more, task.context, whole=True)
     answered = held.state == State.ANSWERED or answered_before(desk, held.task_id)
-    return Extra(task, answer, suggested_for(answer, held.task_id), help_on(desk, held.task_id, answered=answered))
+    suggested = suggested_for(more, held.task_id, desk.scale.protocol_id)
+    answer = check(desk.scale.asked, task.responses, more, task.context, whole=True, kept=suggested.critiques)
+    return Extra(task, answer, suggested, help_on(desk, held.task_id, answered=answered))
 
 
 def no_draft(desk: Desk, task_id: int) -> Statement:
@@ -163,7 +165,8 @@ def skip(*, desk: Desk, task_id: int, reason: str, commit: Commit) -> Committed:
         if held.state == State.ANSWERED:
             raise Conflict("this task is answered; undo the answer before you skip it")
         made = add_event(desk, held, Event.SKIP, commit, reason=reason[:300])
-        assert made is not None
+        if made is None:
+            return told_before(desk, task_id, commit)
         if held.state == State.RESERVED:
             Task.objects.filter(pk=task_id).update(taken=F("taken") - 1)
         if held.state != State.SKIPPED:
@@ -186,15 +189,16 @@ def undo(*, desk: Desk, annotation_id: int, commit: Commit) -> Committed:
         if held.current_id != undone.pk:
             raise Conflict("a later annotation on this task already took its place")
         made = add_event(desk, held, Event.UNDO, commit)
-        assert made is not None
+        if made is None:
+            return told_before(desk, undone.task_id, commit)
         if undone.event == Event.SKIP:
             Task.objects.filter(pk=undone.task_id).update(taken=F("taken") + 1)
             together([bump(desk, skipped=-1, settled=-int(over(undone.task_id)))])
         else:
             uncount_answer(desk, held)
-        untally(desk, undone)
-        together([point(held, State.RESERVED, None)])
-        assigning.keep_alive(annotator_id=desk.annotator_id)
+        together([*untallied(desk, undone), point(held, State.RESERVED, None)])
+        Assignment.objects.filter(pk=held.id).update(expires_at=timezone.now() + assigning.lease())
+    assigning.keep_alive(annotator_id=desk.annotator_id)  # not above: it locks what other tabs hold
     return Committed(made, Event.UNDO, undone.task_id, progress_now(desk.annotator_id))
 
 
@@ -313,103 +317,3 @@ def preferences(annotation_id: int, judgements: Sequence[Judgement], order: str)
     values = [v for j in judgements for v in (annotation_id, j.axis, j.stored(order), j.both_bad)]
     slots = ", ".join(["(%s, %s, %s, %s)"] * len(judgements))
     return f"INSERT INTO curation_preference (annotation_id, axis, value, both_bad) VALUES {slots}", values
-
-
-def count_answer(
-    desk: Desk, held: Held, made: int, outcomes: Sequence[tuple[str, str]], spent: int, said: Sequence[Statement]
-) -> None:
-    """Write what was `said` and keep the counters: of the task, the annotator and the day."""
-    if held.current_id:
-        untally(desk, Annotation.objects.get(pk=held.current_id))
-    if held.state == State.ANSWERED:
-        together(said)
-        counters = bump(desk, active_ms=spent)
-    else:
-        closed, settled = close_if_full(held.task_id, said)
-        if closed:
-            settle(desk, held, 1)
-        skipped = -1 if held.state == State.SKIPPED else 0
-        mine = int(settled and not skipped)
-        counters = bump(desk, active_ms=spent, done=1, skipped=skipped, closed=int(closed), settled=mine)
-    tallies = [tally(desk, axis, outcome, step=n) for (axis, outcome), n in Counter(outcomes).items()]
-    together([counters, point(held, State.ANSWERED, made), *tallies])
-
-
-def close_if_full(task_id: int, said: Sequence[Statement]) -> tuple[bool, bool]:
-    """Count one answer of a task; whether it was the last one wanted, and whether the task waits for nobody now."""
-    update = (
-        "UPDATE curation_task SET done = done + 1,"
-        " state = CASE WHEN state = 'open' AND done + 1 >= overlap THEN 'complete' ELSE state END"
-        " WHERE id = %s RETURNING state, done, overlap"
-    )
-    [(state, done, overlap)] = together([*said, (update, [task_id])])[-1]
-    return state == Task.State.COMPLETE and done == overlap, state != Task.State.OPEN
-
-
-def over(task_id: int) -> bool:
-    """Whether a task waits for nobody: complete or retired."""
-    return Task.objects.filter(pk=task_id).exclude(state=Task.State.OPEN).exists()
-
-
-def uncount_answer(desk: Desk, held: Held) -> None:
-    """Take one counted answer back; its place in the overlap stays with the annotator."""
-    task = Task.objects.filter(pk=held.task_id)
-    task.update(done=F("done") - 1)
-    reopened = task.filter(state=Task.State.COMPLETE, done__lt=F("overlap")).update(state=Task.State.OPEN)
-    if reopened:
-        settle(desk, held, -1)
-    together([bump(desk, done=-1, closed=-reopened, settled=-int(reopened or over(held.task_id)))])
-
-
-def settle(desk: Desk, held: Held, step: int) -> None:
-    """Tell the others who answered or skipped a task that it is complete now (or open again).
-
-    Rows are locked in one order, so that two tasks completed at once cannot wait for each other.
-    """
-    found = rows(
-        "SELECT annotator_id FROM curation_assignment WHERE task_id = %s AND state IN ('answered', 'skipped')",
-        [held.task_id],
-    )
-    ids = [annotator_id for (annotator_id,) in found]
-    if held.state != State.SKIPPED:
-        ids = [annotator_id for annotator_id in ids if annotator_id != desk.annotator_id]
-    if ids:
-        everyone = Progress.objects.filter(annotator_id__in=[*ids, desk.annotator_id])
-        list(everyone.order_by("pk").select_for_update())
-        Progress.objects.filter(annotator_id__in=ids).update(settled=F("settled") + step)
-
-
-def point(held: Held, state: str, current: int | None) -> Statement:
-    """Move the assignment to its new state and its latest event."""
-    return "UPDATE curation_assignment SET state = %s, current_id = %s WHERE id = %s", [state, current, held.id]
-
-
-def bump(
-    desk: Desk, *, done: int = 0, skipped: int = 0, closed: int = 0, settled: int = 0, active_ms: int = 0
-) -> Statement:
-    """Move the annotator's own counters."""
-    return (
-        "UPDATE curation_progress SET done = done + %s, skipped = skipped + %s, closed = closed + %s,"
-        " settled = settled + %s, active_ms = active_ms + %s, last_at = %s WHERE annotator_id = %s",
-        [done, skipped, closed, settled, active_ms, timezone.now(), desk.annotator_id],
-    )
-
-
-def untally(desk: Desk, annotation: Annotation) -> None:
-    """Take the outcomes of an earlier annotation out of its day."""
-    day = annotation.created_at.date()
-    if annotation.event == Event.SKIP:
-        gone = [("", "skip")]
-    else:
-        gone = outcomes_of(annotation)
-    together([tally(desk, axis, outcome, step=-n, day=day) for (axis, outcome), n in Counter(gone).items()])
-
-
-def tally(desk: Desk, axis: str, outcome: str, *, step: int = 1, day: Any = None) -> Statement:
-    """One more (or less) of an outcome on a day."""
-    return (
-        'INSERT INTO curation_tally (project_id, annotator_id, day, axis, outcome, "count")'
-        " VALUES (%s, %s, %s, %s, %s, %s) ON CONFLICT (annotator_id, day, axis, outcome)"
-        ' DO UPDATE SET "count" = curation_tally."count" + %s',
-        [desk.project_id, desk.annotator_id, day or timezone.now().date(), axis, outcome, max(step, 0), step],
-    )

@@ -1,4 +1,4 @@
-"""What an answer says besides preferences: critiques, verdicts and ranks, checked against the protocol and written.
+"""What an answer says besides preferences: critiques, verdicts and ranks, checked against the protocol.
 
 Responses are named by their place as shown, so that nothing of the import reaches an annotator.
 """
@@ -11,16 +11,16 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 import orjson
-from rapidfuzz.distance import Levenshtein
 
 from curation.errors import Invalid
-from curation.models import Critique, Rank, Verdict
+from curation.models import Critique
 from curation.protocols import POLARITIES, Asked, Question
 from curation.segmenting import units_of
-from curation.services.evidence import check_evidence, responses_as
+from curation.services.evidence import check_evidence
 from curation.services.taking import ShownResponse
 
 LONGEST = 20_000
+NOTHING: Mapping[int, Critique] = {}
 MOST = 500
 
 
@@ -90,16 +90,25 @@ def units_in(response: ShownResponse, unit: str) -> Sequence[tuple[int, int]]:
     return units_of(texts_of(response)[0], unit)
 
 
-def check(asked: Asked, shown: Sequence[ShownResponse], answer: Answer, context: str = "{}", *, whole: bool) -> Answer:
+def check(
+    asked: Asked,
+    shown: Sequence[ShownResponse],
+    answer: Answer,
+    context: str = "{}",
+    *,
+    whole: bool,
+    kept: Mapping[int, Critique] = NOTHING,
+) -> Answer:
     """The answer with its quotes filled in. Raises Invalid naming the field of what does not fit the protocol.
 
-    `whole` asks for everything that the protocol requires; a suggestion may leave things open.
+    `whole` asks for everything that the protocol requires; a suggestion may leave things open. The labels of the
+    suggestions in `kept` may stay as they are, whatever the protocol has by now.
     """
     if len(answer.critiques) > MOST or len(answer.verdicts) > 4 * MOST:
         raise Invalid(f"at most {MOST} critiques and {4 * MOST} verdicts", field="critiques")
     documents = orjson.loads(context).get("documents") or []
     critiques = [
-        critique_checked(asked, shown, documents, said, f"critiques.{n}", whole=whole)
+        critique_checked(asked, shown, documents, said, kept.get(said.derived_from or 0), f"critiques.{n}", whole=whole)
         for n, said in enumerate(answer.critiques)
     ]
     for n, judged in enumerate(answer.verdicts):
@@ -112,7 +121,14 @@ def check(asked: Asked, shown: Sequence[ShownResponse], answer: Answer, context:
 
 
 def critique_checked(
-    asked: Asked, shown: Sequence[ShownResponse], documents: Any, said: Said, field: str, *, whole: bool
+    asked: Asked,
+    shown: Sequence[ShownResponse],
+    documents: Any,
+    said: Said,
+    source: Critique | None,
+    field: str,
+    *,
+    whole: bool,
 ) -> Said:
     wanted = asked.critiques
     if not wanted.on:
@@ -121,17 +137,20 @@ def critique_checked(
     if not 0 <= said.message < len(texts):
         raise Invalid("there is no such message", field=f"{field}.message")
     said = with_quote(said, texts[said.message], field)
+    check_moment(said.review_ms, field)
     if said.rejected:
         if said.derived_from is None:
             raise Invalid("only a suggestion can be rejected", field=f"{field}.rejected")
         return said
-    known(said.type, [label.name for label in wanted.types], f"{field}.type", whole=whole)
-    known(said.severity, [label.name for label in wanted.severities], f"{field}.severity", whole=whole)
+    if not source or not said.type or said.type != source.type:
+        known(said.type, [label.name for label in wanted.types], f"{field}.type", whole=whole)
+    if not source or not said.severity or said.severity != source.severity:
+        known(said.severity, [label.name for label in wanted.severities], f"{field}.severity", whole=whole)
     polarities = [POLARITIES[name] for name in wanted.polarities]
     if said.polarity is None:
         if polarities and whole:
             raise Invalid("say whether it is good or poor", field=f"{field}.polarity")
-    elif said.polarity not in polarities:
+    elif said.polarity not in polarities and (not source or said.polarity != source.polarity):
         raise Invalid("is not asked here", field=f"{field}.polarity")
     check_words(said, field)
     if wanted.comment == "required" and whole and not said.comment.strip() and said.edit is None:
@@ -161,7 +180,10 @@ def check_words(said: Said, field: str) -> None:
     for name, words in (("comment", said.comment), ("edit", said.edit or "")):
         if len(words) > LONGEST or "\0" in words:
             raise Invalid(f"at most {LONGEST} characters, and no NUL", field=f"{field}.{name}")
-    if said.review_ms is not None and not 0 <= said.review_ms < 2**31:
+
+
+def check_moment(review_ms: int | None, field: str) -> None:
+    if review_ms is not None and not 0 <= review_ms < 2**31:
         raise Invalid("must be milliseconds", field=f"{field}.review_ms")
 
 
@@ -189,6 +211,7 @@ def check_verdict(
         raise Invalid(f"is no answer to {question.name}", field=f"{field}.answer")
     if len(judged.comment) > LONGEST or "\0" in judged.comment:
         raise Invalid(f"at most {LONGEST} characters, and no NUL", field=f"{field}.comment")
+    check_moment(judged.review_ms, field)
     if question.needs_words(judged.answer) and whole and not judged.comment.strip():
         raise Invalid("say why, in a few words", field=f"{field}.comment")
     if question.scope == "unit":
@@ -258,112 +281,6 @@ def check_units(asked: Asked, units: Sequence[tuple[int, int]], place: int, mine
 def due(question: Question, answers: Mapping[str, Any]) -> bool:
     """Whether a required question is asked at all, after the answers before it."""
     return question.required and all(answers.get(name) in values for name, values in question.when.items())
-
-
-@dataclass(frozen=True, slots=True)
-class Suggested:
-    """The suggestions that an answer was derived from, by id."""
-
-    critiques: Mapping[int, Critique] = field(default_factory=dict)
-    verdicts: Mapping[int, Verdict] = field(default_factory=dict)
-
-
-def suggested_for(answer: Answer, task_id: int) -> Suggested:
-    """What the answer says it was derived from. Raises Invalid for what no model suggested on this task."""
-    critiques = {said.derived_from for said in answer.critiques if said.derived_from}
-    verdicts = {judged.derived_from for judged in answer.verdicts if judged.derived_from}
-    if not critiques and not verdicts:
-        return Suggested()
-    machine = {"annotation__task": task_id, "annotation__annotator__kind__in": ("model", "program")}
-    found = Suggested(
-        Critique.objects.filter(**machine).in_bulk(critiques), Verdict.objects.filter(**machine).in_bulk(verdicts)
-    )
-    if critiques - found.critiques.keys() or verdicts - found.verdicts.keys():
-        raise Invalid("names no suggestion for this task", field="derived_from")
-    return found
-
-
-def write(
-    annotation_id: int, shown: Sequence[ShownResponse], answer: Answer, suggested: Suggested, order: str = ""
-) -> None:
-    """Insert what a checked answer says; `order` is how the responses were shown."""
-    critiques = [critique_row(annotation_id, shown, said, suggested.critiques, order) for said in answer.critiques]
-    Critique.objects.bulk_create(critiques)
-    verdicts = [verdict_row(annotation_id, shown, judged, suggested.verdicts, order) for judged in answer.verdicts]
-    Verdict.objects.bulk_create(verdicts)
-    Rank.objects.bulk_create(
-        Rank(annotation_id=annotation_id, response_id=shown[place].id, rank=rank)
-        for place, rank in enumerate(answer.ranks)
-    )
-
-
-def verdict_row(
-    annotation_id: int, shown: Sequence[ShownResponse], judged: Judged, suggested: Mapping[int, Verdict], order: str
-) -> Verdict:
-    source = suggested.get(judged.derived_from) if judged.derived_from else None
-    row = Verdict(
-        annotation_id=annotation_id,
-        response_id=shown[judged.response].id,
-        question=judged.question,
-        answer=judged.answer,
-        comment=judged.comment,
-        start=judged.start,
-        end=judged.end,
-        evidence=responses_as(judged.evidence, order, stored_to_shown=False),
-        derived_from=source,
-        review_ms=judged.review_ms if source else None,
-    )
-    if source is not None:
-        same = (row.answer, row.comment, row.evidence) == (source.answer, source.comment, source.evidence)
-        row.review = Critique.Review.ACCEPTED if same else Critique.Review.EDITED
-    return row
-
-
-def critique_row(
-    annotation_id: int, shown: Sequence[ShownResponse], said: Said, suggested: Mapping[int, Critique], order: str
-) -> Critique:
-    source = suggested.get(said.derived_from) if said.derived_from else None
-    row = Critique(
-        annotation_id=annotation_id,
-        response_id=shown[said.response].id,
-        message=said.message,
-        unit=said.unit,
-        start=said.start,
-        end=said.end,
-        quote=said.quote or "",
-        type=said.type,
-        severity=said.severity,
-        polarity=said.polarity,
-        comment=said.comment,
-        edit=said.edit,
-        omission=said.omission,
-        evidence=responses_as(said.evidence, order, stored_to_shown=False),
-        derived_from=source,
-        review_ms=said.review_ms if source else None,
-    )
-    if source is not None:
-        for name in (*PLACE, *REVIEWED) if said.rejected else ():
-            setattr(row, name, getattr(source, name))
-        row.review = reviewed_as(row, source, rejected=said.rejected)
-        row.edit_distance = distance(row, source)
-    return row
-
-
-PLACE = ("response_id", "message", "unit", "quote")
-REVIEWED = ("start", "end", "type", "severity", "polarity", "comment", "edit", "omission", "evidence")
-"""What makes an accepted critique an edited one when it differs."""
-
-
-def reviewed_as(row: Critique, source: Critique, *, rejected: bool) -> str:
-    if rejected:
-        return Critique.Review.REJECTED
-    same = all(getattr(row, name) == getattr(source, name) for name in REVIEWED)
-    return Critique.Review.ACCEPTED if same else Critique.Review.EDITED
-
-
-def distance(row: Critique, source: Critique) -> int:
-    """Characters inserted, deleted or replaced in the comment and the suggested edit (Levenshtein)."""
-    return Levenshtein.distance(source.comment, row.comment) + Levenshtein.distance(source.edit or "", row.edit or "")
 
 
 def check_ranks(count: int, ranks: Sequence[int]) -> None:

@@ -12,6 +12,8 @@ from curation.errors import Invalid, NotFound
 from curation.models import Assignment, Draft
 
 LONGEST = 2**20
+DEEPEST = 50
+LARGEST = 2**53
 NUL = re.compile(rb"(?<!\\)(?:\\\\)*\\u0000")
 
 
@@ -25,6 +27,8 @@ def keep(*, annotator_id: int, task_id: int, body: bytes) -> None:
         raise Invalid("is no JSON", field="body") from None
     if NUL.search(body):
         raise Invalid("the NUL character cannot be stored", field="body")
+    if not readable(said):
+        raise Invalid("is nested too deep, or has a number too large", field="body")
     if not Assignment.objects.filter(task=task_id, annotator=annotator_id).exists():
         raise NotFound("this task is not yours")
     if not said:
@@ -33,6 +37,14 @@ def keep(*, annotator_id: int, task_id: int, body: bytes) -> None:
     Draft.objects.update_or_create(
         task_id=task_id, annotator_id=annotator_id, defaults={"body": said, "saved_at": timezone.now()}
     )
+
+
+def readable(said: Any, deep: int = 0) -> bool:
+    """Whether the screen can be told it again: JSON is written less deep than it is read, and numbers smaller."""
+    if isinstance(said, dict | list):
+        inner = said.values() if isinstance(said, dict) else said
+        return deep < DEEPEST and all(readable(one, deep + 1) for one in inner)
+    return not isinstance(said, int | float) or abs(said) < LARGEST
 
 
 def of(*, annotator_id: int, task_id: int) -> dict[str, Any] | None:

@@ -131,6 +131,13 @@ def current_names(protocol: Protocol) -> CurrentNames:
     )
 
 
+def names_under(protocol_id: int, earlier: Iterable[int]) -> CurrentNames | None:
+    """How answers of `earlier` protocols are read under another one; None where all is called as it was."""
+    if all(one == protocol_id for one in earlier):
+        return None
+    return current_names(Protocol.objects.get(pk=protocol_id)) or None
+
+
 def labels(asked: Mapping[str, Any]) -> dict[str, list[str]]:
     """The names of a protocol's labels, by family; those of options as `options|question`."""
     critiques = asked["critiques"]

@@ -7,13 +7,16 @@ most tasks and never on a random share, so that their influence can be measured.
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Callable
+from functools import cache
 from typing import Any
 
 from django.db.models import QuerySet
 
-from curation.models import Annotation, Annotator
+from curation.models import Annotation, Annotator, Response
 from curation.services.desk import Desk
-from curation.services.evidence import responses_as
+from curation.services.evidence import as_seen, shown_place
+from curation.services.label_names import names_under
 from curation.services.taking import Shown
 
 MOST_SHOWN = 8
@@ -50,16 +53,43 @@ def answered_before(desk: Desk, task_id: int) -> bool:
     return desk.scale.asked.help.mode == "reveal" and told.exists()
 
 
-def for_screen(task: Shown) -> list[dict[str, Any]]:
+def for_screen(desk: Desk, task: Shown) -> list[dict[str, Any]]:
     """The suggestions on a task as its screen shows them: in shown order, with origin, version and score."""
     found = standing(task.task_id).select_related("annotator")[:MOST_SHOWN]
+    shown = list(found.prefetch_related("preferences", "critiques", "verdicts", "ranks"))
+    return told(desk, task, shown)
+
+
+def told(desk: Desk, task: Shown, annotations: list[Annotation], *, own: bool = False) -> list[dict[str, Any]]:
+    """Annotations as the screen of a task shows them, their labels as the desk's protocol calls them."""
+    names = names_under(desk.scale.protocol_id, [one.protocol_id for one in annotations])
     places = {response.id: place for place, response in enumerate(task.responses)}
-    shown = found.prefetch_related("preferences", "critiques", "verdicts", "ranks")
-    return [as_shown(annotation, places, task.order) for annotation in shown]
+    shown = [(one, as_shown(one, places, task.order, own=own)) for one in annotations]
+    return [names.of(one.protocol_id).shown(said) if names else said for one, said in shown]
+
+
+def proofs(annotation: Annotation, places: dict[int, int], order: str) -> Callable[[Any], dict[str, Any] | None]:
+    """Turns evidence so that it names responses by their places as shown. Imports name them among all of the item."""
+
+    @cache
+    def beside(response_id: int) -> list[int]:
+        live = Response.objects.filter(item__responses=response_id, deleted_at=None)
+        return list(live.order_by("position").values_list("pk", flat=True))
+
+    def imported(among: list[int], place: Any) -> int | None:
+        return places.get(among[place]) if place in range(len(among)) else None
+
+    def seen(said: Any) -> dict[str, Any] | None:
+        if annotation.source == Annotation.Source.IMPORT:
+            return as_seen(said.evidence, lambda place: imported(beside(said.response_id), place))
+        return as_seen(said.evidence, lambda place: shown_place(place, order, len(places)))
+
+    return seen
 
 
 def as_shown(annotation: Annotation, places: dict[int, int], order: str, *, own: bool = False) -> dict[str, Any]:
     """An annotation with its responses named by their places as shown; of an `own` one, what was reviewed too."""
+    proof = proofs(annotation, places, order)
     return {
         "annotation": annotation.pk,
         "origin": annotation.annotator.name,
@@ -81,14 +111,14 @@ def as_shown(annotation: Annotation, places: dict[int, int], order: str, *, own:
         "critiques": [
             {name: getattr(said, name) for name in CRITIQUE}
             | ({"derived_from": said.derived_from_id, "review": said.review} if own else {})
-            | {"response": places[said.response_id], "evidence": responses_as(said.evidence, order)}
+            | {"response": places[said.response_id], "evidence": proof(said)}
             for said in annotation.critiques.all()
             if said.response_id in places and (own or said.review != said.Review.REJECTED)
         ],
         "verdicts": [
             {name: getattr(said, name) for name in VERDICT}
             | ({"derived_from": said.derived_from_id} if own else {})
-            | {"response": places[said.response_id], "evidence": responses_as(said.evidence, order)}
+            | {"response": places[said.response_id], "evidence": proof(said)}
             for said in annotation.verdicts.all()
             if said.response_id in places
         ],

@@ -15,11 +15,12 @@ from django.db import transaction
 
 from curation.errors import Invalid
 from curation.models import Annotation, Annotator, Preference, Project, Protocol
-from curation.services.answering import Answer, Said, Suggested, check, check_ranks, texts_of, write
+from curation.services.answering import Answer, Said, check, check_ranks, texts_of
 from curation.services.desk import asked
 from curation.services.evidence import text_of
 from curation.services.importing.rows import short
 from curation.services.locating import Place, places_of
+from curation.services.reviewing import Suggested, write
 from workers.anchoring import anchor
 
 AT_ONCE = 50

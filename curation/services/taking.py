@@ -2,7 +2,8 @@
 
 Both do the same: an own live reservation first, else the first open task after the annotator's cursor. On
 PostgreSQL rows that others are picking are stepped over (SKIP LOCKED), and the commit does not wait for the
-disk, since a reservation need not survive a crash of the database.
+disk, since a reservation need not survive a crash of the database. What another tab of the same person picked
+meanwhile is not picked again: that tab's assignment is not touched, and nothing is found.
 """
 
 from __future__ import annotations
@@ -70,7 +71,6 @@ pick AS MATERIALIZED (
   SELECT o.* FROM relaxed, LATERAL ({OPEN.format(excluded="t.id = ANY(%s)")} FOR UPDATE OF t SKIP LOCKED) o
   WHERE NOT EXISTS (SELECT 1 FROM held)
 ),
-counted AS (UPDATE curation_task t SET taken = t.taken + 1 FROM pick WHERE t.id = pick.id),
 moved AS (UPDATE curation_progress g SET "cursor" = pick.position FROM pick WHERE g.annotator_id = %s),
 made AS (
   INSERT INTO curation_assignment (task_id, annotator_id, state, "order", expires_at, created_at)
@@ -80,8 +80,10 @@ made AS (
   FROM pick
   ON CONFLICT (task_id, annotator_id)
     DO UPDATE SET state = 'reserved', expires_at = EXCLUDED.expires_at, current_id = NULL
+    WHERE curation_assignment.state = 'released'
   RETURNING task_id, "order" AS ord, expires_at
 ),
+counted AS (UPDATE curation_task t SET taken = t.taken + 1 FROM made WHERE t.id = made.task_id),
 chosen AS (
   SELECT * FROM held
   UNION ALL

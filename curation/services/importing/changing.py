@@ -18,10 +18,13 @@ from curation.models import Assignment, Item, Pair, Progress, Project, Response,
 from curation.services.importing.rows import Landing, Stored
 from curation.services.importing.storing import first_task, insert_pairs, insert_responses, insert_tasks, tasks_of
 from curation.services.importing.votes import Place, VoteBox
+from curation.services.queueing import by_overlap
 
 ITEM = ("prompt", "context", "metadata", "prompt_hash", "content_hash")
 AT_ONCE = 5000
 Two = tuple[int, int]
+Same = tuple[int, str, str]
+"""What makes a response the same: its item, its text and pictures, and its model."""
 
 
 def change(project: Project, rows: Mapping[int, Landing], votes: VoteBox) -> int:
@@ -31,16 +34,16 @@ def change(project: Project, rows: Mapping[int, Landing], votes: VoteBox) -> int
     contents = ((r.prompt, r.context, r.metadata, r.prompt_hash, r.content_hash, pk) for pk, r in rows.items())
     bulk.update(Item, ITEM, contents)
     Item.objects.filter(pk__in=rows, deleted_at__isnull=False).update(deleted_at=None)
-    responses = keep_responses(rows)
+    responses, back = keep_responses(rows)
     if project.kind != TaskKind.PREFERENCE:
-        return keep_answers(project, rows, responses, votes)
+        return keep_answers(project, rows, responses, back, votes)
     wanted = {
         (min(own[a], own[b]), max(own[a], own[b])): item_id
         for item_id, own in responses.items()
         for a, b in rows[item_id].pairs
     }
     places, tasks = keep_pairs(project, rows, wanted)
-    votes.unsure = True
+    votes.unsure = votes.answers.unsure = True
     for item_id, row in rows.items():
         where = {(a, b): place_of(places, responses[item_id], a, b) for a, b in row.pairs}
         for vote in row.votes:
@@ -50,9 +53,12 @@ def change(project: Project, rows: Mapping[int, Landing], votes: VoteBox) -> int
 
 
 def keep_answers(
-    project: Project, rows: Mapping[int, Landing], responses: Mapping[int, list[int]], votes: VoteBox
+    project: Project, rows: Mapping[int, Landing], responses: Mapping[int, list[int]], back: set[int], votes: VoteBox
 ) -> int:
-    """Where responses or items are judged: a task on each that is wanted; the change in the number of tasks."""
+    """Where responses or items are judged: a task on each that is wanted; the change in the number of tasks.
+
+    A task that was set aside by hand stays so; those on responses that come `back` are taken up again.
+    """
     kind = TaskKind(project.kind)
     wanted = list(rows) if kind == TaskKind.RANKING else [pk for own in responses.values() for pk in own]
     on = "item" if kind == TaskKind.RANKING else "response"
@@ -61,7 +67,7 @@ def keep_answers(
     new = [pk for pk in wanted if pk not in known]
     tasks = known | dict(zip(new, insert_tasks(project, new, kind), strict=True))
     retired = [task for some in slices(known.keys() - set(wanted)) for task in retire(on, some)]
-    reopened = [task for some in slices(known.keys() & set(wanted)) for task in reopen(on, some)]
+    reopened = [task for some in slices(back if on == "response" else ()) for task in reopen(on, some)]
     settle(retired, reopened)
     for item_id, row in rows.items():
         own = responses[item_id]
@@ -75,34 +81,50 @@ def place_of(places: Mapping[Two, Two], own: list[int], a: int, b: int) -> Place
     return Place(*places[(own[b], own[a]) if swapped else (own[a], own[b])], swapped)
 
 
-def keep_responses(rows: Mapping[int, Landing]) -> dict[int, list[int]]:
-    """The ids of each item's responses in the order of its row, those that are new made, the others put away."""
-    existing: dict[tuple[int, str, str], int] = {}
+def keep_responses(rows: Mapping[int, Landing]) -> tuple[dict[int, list[int]], set[int]]:
+    """The ids of each item's responses in the order of its row, those that are new made, the others put away.
+
+    Beside them the ids of those that had been put away and are back.
+    """
+    existing: dict[tuple[Same, int], int] = {}
     positions: dict[int, int] = {}
+    alike: Counter[Same] = Counter()
     last: Counter[int] = Counter()
     away: set[int] = set()
     known = Response.objects.filter(item__in=rows).order_by("pk")
     for pk, item_id, digest, model, position, gone in known.values_list(
         "pk", "item_id", "text_hash", "model", "position", "deleted_at"
     ):
-        existing.setdefault((item_id, digest, model), pk)
+        existing[numbered((item_id, digest, model), alike)] = pk
         positions[pk] = position
         last[item_id] = max(last[item_id], position)
         if gone:
             away.add(pk)
     new: list[tuple[int, int, Stored]] = []
+    unknown: list[tuple[Same, int]] = []
+    wanted: dict[int, list[tuple[Same, int]]] = {}
     for item_id, row in rows.items():
-        for response in row.stored:
-            if (item_id, response.text_hash, response.model) not in existing:
+        alike = Counter()
+        wanted[item_id] = [numbered((item_id, r.text_hash, r.model), alike) for r in row.stored]
+        for name, response in zip(wanted[item_id], row.stored, strict=True):
+            if name not in existing:
                 last[item_id] += 1
                 new.append((item_id, last[item_id], response))
-    for pk, (item_id, position, response) in zip(insert_responses(new), new, strict=True):
-        existing[item_id, response.text_hash, response.model] = pk
+                unknown.append(name)
+    for pk, name, (_, position, _) in zip(insert_responses(new), unknown, new, strict=True):
+        existing[name] = pk
         positions[pk] = position
-    ids = {pk: [existing[pk, r.text_hash, r.model] for r in row.stored] for pk, row in rows.items()}
-    put_away(Response, set(existing.values()), away, {pk for own in ids.values() for pk in own})
+    ids = {item_id: [existing[name] for name in names] for item_id, names in wanted.items()}
+    kept = {pk for own in ids.values() for pk in own}
+    put_away(Response, set(existing.values()), away, kept)
     reorder(ids, positions, last)
-    return ids
+    return ids, away & kept
+
+
+def numbered(same: Same, seen: Counter[Same]) -> tuple[Same, int]:
+    """A response by what makes it the same, and how many of these were there before it."""
+    seen[same] += 1
+    return same, seen[same]
 
 
 def reorder(ids: Mapping[int, list[int]], positions: Mapping[int, int], last: Counter[int]) -> None:
@@ -172,15 +194,20 @@ def take_back(tasks: QuerySet[Task]) -> None:
 
 
 def reopen(on: str, ids: list[int]) -> list[int]:
-    """Put retired tasks back into the queue; which."""
+    """Put retired tasks back into the queue, or among those that are complete; which."""
     retired = Task.objects.filter(**{f"{on}__in": ids}, state=Task.State.RETIRED).order_by("pk")
     tasks = list(retired.select_for_update().values_list("pk", flat=True))
-    Task.objects.filter(pk__in=tasks).update(state=Task.State.OPEN)
+    Task.objects.filter(pk__in=tasks).update(state=by_overlap(F("overlap")))
     return tasks
 
 
 def settle(retired: list[int], reopened: list[int]) -> None:
     """Tell those who answered or skipped tasks that these wait for nobody any more, or do again."""
+    for some in slices(reopened):
+        complete = Task.objects.filter(pk__in=some, state=Task.State.COMPLETE)
+        for task, project_id in complete.values_list("pk", "project"):
+            reopened = [one for one in reopened if one != task]
+            close(project_id)
     over = [Assignment.State.ANSWERED, Assignment.State.SKIPPED]
     steps: Counter[int] = Counter()
     for tasks, step in ((retired, 1), (reopened, -1)):
@@ -191,6 +218,13 @@ def settle(retired: list[int], reopened: list[int]) -> None:
     everyone = Progress.objects.filter(annotator__in=steps).order_by("pk").select_for_update()
     for progress_id, annotator_id in list(everyone.values_list("pk", "annotator_id")):
         Progress.objects.filter(pk=progress_id).update(settled=F("settled") + steps[annotator_id])
+
+
+def close(project_id: int) -> None:
+    """Count a task as complete that was answered while it was set aside; whose counter holds it does not matter."""
+    first = Progress.objects.filter(project=project_id).order_by("pk").first()
+    assert first is not None
+    Progress.objects.filter(pk=first.pk).update(closed=F("closed") + 1)
 
 
 def slices(ids: Iterable[int]) -> Iterator[list[int]]:

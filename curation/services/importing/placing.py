@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
+from curation.services.importing.people import known_as
 from workers.anchoring import anchor
 from workers.rows import AnswerRow, CritiqueRow, ResponseRow, RowError, VerdictRow
 
 LONGEST_LABEL = 60
+LAST = 32_767
+"""The last place that a ranking may have."""
 SURE = ("", "exact")
 """Quotes that stand at one place only, letter by letter, or came with their offsets."""
 
@@ -21,10 +24,10 @@ def placements(answers: Iterable[AnswerRow]) -> Counter[str]:
 
 def placed(answer: AnswerRow, responses: list[ResponseRow], field: str) -> AnswerRow:
     """The answer with every critique at its place. Raises RowError for what is not in the text."""
-    if answer.ranks:
-        if len(answer.ranks) != len(responses) or min(answer.ranks) < 1:
-            raise RowError("needs a place from 1 for each response", f"{field}.ranks")
-        return answer
+    if answer.ranks and (len(answer.ranks) != len(responses) or any(not 1 <= rank <= LAST for rank in answer.ranks)):
+        raise RowError(f"needs a place from 1 to {LAST} for each response", f"{field}.ranks")
+    if answer.active_ms is not None and not 0 <= answer.active_ms < 2**31:
+        raise RowError("must be milliseconds", f"{field}.active_ms")
     if not 0 <= answer.response < len(responses):
         raise RowError(f"must be a place from 0 to {len(responses) - 1}", f"{field}.response")
     response = responses[answer.response]
@@ -32,6 +35,18 @@ def placed(answer: AnswerRow, responses: list[ResponseRow], field: str) -> Answe
     for n, verdict in enumerate(answer.verdicts):
         check_unit(verdict, response.text, f"{field}.verdicts.{n}")
     return replace(answer, critiques=critiques)
+
+
+def once(answers: Sequence[AnswerRow]) -> None:
+    """Raises RowError where somebody answers a question, or ranks, twice: nobody knows which of the two holds."""
+    seen = set()
+    for n, answer in enumerate(answers):
+        who = known_as(answer.kind, answer.annotator)
+        said = [(answer.response, v.question, v.start, f"verdicts.{m}.question") for m, v in enumerate(answer.verdicts)]
+        for *about, field in said + [(-1, "", None, "ranks")] * bool(answer.ranks):
+            if (who, *about) in seen:
+                raise RowError("was answered by the same annotator before", f"answers.{n}.{field}")
+            seen.add((who, *about))
 
 
 def at_place(said: CritiqueRow, response: ResponseRow, field: str) -> CritiqueRow:
@@ -59,8 +74,10 @@ def at_place(said: CritiqueRow, response: ResponseRow, field: str) -> CritiqueRo
 
 def text_of(said: CritiqueRow, response: ResponseRow, field: str) -> str:
     """The source string that the critique's offsets refer to."""
-    if not response.messages:
+    if not response.messages and not said.message:
         return response.text
+    if not response.messages:
+        raise RowError("must be 0: the response is one text", f"{field}.message")
     if not 0 <= said.message < len(response.messages):
         raise RowError("there is no such message", f"{field}.message")
     return str(response.messages[said.message].get("content", ""))

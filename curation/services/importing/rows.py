@@ -13,7 +13,7 @@ import orjson
 from curation.models import TaskKind
 from curation.services.images import Kept
 from curation.services.importing.pictures import beside
-from curation.services.importing.placing import placed
+from curation.services.importing.placing import once, placed
 from workers.rows import AnswerRow, ItemRow, Message, ResponseRow, RowError, VoteRow
 
 ALL_PAIRS_UP_TO = 4
@@ -68,6 +68,7 @@ def checked(line: int, item: ItemRow, pairing: str, kind: str = TaskKind.PREFERE
     check_count(responses, at_least=1 if kind == TaskKind.RESPONSE else 2)
     pairs = chosen_pairs(item, pairing) if kind == TaskKind.PREFERENCE else []
     answers = [placed(answer, responses, f"answers.{n}") for n, answer in enumerate(item.answers)]
+    once(answers)
     prompt = orjson.dumps(item.prompt)
     content = content_of(item, pairs)
     return Landing(

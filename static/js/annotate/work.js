@@ -48,7 +48,7 @@ export class Work extends EventTarget {
   /** Put a model's answer beforehand: open until a person accepts, edits or rejects it. */
   take(suggestion) {
     const { origin, version, score } = suggestion;
-    for (const said of suggestion.critiques) {
+    for (const said of this.protocol.critiques.on ? suggestion.critiques : []) {
       if (this.critiques.some((one) => one.from === said.id)) continue;
       this.critiques.push({ ...pick(said, FIELDS), id: `s${said.id}`, from: said.id, origin, version, score, review: "open" });
     }
