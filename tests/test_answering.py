@@ -19,7 +19,7 @@ from curation.services.desk import Desk, desk_of
 from curation.services.reviewing import reviewed_as
 from curation.services.taking import ShownResponse
 from tests.cast import Cast
-from tests.test_suggestions import ask, item, land, landed, wrong
+from tests.test_suggestions import SKY, ask, item, land, landed, wrong
 
 TEXT = "One 👍 is. Two are. Three too."
 SENTENCES = [(0, 9), (10, 18), (19, 29)]
@@ -349,6 +349,16 @@ def test_a_suggestion_keeps_a_label_that_the_protocol_no_longer_has(sky: Cast) -
         answer(sky, [as_said(one, type="unheard of")])
     kept = answer(sky, [as_said(one)]).critiques.get()
     assert (kept.type, kept.review) == (one.type, "accepted") and one.type not in ("", "another")
+
+
+def test_a_suggestion_whose_proof_is_a_whole_document_can_be_accepted(cast: Cast) -> None:
+    ask(cast.project, TaskKind.RESPONSE, help={"mode": "shown", "holdout": 0.0})
+    said = wrong("The sky is") | {"start": 0, "end": 10, "evidence": {"document": 0}}
+    critic = {"annotator": "critic", "kind": "model", "response": 0, "critiques": [said]}
+    land(cast.project, item("sky", SKY, context={"documents": [{"text": "Blue."}]}, answers=[critic]))
+    source = Critique.objects.get()
+    made = answer(cast, [as_said(source)])
+    assert made.critiques.get().review == "accepted" and made.critiques.get().evidence == {"document": 0}
 
 
 def test_a_verdict_that_says_the_same_is_accepted_and_another_edited(sky: Cast) -> None:

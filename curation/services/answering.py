@@ -157,7 +157,7 @@ def critique_checked(
         raise Invalid("say what it is, in a few words", field=f"{field}.comment")
     if (said.omission or (said.start is not None and said.start == said.end)) and not wanted.omission:
         raise Invalid("marking what is missing is not asked here", field=f"{field}.omission")
-    if said.evidence is not None:
+    if said.evidence is not None and (source is None or said.evidence != source.evidence):
         check_evidence(said.evidence, shown, documents, f"{field}.evidence")
     return said
 
