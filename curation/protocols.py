@@ -8,9 +8,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError, model_validator
-
-from curation.errors import Invalid
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
 
 Name = Annotated[str, StringConstraints(pattern=r"^[^\s|\x00-\x1f]([^|\x00-\x1f]*[^\s|\x00-\x1f])?$", max_length=60)]
 Key = Annotated[str, StringConstraints(pattern=r"^[1-9a-z]?$")]
@@ -164,13 +162,3 @@ class Asked(Shape):
             if unknown := set(question.when) - set(names[: names.index(question.name)]):
                 raise ValueError(f"question {question.name}: depends on {', '.join(sorted(unknown))}, not asked before")
         return self
-
-
-def asked_from(given: Any) -> Asked:
-    """Checked columns. Raises Invalid naming the field."""
-    try:
-        return Asked.model_validate(given)
-    except ValidationError as error:
-        first = error.errors()[0]
-        words = first["msg"].removeprefix("Value error, ")
-        raise Invalid(words, field=".".join(str(part) for part in first["loc"])) from None

@@ -24,7 +24,7 @@ from curation.models import (
     TaskKind,
 )
 from curation.presets import GROUPS, PRESETS, grouped
-from curation.protocols import asked_from
+from curation.protocols import Asked
 from curation.rendering import markdown
 from curation.services import answering, projects, protocols
 from curation.services.answering import Answer, Judged, Said
@@ -85,7 +85,9 @@ def test_the_protocol_of_a_preset_would_be_taken_as_a_revision(cast: Cast, prese
     made = projects.create_project(slug="new-one", name="New one", user=cast.zed, preset=preset)
     given = {name: value for name, value in PRESETS[preset].protocol().items() if name in protocols.REVISABLE}
     assert projects.revise_protocol(project=made, **given).version == 1
-    assert asked_from({name: given[name] for name in protocols.ASKED}).help.mode == SUGGESTED.get(preset, "off")
+    assert Asked.model_validate({name: given[name] for name in protocols.ASKED}).help.mode == SUGGESTED.get(
+        preset, "off"
+    )
 
 
 def test_colours_tell_the_labels_of_a_preset_apart() -> None:
@@ -129,7 +131,7 @@ def test_every_suggestion_of_a_sample_fits_its_protocol(cast: Cast, preset: str)
     """Labels are those of the protocol, quotes stand at their offsets, evidence is in its document."""
     made = made_from(preset, cast)
     assert made.protocol is not None
-    asked = asked_from({name: getattr(made.protocol, name) for name in protocols.ASKED})
+    asked = Asked.model_validate({name: getattr(made.protocol, name) for name in protocols.ASKED})
     for annotation in Annotation.objects.answers().filter(project=made).select_related("task__response__item"):
         response = annotation.task.response
         assert response is not None

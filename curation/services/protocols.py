@@ -14,7 +14,7 @@ from pydantic import ValidationError as ShapeError
 
 from curation.errors import Conflict, Invalid
 from curation.models import Project, Protocol, Task, TaskKind
-from curation.protocols import Asked, Critiques, Label, Question
+from curation.protocols import Asked, Critiques, Question
 from curation.services import relabelling
 
 ASKED = ("unit", "critiques", "questions", "help")
@@ -93,19 +93,6 @@ def checked(values: dict[str, Any], kind: str) -> dict[str, Any]:
     for field, words in faults_of(values, kind).items():
         raise Invalid(words, field=field)
     return values | Asked.model_validate({name: values[name] for name in ASKED}).model_dump()
-
-
-def checked_columns(values: dict[str, Any], kind: str) -> dict[str, Any]:
-    """The JSON columns in their full shape. Raises Invalid when they do not fit each other, or the project."""
-    for field, words in dict(asked_faults(values, kind)).items():
-        raise Invalid(words, field=field)
-    return Asked.model_validate({name: values[name] for name in ASKED}).model_dump()
-
-
-def check_axes(axes: Any) -> None:
-    """One to eight axes with different names and a question each."""
-    for field, words in axis_faults(axes):
-        raise Invalid(words, field=field)
 
 
 def faults_of(values: Mapping[str, Any], kind: str) -> Faults:
@@ -376,8 +363,3 @@ def listed(of: str, before: Sequence[Mapping[str, Any]], after: Sequence[Mapping
     if kept != [name for name in new if name in old]:
         found.append(Change("changed", of, how="the order"))
     return found
-
-
-def hotkey(label: Label, place: int) -> str:
-    """The key that chooses a label: its own, or its number in the list."""
-    return label.key or (str(place + 1) if place < 9 else "")
