@@ -2,7 +2,8 @@
 
 from celery import shared_task
 
-from curation.services import assigning, running, tidying
+from curation import queue
+from curation.services import assigning, running, sharding, tidying
 
 
 @shared_task
@@ -11,8 +12,15 @@ def execute_run(run_id: str) -> None:
 
 
 @shared_task
+def work_shards(served: str) -> None:
+    if sharding.work(served, mortal=True):
+        queue.send("curation.jobs.work_shards", [served], served)
+
+
+@shared_task
 def resume_lost_runs() -> None:
     running.resume_lost()
+    sharding.sweep()
 
 
 @shared_task

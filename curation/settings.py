@@ -231,6 +231,8 @@ ASSIGNMENT_MINUTES = envint("TOUCHSTONE_ASSIGNMENT_MINUTES", 30)
 """How long a reserved task waits for its annotator before another may have it."""
 RUN_LEASE_SECONDS = envint("TOUCHSTONE_RUN_LEASE_SECONDS", 15)
 """A run whose worker gave no sign of life for this long is taken up by another."""
+SHARD_PAUSE_SECONDS = envint("TOUCHSTONE_SHARD_PAUSE_SECONDS", 5)
+"""A shard that failed waits so long before it is tried again; twice as long the next time."""
 IMPORT_LINE_MB = envint("TOUCHSTONE_IMPORT_LINE_MB", 8)
 """A longer line of an import is refused with its number; the lines around it still land."""
 IMPORT_UPLOAD_MB = envint("TOUCHSTONE_IMPORT_UPLOAD_MB", 2048)

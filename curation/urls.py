@@ -43,6 +43,7 @@ urlpatterns = [
     path("account/keys/", people.keys, name="account-keys"),
     path("account/tokens/", tokens.page, name="tokens"),
     path("account/tokens/<int:token_id>/revoke/", tokens.revoke, name="token-revoke"),
+    path("work/<uuid:run_id>/", runs.work, name="work"),
     path("projects/", projects.index, name="projects"),
     path("projects/new/", projects.new, name="project-new"),
     path("projects/<slug:slug>/", include(project)),

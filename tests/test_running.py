@@ -9,6 +9,7 @@ from django.utils import timezone
 from curation.errors import Conflict, Invalid
 from curation.models import Run
 from curation.services import methods, running
+from curation.services.method import Method
 from tests.cast import Cast
 
 
@@ -22,7 +23,7 @@ def method(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
             step(run, report)
         return {"steps": len(steps)}
 
-    monkeypatch.setitem(methods.METHODS, "echo", echo)
+    monkeypatch.setitem(methods.METHODS, "echo", Method(name="echo", title="Echo", execute=echo))
     return steps
 
 
@@ -85,7 +86,8 @@ def test_a_mistake_of_the_person_is_told_without_a_traceback(cast: Cast, method:
     run = queued(cast)
     running.execute(str(run.pk))
     run.refresh_from_db()
-    assert (run.state, run.error) == ("failed", "the file is empty") and "Traceback" not in run.log
+    assert (run.state, run.error) == ("failed", "the file is empty")
+    assert not run.lines.filter(text__contains="Traceback").exists()
 
 
 def test_a_fault_leaves_its_traceback_in_the_log_and_can_be_tried_again(cast: Cast, method: list[Any]) -> None:
@@ -93,7 +95,7 @@ def test_a_fault_leaves_its_traceback_in_the_log_and_can_be_tried_again(cast: Ca
     run = queued(cast)
     running.execute(str(run.pk))
     run.refresh_from_db()
-    assert run.state == "failed" and "ZeroDivisionError" in run.log
+    assert run.state == "failed" and run.lines.filter(text__contains="ZeroDivisionError")
     method.clear()
     running.retry(run)
     running.execute(str(run.pk))

@@ -84,7 +84,7 @@ def wait(run: Run, until: Any, seconds: float = 90) -> Run:
         if until(run):
             return run
         time.sleep(0.05)
-    raise AssertionError(f"{run.state} {run.done} {run.error} {run.log}")
+    raise AssertionError(f"{run.state} {run.done} {run.error} {[*run.lines.all()]}")
 
 
 def rows() -> tuple[int, ...]:
@@ -105,7 +105,7 @@ def test_a_worker_killed_again_and_again_ends_with_the_same_rows(file: Path, wor
     worker()
     wait(run, lambda now: not now.live)
     good = ROWS - ROWS // 1000
-    assert run.state == "succeeded", run.log
+    assert run.state == "succeeded", [*run.lines.all()]
     assert (run.result["created"], run.result["rejected"], run.result["votes"]) == (good, ROWS // 1000, good)
     assert rows() == (good, 2 * good, good, good, good)
     project.refresh_from_db()

@@ -8,7 +8,6 @@ from django.contrib import admin
 from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.template.defaultfilters import filesizeformat
-from django.urls import reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
@@ -42,7 +41,7 @@ class RunAdmin(OnlyRead, BigList):
 
     @admin.display(description="page")
     def page(self, run: Run) -> SafeString:
-        return link(reverse("run", args=[run.project.slug, run.pk]), "Watch it on its page")
+        return link(run.address, "Watch it on its page")
 
     @admin.display(description="parameters")
     def parameters(self, run: Run) -> SafeString:
@@ -54,7 +53,7 @@ class RunAdmin(OnlyRead, BigList):
 
     @admin.display(description="log")
     def log_text(self, run: Run) -> SafeString:
-        return format_html('<pre class="whitespace-pre-wrap">{}</pre>', run.log or "–")
+        return format_html('<pre class="whitespace-pre-wrap">{}</pre>', running.log_of(run) or "–")
 
     @admin.action(description="Cancel", permissions=["act"])
     def cancel(self, request: HttpRequest, queryset: QuerySet[Run]) -> None:

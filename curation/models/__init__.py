@@ -5,9 +5,13 @@ from curation.models.critiques import Critique, Rank, Verdict
 from curation.models.datasets import Dataset, DatasetFile, DatasetVersion
 from curation.models.images import Image
 from curation.models.items import Item, Pair, Response
+from curation.models.machines import Schedule, Worker
 from curation.models.people import Annotator, ApiToken, Invite, Membership, Role, Scope, SignInLink, User
 from curation.models.projects import Project, Protocol, TaskKind
-from curation.models.runs import IdempotentReply, Run
+from curation.models.registry import Calibration, Completion, ModelVersion
+from curation.models.runs import IdempotentReply, Run, RunLine
+from curation.models.scores import Embedding, Score, ScoreMap
+from curation.models.shards import Shard
 from curation.models.tasks import Assignment, Draft, Progress, Tally, Task, queue_position
 
 __all__ = [
@@ -15,16 +19,20 @@ __all__ = [
     "Annotator",
     "ApiToken",
     "Assignment",
+    "Calibration",
+    "Completion",
     "Critique",
     "Dataset",
     "DatasetFile",
     "DatasetVersion",
     "Draft",
+    "Embedding",
     "IdempotentReply",
     "Image",
     "Invite",
     "Item",
     "Membership",
+    "ModelVersion",
     "Pair",
     "Preference",
     "Progress",
@@ -34,12 +42,18 @@ __all__ = [
     "Response",
     "Role",
     "Run",
+    "RunLine",
+    "Schedule",
     "Scope",
+    "Score",
+    "ScoreMap",
+    "Shard",
     "SignInLink",
     "Tally",
     "Task",
     "TaskKind",
     "User",
     "Verdict",
+    "Worker",
     "queue_position",
 ]

@@ -33,6 +33,9 @@ class Task(models.Model):
     )
     item = models.ForeignKey("curation.Item", on_delete=models.PROTECT, null=True, blank=True, related_name="tasks")
     priority = models.IntegerField(default=0)
+    pick = models.CharField(
+        max_length=12, blank=True, db_default="", default="", help_text="what set the priority: margin, spread … random"
+    )
     position = models.BigIntegerField()
     overlap = models.PositiveSmallIntegerField(default=1)
     taken = models.PositiveSmallIntegerField(default=0)

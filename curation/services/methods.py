@@ -1,19 +1,15 @@
-"""Which function does which method of a run, and what is told when it has ended."""
+"""Every method of a run, by name."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
-from curation.models import Run
-from curation.services import freezing, importing
-from curation.services.running import Method
+from curation.services import freezing, importing, scoring
+from curation.services.method import Method
 
 METHODS: dict[str, Method] = {
-    "import": importing.execute,
-    "freeze": freezing.execute,
-}
-
-ENDINGS: dict[str, Callable[[Run], None]] = {
-    "import": importing.ended,
-    "freeze": freezing.ended,
+    method.name: method
+    for method in (
+        importing.METHOD,
+        freezing.METHOD,
+        scoring.METHOD,
+    )
 }

@@ -1,8 +1,8 @@
 """Runs: started, claimed under a lease, kept alive by a heartbeat, resumed after their worker died.
 
-A method is a function `(run, report) -> result`. It does its work in transactions that each end with
-`report.checkpoint(...)`: the same commit holds the rows and where to go on, so that work done twice or
-broken off ends with the same rows. The lease is a fence: a worker that lost it cannot checkpoint.
+A method that works alone does so in transactions that each end with `report.checkpoint(...)`: the same commit holds
+the rows and where to go on, so that work done twice or broken off ends with the same rows. The lease is a fence: a
+worker that lost it cannot checkpoint. A method with shards is planned and closed here; `sharding.py` does the rest.
 """
 
 from __future__ import annotations
@@ -13,29 +13,30 @@ import socket
 import threading
 import time
 import traceback
-from collections.abc import Callable
 from contextlib import contextmanager
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from django.conf import settings
-from django.db import connection
-from django.db.models import F, Q, Value
-from django.db.models.functions import Concat
+from django.db import DatabaseError, connection
+from django.db.models import F, Q
 from django.utils import timezone
 
 from curation import queue
 from curation.errors import Conflict, DomainError, NotFound
-from curation.models import Project, Run, User
+from curation.models import ModelVersion, Project, Run, RunLine, Shard, User, Worker
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from curation.services.method import Method
+
 log = logging.getLogger("touchstone.runs")
 
 MAX_ATTEMPTS = 5
-
-Method = Callable[[Run, "Report"], dict[str, Any]]
+LINES_SHOWN = 500
+SEEN_WITHIN = timedelta(seconds=60)
+"""A worker that was silent for longer is not counted on."""
 
 
 class LostLease(Exception):
@@ -81,26 +82,42 @@ class Report:
 
     def log(self, line: str) -> None:
         """Append one line, with its time, to the log that the run's page shows."""
-        stamped = f"{timezone.now():%Y-%m-%d %H:%M:%S} {line}\n"
-        Run.objects.filter(pk=self.run.pk).update(log=Concat(F("log"), Value(stamped)))
+        RunLine.objects.create(run=self.run, text=line)
 
 
 def start(
     *,
-    project: Project,
+    project: Project | None,
     method: str,
     params: dict[str, Any],
     user: User | None,
     unit: str = "rows",
     run: Run | None = None,
+    model: ModelVersion | None = None,
+    queue: str = "cpu",
+    seed: int = 0,
 ) -> Run:
     """Queue a run; a worker is woken when the transaction commits. `run` may be one prepared with files."""
     run = run or Run()
     run.project, run.method, run.params, run.created_by, run.unit = project, method, params, user, unit
+    run.model, run.queue, run.seed = model, queue, seed
     run.code_version = settings.VERSION
     run.save(force_insert=True)
-    queue.wake(run)
+    wake(run)
     return run
+
+
+def queue_for(model: ModelVersion | None) -> str:
+    """Where a model runs: on the GPU when a worker with one was seen lately, and the model wants it."""
+    if model is None or model.reference.split(":", 1)[0] in ("program", "openai"):
+        return "cpu"
+    fresh = Worker.objects.filter(seen_at__gt=timezone.now() - SEEN_WITHIN)
+    return "gpu" if any("gpu" in queues.split(",") for queues in fresh.values_list("queues", flat=True)) else "cpu"
+
+
+def wake(run: Run) -> None:
+    """Ask a worker to look at a run. What needs no shard is done by any worker, unless it holds a model itself."""
+    queue.wake(run)
 
 
 def execute(run_id: str) -> None:
@@ -134,9 +151,7 @@ def claim(run_id: str) -> Run | None:
 
 
 def perform(run: Run, report: Report) -> None:
-    """Call the method and write how it ended; one of the three places that catch everything."""
-    from curation.services.methods import METHODS
-
+    """Do what the run's phase asks and write how it went; one of the places that catch everything."""
     if run.attempts > 1:
         report.log(f"attempt {run.attempts}: going on from {run.checkpoint or 'the start'}")
     try:
@@ -144,7 +159,7 @@ def perform(run: Run, report: Report) -> None:
             raise Cancelled
         if run.attempts > MAX_ATTEMPTS:
             raise Conflict(f"given up after {MAX_ATTEMPTS} attempts whose worker died")
-        result = METHODS[run.method](run, report)
+        result = proceed(run, report)
     except LostLease:
         log.warning("%s: another worker took over", run)
     except Cancelled:
@@ -156,13 +171,48 @@ def perform(run: Run, report: Report) -> None:
         report.log(traceback.format_exc())
         finish(run, Run.State.FAILED, error=f"{type(error).__name__}: {error}")
     else:
+        if result is not None:
+            settle(run, result)
+
+
+def proceed(run: Run, report: Report) -> dict[str, Any] | None:
+    """The result of a method that works alone, or of one whose shards have all ended; None while they are at work."""
+    from curation.services import sharding
+
+    method = method_of(run)
+    began = time.process_time()
+    try:
+        if method.execute:
+            return method.execute(run, report)
+        if run.phase == Run.Phase.PLAN:
+            sharding.lay(run, method, report)
+            return None
+        return sharding.close(run, method, report)
+    finally:
+        Run.objects.filter(pk=run.pk).update(cpu_seconds=F("cpu_seconds") + time.process_time() - began)
+
+
+def settle(run: Run, result: dict[str, Any]) -> None:
+    """The end of a run that did its work: failed if shards were set aside, for they can be tried again."""
+    run.refresh_from_db(fields=["shards_failed", "shards_total"])
+    if run.shards_failed:
+        words = f"{run.shards_failed} of {run.shards_total} shards were set aside; the rest is done"
+        finish(run, Run.State.FAILED, result=result, error=words)
+    else:
         finish(run, Run.State.SUCCEEDED, result=result)
+
+
+def method_of(run: Run) -> Method:
+    """Raises Conflict for a method that is no longer there."""
+    from curation.services.methods import METHODS
+
+    if run.method not in METHODS:
+        raise Conflict(f"there is no method {run.method!r} any more")
+    return METHODS[run.method]
 
 
 def finish(run: Run, state: str, *, result: dict[str, Any] | None = None, error: str = "") -> None:
     """Write the end of a run, unless another worker holds it."""
-    from curation.services.methods import ENDINGS
-
     changes: dict[str, Any] = {
         "state": state,
         "error": error,
@@ -172,9 +222,17 @@ def finish(run: Run, state: str, *, result: dict[str, Any] | None = None, error:
     if result is not None:
         changes["result"] = result
     if Run.objects.filter(pk=run.pk, holder=run.holder, state=Run.State.RUNNING).update(**changes):
-        run.refresh_from_db()
-        if ending := ENDINGS.get(run.method):
-            ending(run)
+        ended(run)
+
+
+def ended(run: Run) -> None:
+    """Take its queued shards away and tell its method."""
+    run.refresh_from_db()
+    if run.state != Run.State.SUCCEEDED:
+        waiting = Shard.objects.filter(run=run, state=Shard.State.QUEUED)
+        waiting.update(state=Shard.State.CANCELLED, ended_at=timezone.now())
+    if ending := method_of(run).ended:
+        ending(run)
 
 
 @contextmanager
@@ -185,9 +243,12 @@ def heartbeat(run: Run) -> Iterator[None]:
     def beat() -> None:
         try:
             while not stop.wait(settings.RUN_LEASE_SECONDS / 3):
-                Run.objects.filter(pk=run.pk, holder=run.holder, state=Run.State.RUNNING).update(
-                    lease_until=timezone.now() + lease()
-                )
+                try:
+                    Run.objects.filter(pk=run.pk, holder=run.holder, state=Run.State.RUNNING).update(
+                        lease_until=timezone.now() + lease()
+                    )
+                except DatabaseError:
+                    connection.close()
         finally:
             connection.close()
 
@@ -212,42 +273,51 @@ def resume_lost() -> int:
     )
     lost = list(Run.objects.filter(late)[:100])
     for run in lost:
-        queue.wake(run)
+        wake(run)
     return len(lost)
 
 
 def cancel(run: Run) -> Run:
-    """Stop a run: at once if queued, at its next checkpoint if running."""
+    """Stop a run: at once if nobody is at work on it, else at the next sign of progress."""
+    from curation.services import sharding
+
     now = timezone.now()
     if Run.objects.filter(pk=run.pk, state=Run.State.QUEUED).update(state=Run.State.CANCELLED, ended_at=now):
-        run.refresh_from_db()
-        from curation.services.methods import ENDINGS
-
-        if ending := ENDINGS.get(run.method):
-            ending(run)
+        ended(run)
         return run
     if not Run.objects.filter(pk=run.pk, state=Run.State.RUNNING).update(cancel_requested=True):
         raise Conflict("this run has already ended")
+    Shard.objects.filter(run=run, state=Shard.State.QUEUED).update(state=Shard.State.CANCELLED, ended_at=now)
+    sharding.advance(run)
     run.refresh_from_db()
     return run
 
 
 def retry(run: Run) -> Run:
-    """Queue an ended run again; it goes on from its checkpoint."""
+    """Queue an ended run again: it goes on from its checkpoint, or with the shards that are not done."""
+    from curation.services import sharding
+
     ended = [Run.State.FAILED, Run.State.CANCELLED]
-    changed = Run.objects.filter(pk=run.pk, state__in=ended).update(
-        state=Run.State.QUEUED,
-        attempts=0,
-        cancel_requested=False,
-        error="",
-        ended_at=None,
-        created_at=timezone.now(),
-    )
-    if not changed:
+    changes: dict[str, Any] = {"attempts": 0, "cancel_requested": False, "error": "", "ended_at": None}
+    again = Run.objects.filter(pk=run.pk, state__in=ended)
+    if run.phase != Run.Phase.PLAN:
+        if not again.update(**changes, state=Run.State.RUNNING, phase=Run.Phase.WORK, lease_until=None):
+            raise Conflict("only a failed or cancelled run can be tried again")
+        sharding.requeue(run)
+    elif not again.update(**changes, state=Run.State.QUEUED, created_at=timezone.now()):
         raise Conflict("only a failed or cancelled run can be tried again")
+    else:
+        sharding.requeue(run)
+        wake(run)
     run.refresh_from_db()
-    queue.wake(run)
     return run
+
+
+def log_of(run: Run, most: int = LINES_SHOWN) -> str:
+    """The last lines of a run's log, oldest first, each with its time."""
+    last = list(RunLine.objects.filter(run=run).order_by("-id")[: most + 1])
+    lines = [str(line) for line in reversed(last[:most])]
+    return "\n".join(["…", *lines] if len(last) > most else lines)
 
 
 def get(run_id: str) -> Run:

@@ -83,7 +83,7 @@ def index(request: HttpRequest, slug: str) -> HttpResponse:
             return redirect(kept(request, project, form))
         except Invalid as error:
             form.add_error(error.field if error.field in form.fields else None, sentence(error.detail))
-    runs = Run.objects.filter(project=project, method="import").select_related("created_by").defer("log")[:RECENT]
+    runs = Run.objects.filter(project=project, method="import").select_related("created_by")[:RECENT]
     context = {"project": project, "form": form, "runs": runs, "formats": list(readers)}
     context["max_mb"] = settings.IMPORT_UPLOAD_MB
     return render(request, "imports/index.html", context, status=422 if form.errors else 200)

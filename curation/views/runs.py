@@ -23,7 +23,7 @@ SHOWN = 50
 @require_safe
 def index(request: HttpRequest, slug: str) -> HttpResponse:
     project = access.project_for(request.user, slug, access.READ)
-    runs = Run.objects.filter(project=project).select_related("created_by").defer("log", "checkpoint", "result")
+    runs = Run.objects.filter(project=project).select_related("created_by").defer("checkpoint", "result")
     before = moment(request.GET.get("before", ""))
     if before is not None:
         runs = runs.filter(created_at__lt=before)
@@ -48,7 +48,17 @@ def page(request: HttpRequest, slug: str, run_id: UUID) -> HttpResponse:
     project = access.project_for(request.user, slug, access.READ)
     run = run_in(project, run_id)
     may_act = access.FREEZE in access.capabilities(request.user, project)
-    context = {"project": project, "run": run, "may_act": may_act, "waiting": waiting(run)}
+    context = {"project": project, "run": run, "may_act": may_act, "waiting": waiting(run), "log": running.log_of(run)}
+    return render(request, "runs/_run.html" if getattr(request, "htmx", False) else "runs/page.html", context)
+
+
+@require_safe
+def work(request: HttpRequest, run_id: UUID) -> HttpResponse:
+    """A run on the installation itself; for staff."""
+    run = Run.objects.select_related("created_by", "model").filter(pk=run_id, project=None).first()
+    if run is None or not request.user.is_staff:
+        raise NotFound("no such run")
+    context = {"project": None, "run": run, "may_act": False, "waiting": waiting(run), "log": running.log_of(run)}
     return render(request, "runs/_run.html" if getattr(request, "htmx", False) else "runs/page.html", context)
 
 

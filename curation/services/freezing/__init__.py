@@ -4,9 +4,20 @@ Ordered streams are merged, so memory stays constant. Files are written into a f
 into place at the end, so a run broken off leaves nothing half done.
 """
 
-from curation.services.freezing.asking import check_splits, request_version
+from curation.services.freezing.asking import FreezeParams, begin, check_splits, request_version
 from curation.services.freezing.making import ended, execute, ready
 from curation.services.freezing.offering import offered, usual
 from curation.services.freezing.sources import count
+from curation.services.method import Method
 
-__all__ = ["check_splits", "count", "ended", "execute", "offered", "ready", "request_version", "usual"]
+METHOD = Method(
+    name="freeze",
+    title="Make a dataset version",
+    about="Writes what is decided or said into an immutable, numbered, hashed version.",
+    params=FreezeParams,
+    execute=execute,
+    ended=ended,
+    begin=begin,
+)
+
+__all__ = ["METHOD", "check_splits", "count", "offered", "ready", "request_version", "usual"]

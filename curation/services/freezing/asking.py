@@ -7,16 +7,37 @@ from typing import Any
 
 from django.db import transaction
 from django.db.models import F
+from pydantic import Field
 
 from curation.errors import Invalid
-from curation.models import Dataset, DatasetVersion, Project, User
+from curation.models import Dataset, DatasetVersion, Project, Run, User
 from curation.services import running
 from curation.services.deciding import applicable, filters_from, last_annotation
 from curation.services.freezing.offering import offered
+from curation.services.method import Params
 from workers.writers import Target, targets
 
 NAME = re.compile(r"[a-z][a-z0-9_-]{0,39}")
 RESERVED = {"annotations", "critiques", "verdicts", "ranks", "lineage", "readme", "manifest"}
+
+
+class FreezeParams(Params):
+    """What `POST …/runs` takes to make a version."""
+
+    dataset: str = "preferences"
+    target: str = "trl-preference"
+    filters: Any = Field(default_factory=dict)
+    splits: Any = Field(default_factory=lambda: {"train": 1.0})
+    seed: Any = 0
+
+
+def begin(project: Project | None, params: FreezeParams, user: User | None) -> Run:
+    """A version and the run that makes it. Raises Invalid naming the wrong field."""
+    assert project is not None
+    named = params.model_dump(exclude={"dataset"})
+    version = request_version(project=project, dataset_name=params.dataset, user=user, **named)
+    assert version.run is not None
+    return version.run
 
 
 def request_version(

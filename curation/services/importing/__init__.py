@@ -14,11 +14,21 @@ from curation.services.importing.asking import (
 )
 from curation.services.importing.doing import ended, execute
 from curation.services.importing.sources import columns_of, mapping_from
+from curation.services.method import Method
+
+METHOD = Method(
+    name="import",
+    title="Import",
+    about="Reads a file into items, responses, pairs and tasks.",
+    unit="bytes",
+    execute=execute,
+    ended=ended,
+    startable=False,
+)
 
 __all__ = [
+    "METHOD",
     "columns_of",
-    "ended",
-    "execute",
     "import_now",
     "is_small",
     "keep_upload",

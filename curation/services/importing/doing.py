@@ -50,7 +50,7 @@ def execute(run: Run, report: Report) -> dict[str, Any]:
     under_way = Import(run, report, reader.name)
     pairing = run.params.get("pairing", "auto")
     rows = batches(
-        outcomes(path, reader, options), pairing=pairing, kind=run.project.kind, after=run.checkpoint.get("row", 0)
+        outcomes(path, reader, options), pairing=pairing, kind=run.home.kind, after=run.checkpoint.get("row", 0)
     )
     with closing(ahead(rows)) as ready, uncollected():
         for batch in ready:
@@ -61,7 +61,7 @@ def execute(run: Run, report: Report) -> dict[str, Any]:
 def ended(run: Run) -> None:
     """Tell the database's planner of a large import; its run has ended by then."""
     new = sum(run.result.get(name, 0) for name in ("created", "votes", "answers"))
-    if new > BATCH and 10 * new >= run.project.item_count:
+    if new > BATCH and 10 * new >= run.home.item_count:
         bulk.refresh_statistics(Item, Response, Pair, Task, Annotation, Preference, Critique, Verdict, Rank)
 
 
@@ -74,7 +74,7 @@ class Import:
         self.counts: Counter[str] = Counter({name: before.get(name, 0) for name in COUNTED})
         self.placed: Counter[str] = Counter(before.get("placed", {}))
         self.problems: list[dict[str, Any]] = list(before.get("problems", []))
-        self.votes = VoteBox(run.project)
+        self.votes = VoteBox(run.home)
         self.rejected = run.folder / "rejected.jsonl"
         self.rejected.parent.mkdir(parents=True, exist_ok=True)
         truncate(self.rejected, run.checkpoint.get("rejected_bytes", 0))
@@ -85,12 +85,12 @@ class Import:
         with transaction.atomic():
             bulk.commit_later()
             locked = Project.objects.select_for_update(no_key=True, of=("self",))
-            self.run.project.refresh_from_db(fields=["overlap", "protocol"], from_queryset=locked)
+            self.run.home.refresh_from_db(fields=["overlap", "protocol"], from_queryset=locked)
             self.counts["unchanged"] += len(batch.items) - len(items)
-            self.counts.update(land(self.run.project, items, self.votes))
+            self.counts.update(land(self.run.home, items, self.votes))
             self.placed.update(placements(answer for row in items for answer in row.answers))
-            images.enter(self.run.project, (kept for row in items for kept in row.images))
-            new, lost = land_judgements(self.run.project, batch.judgements, self.votes)
+            images.enter(self.run.home, (kept for row in items for kept in row.images))
+            new, lost = land_judgements(self.run.home, batch.judgements, self.votes)
             self.counts["votes"] += new
             self.reject(batch.refused + lost)
             size = self.rejected.stat().st_size if self.rejected.exists() else 0
