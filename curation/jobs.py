@@ -1,9 +1,12 @@
 """What Celery calls: one line a job. Every job takes ids, and is safe to deliver twice."""
 
+from collections.abc import Sequence
+from typing import Any
+
 from celery import shared_task
 
 from curation import queue
-from curation.services import assigning, running, sharding, tidying
+from curation.services import assigning, running, scheduling, sharding, tidying
 
 
 @shared_task
@@ -12,15 +15,21 @@ def execute_run(run_id: str) -> None:
 
 
 @shared_task
-def work_shards(served: str) -> None:
-    if sharding.work(served, mortal=True):
-        queue.send("curation.jobs.work_shards", [served], served)
+def work_shards(served: str, sent: Sequence[Any] = ()) -> None:
+    enough = queue.crowded(sent)
+    if sharding.work(served, mortal=True) and not enough:
+        queue.call_for_shards(served)
 
 
 @shared_task
 def resume_lost_runs() -> None:
     running.resume_lost()
     sharding.sweep()
+
+
+@shared_task
+def start_due_schedules() -> None:
+    scheduling.start_due()
 
 
 @shared_task

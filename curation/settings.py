@@ -200,7 +200,8 @@ SPECTACULAR_SETTINGS = {
 }
 
 # --- Work -------------------------------------------------------------------------------------------
-# The broker only wakes a worker; the Run row is the truth (curation/services/running.py).
+# The broker only wakes a worker; the Run and Shard rows are the truth (curation/services/running.py). So a message
+# that is lost, late or delivered twice does no harm, and nothing here tries to keep one.
 BROKER_DIR = VAR_DIR / "broker"
 CELERY_BROKER_URL = os.environ.get("CELERY_BROKER_URL", "filesystem://localhost/")
 CELERY_BROKER_TRANSPORT_OPTIONS = (
@@ -211,7 +212,9 @@ CELERY_BROKER_TRANSPORT_OPTIONS = (
         "polling_interval": 0.05,
     }
     if CELERY_BROKER_URL.startswith("filesystem")
-    else {"visibility_timeout": 3600}
+    # Redis hands a message that nobody acknowledged to another worker after this long: longer than any import,
+    # since the sweeper has found the run of a dead worker within seconds and a second delivery does nothing.
+    else {"visibility_timeout": 12 * 3600, "socket_connect_timeout": 3, "socket_keepalive": True}
 )
 CELERY_TASK_IGNORE_RESULT = True
 CELERY_TASK_ACKS_LATE = True
@@ -219,11 +222,22 @@ CELERY_WORKER_PREFETCH_MULTIPLIER = 1
 CELERY_TASK_DEFAULT_QUEUE = "cpu"
 CELERY_WORKER_HIJACK_ROOT_LOGGER = False
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
+CELERY_BROKER_CONNECTION_MAX_RETRIES = None  # for ever: a broker that comes back finds its workers
+CELERY_WORKER_CANCEL_LONG_RUNNING_TASKS_ON_CONNECTION_LOSS = False  # work goes on without the broker
 CELERY_BEAT_SCHEDULE_FILENAME = str(VAR_DIR / "celerybeat-schedule")
+
+
+def every(seconds: float, job: str) -> dict[str, object]:
+    """A periodic job, whose message is void when the next one is due: none pile up while all workers are busy."""
+    options = {"queue": "cpu", "expires": max(10.0, seconds)}
+    return {"task": f"curation.jobs.{job}", "schedule": seconds, "options": options}
+
+
 CELERY_BEAT_SCHEDULE = {
-    "resume-lost-runs": {"task": "curation.jobs.resume_lost_runs", "schedule": 5.0},
-    "return-expired-assignments": {"task": "curation.jobs.return_expired_assignments", "schedule": 30.0},
-    "tidy": {"task": "curation.jobs.tidy", "schedule": 3600.0},
+    "resume-lost-runs": every(5.0, "resume_lost_runs"),
+    "start-due-schedules": every(30.0, "start_due_schedules"),
+    "return-expired-assignments": every(30.0, "return_expired_assignments"),
+    "tidy": every(3600.0, "tidy"),
 }
 
 # --- Limits a person may meet -----------------------------------------------------------------------

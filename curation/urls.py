@@ -4,7 +4,7 @@ from django.contrib import admin
 from django.urls import URLPattern, URLResolver, include, path
 from django.views.generic import RedirectView
 
-from curation.views import health, helping, images, items, members, people, projects, protocols, runs, tokens
+from curation.views import health, helping, images, items, members, people, projects, protocols, runs, schedules, tokens
 
 project: list[URLPattern | URLResolver] = [
     path("", projects.page, name="project"),
@@ -22,7 +22,14 @@ project: list[URLPattern | URLResolver] = [
     path("items/<int:item_id>/", items.page, name="item"),
     path("images/<str:sha256>", images.image, name="image"),
     path("runs/", runs.index, name="runs"),
+    path("schedules/", schedules.index, name="schedules"),
+    path("schedules/new/", schedules.new, name="schedule-new"),
+    path("schedules/<int:schedule_id>/", schedules.edit, name="schedule"),
+    path("schedules/<int:schedule_id>/pause/", schedules.pause, name="schedule-pause"),
+    path("schedules/<int:schedule_id>/delete/", schedules.delete, name="schedule-delete"),
+    path("runs/new/", runs.new, name="run-new"),
     path("runs/<uuid:run_id>/", runs.page, name="run"),
+    path("runs/<uuid:run_id>/log.txt", runs.log, name="run-log"),
     path("runs/<uuid:run_id>/cancel/", runs.cancel, name="run-cancel"),
     path("runs/<uuid:run_id>/retry/", runs.retry, name="run-retry"),
     path("imports/", include("curation.urls_imports")),
@@ -44,6 +51,10 @@ urlpatterns = [
     path("account/tokens/", tokens.page, name="tokens"),
     path("account/tokens/<int:token_id>/revoke/", tokens.revoke, name="token-revoke"),
     path("work/<uuid:run_id>/", runs.work, name="work"),
+    path("work/<uuid:run_id>/log.txt", runs.work_log, name="work-log"),
+    path("work/<uuid:run_id>/cancel/", runs.work_cancel, name="work-cancel"),
+    path("work/<uuid:run_id>/retry/", runs.work_retry, name="work-retry"),
+    path("models/", include("curation.urls_models")),
     path("projects/", projects.index, name="projects"),
     path("projects/new/", projects.new, name="project-new"),
     path("projects/<slug:slug>/", include(project)),

@@ -9,7 +9,17 @@ from django.test import Client
 from django.urls import URLPattern, URLResolver, get_resolver
 
 from curation.access import annotator_for
-from curation.models import Assignment, Dataset, DatasetVersion, Invite, Membership, Project, Run
+from curation.models import (
+    Assignment,
+    Dataset,
+    DatasetVersion,
+    Invite,
+    Membership,
+    ModelVersion,
+    Project,
+    Run,
+    Schedule,
+)
 from curation.services import annotating, assigning, images, importing
 from curation.services.desk import desk_of
 from tests.cast import Cast, make_pairs, token_for
@@ -52,11 +62,22 @@ API: dict[str, tuple[str, str, set[str]]] = {
     "api-critiques": ("GET", "/api/v1/projects/{slug}/critiques", READERS),
     "api-verdicts": ("GET", "/api/v1/projects/{slug}/verdicts", READERS),
     "api-suggestions": ("POST", "/api/v1/projects/{slug}/suggestions", FEEDERS),
+    "api-scores": ("GET", "/api/v1/projects/{slug}/scores", READERS),
     "api-decisions": ("GET", "/api/v1/projects/{slug}/decisions", READERS),
     "api-runs": ("GET", "/api/v1/projects/{slug}/runs", READERS),
     "api-run": ("GET", "/api/v1/runs/{run}", READERS),
     "api-run-log": ("GET", "/api/v1/runs/{run}/log", READERS),
+    "api-run-shards": ("GET", "/api/v1/runs/{run}/shards", READERS),
+    "api-run-retry": ("POST", "/api/v1/runs/{run}/retry", FEEDERS),
+    "api-methods": ("GET", "/api/v1/methods", SIGNED_IN),
     "api-run-cancel": ("POST", "/api/v1/runs/{run}/cancel", FEEDERS),
+    "api-schedules": ("GET", "/api/v1/projects/{slug}/schedules", READERS),
+    "api-schedule": ("GET", "/api/v1/projects/{slug}/schedules/{schedule}", READERS),
+    "api-models": ("GET", "/api/v1/models", SIGNED_IN),
+    "api-model": ("GET", "/api/v1/models/{model}", SIGNED_IN),
+    "api-model-check": ("POST", "/api/v1/models/{model}/check", STAFF),
+    "api-model-retire": ("POST", "/api/v1/models/{model}/retire", STAFF),
+    "api-model-try": ("POST", "/api/v1/models/{model}/try", STAFF),
     "api-datasets": ("GET", "/api/v1/projects/{slug}/datasets", READERS),
     "api-versions": ("GET", "/api/v1/projects/{slug}/datasets/prefs/versions", READERS),
     "api-version": ("GET", "/api/v1/projects/{slug}/datasets/prefs/versions/1", READERS),
@@ -68,6 +89,11 @@ WRITES: dict[str, tuple[str, str, set[str]]] = {
     "revise the protocol": ("PATCH", "/api/v1/projects/{slug}/protocol", MANAGERS),
     "read the items": ("GET", "/api/v1/projects/{slug}/items", READERS),
     "replace the protocol": ("PUT", "/api/v1/projects/{slug}/protocol", MANAGERS),
+    "make a schedule": ("POST", "/api/v1/projects/{slug}/schedules", FEEDERS),
+    "change a schedule": ("PATCH", "/api/v1/projects/{slug}/schedules/{schedule}", FEEDERS),
+    "delete a schedule": ("DELETE", "/api/v1/projects/{slug}/schedules/{schedule}", FEEDERS),
+    "register a model": ("POST", "/api/v1/models", STAFF),
+    "read a project's model": ("GET", "/api/v1/models/{own_model}", READERS),
     "start a run": ("POST", "/api/v1/projects/{slug}/runs", FEEDERS),
     "make a version": ("POST", "/api/v1/projects/{slug}/datasets/prefs/versions", FEEDERS),
 }
@@ -85,6 +111,10 @@ PAGES: dict[str, tuple[str, str, set[str]]] = {
     "account-keys": ("POST", "/account/keys/", SIGNED_IN),
     "tokens": ("GET", "/account/tokens/", SIGNED_IN),
     "token-revoke": ("POST", "/account/tokens/0/revoke/", set()),
+    "work": ("GET", "/work/{work}/", STAFF),
+    "work-log": ("GET", "/work/{work}/log.txt", STAFF),
+    "work-cancel": ("POST", "/work/{work}/cancel/", STAFF),
+    "work-retry": ("POST", "/work/{work}/retry/", STAFF),
     "projects": ("GET", "/projects/", SIGNED_IN),
     "project-new": ("GET", "/projects/new/", STAFF),
     "project": ("GET", "/projects/{slug}/", MEMBERS),
@@ -103,8 +133,24 @@ PAGES: dict[str, tuple[str, str, set[str]]] = {
     "image": ("GET", "/projects/{slug}/images/{image}", MEMBERS),
     "runs": ("GET", "/projects/{slug}/runs/", READERS),
     "run": ("GET", "/projects/{slug}/runs/{run}/", READERS),
+    "schedules": ("GET", "/projects/{slug}/schedules/", READERS),
+    "schedule-new": ("GET", "/projects/{slug}/schedules/new/", FEEDERS),
+    "schedule": ("GET", "/projects/{slug}/schedules/{schedule}/", FEEDERS),
+    "schedule-pause": ("POST", "/projects/{slug}/schedules/{schedule}/pause/", FEEDERS),
+    "schedule-delete": ("POST", "/projects/{slug}/schedules/{schedule}/delete/", FEEDERS),
+    "run-new": ("GET", "/projects/{slug}/runs/new/", FEEDERS),
+    "run-log": ("GET", "/projects/{slug}/runs/{run}/log.txt", READERS),
     "run-cancel": ("POST", "/projects/{slug}/runs/{run}/cancel/", FEEDERS),
     "run-retry": ("POST", "/projects/{slug}/runs/{run}/retry/", FEEDERS),
+    "models": ("GET", "/models/", SIGNED_IN),
+    "model-new": ("GET", "/models/new/", STAFF),
+    "model": ("GET", "/models/{model}/", SIGNED_IN),
+    "model-calibration": ("GET", "/models/{model}/calibration/", SIGNED_IN),
+    "model-check": ("POST", "/models/{model}/check/", STAFF),
+    "model-retire": ("POST", "/models/{model}/retire/", STAFF),
+    "model-trust": ("POST", "/models/{model}/trust/", STAFF),
+    "model-try": ("POST", "/models/{model}/try/", STAFF),
+    "model-tried": ("GET", "/models/{model}/try/{trial}/", STAFF),
     "imports": ("GET", "/projects/{slug}/imports/", FEEDERS),
     "import-preview": ("GET", "/projects/{slug}/imports/uploads/{upload}/", {"mia"}),
     "import-report": ("GET", "/projects/{slug}/imports/runs/{import}/", READERS),
@@ -120,6 +166,7 @@ PAGES: dict[str, tuple[str, str, set[str]]] = {
     "annotate-alive": ("POST", "/projects/{slug}/annotate/alive/", ANNOTATORS),
     "annotate-task": ("GET", "/projects/{slug}/annotate/tasks/{task}/", {"ann"}),
     "annotate-draft": ("POST", "/projects/{slug}/annotate/tasks/{task}/draft/", {"ann"}),
+    "annotate-heat": ("GET", "/projects/{slug}/annotate/heat/{task}/", READERS | {"ann"}),
 }
 REFUSED = {302, 401, 403, 404}
 
@@ -156,6 +203,10 @@ def places(cast: Cast) -> dict[str, object]:
     in_hand = assigning.next_for(project=cast.project, annotator=ann)
     assert in_hand is not None
     run = Run.objects.create(project=cast.project, method="freeze")
+    schedule = Schedule.objects.create(project=cast.project, method="freeze", cron="0 3 * * *")
+    model = ModelVersion.objects.create(name="length", kind="reward", reference="program:length", state="ready")
+    own_model = ModelVersion.objects.create(name="own", kind="reward", reference="program:length", project=cast.project)
+    trial = Run.objects.create(method="try-model", model=model, created_by=cast.ada)
     imported = Run.objects.create(project=cast.project, method="import", state=Run.State.SUCCEEDED)
     imported.folder.mkdir(parents=True)
     (imported.folder / "rejected.jsonl").write_text("{}")
@@ -173,6 +224,11 @@ def places(cast: Cast) -> dict[str, object]:
         "annotation": made.id,
         "item": answered.task.pair.item_id,
         "run": run.pk,
+        "work": Run.objects.create(method="freeze").pk,
+        "schedule": schedule.pk,
+        "model": model.pk,
+        "own_model": own_model.pk,
+        "trial": trial.pk,
         "import": imported.pk,
         "upload": upload,
         "image": some_image(cast.project),

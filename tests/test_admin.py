@@ -17,17 +17,21 @@ from django.urls import reverse
 from curation.access import annotator_for
 from curation.models import (
     ApiToken,
+    Completion,
     Dataset,
     DatasetFile,
     DatasetVersion,
     Invite,
     Item,
+    ModelVersion,
     Project,
     Run,
+    RunLine,
+    Schedule,
     Task,
     User,
 )
-from curation.services import health, people
+from curation.services import machines, people
 from tests.cast import Cast, make_pairs
 from tests.test_people import browser
 from tests.test_projects_page import answer
@@ -45,10 +49,15 @@ def full(cast: Cast) -> Cast:
     """A row in every table that the admin shows."""
     make_pairs(cast.project, 3)
     answer(cast.ann, cast.project)
-    run = Run.objects.create(project=cast.project, method="freeze", result={"rows": 1}, log="line\n")
+    run = Run.objects.create(project=cast.project, method="freeze", result={"rows": 1})
+    RunLine.objects.create(run=run, text="line")
     dataset = Dataset.objects.create(project=cast.project, name="prefs", last_number=1)
     version = DatasetVersion.objects.create(dataset=dataset, number=1, target="trl-preference", run=run)
     DatasetFile.objects.create(version=version, name="train.jsonl", split="train", rows=1, bytes=9, sha256="0" * 64)
+    length = ModelVersion.objects.create(name="length", number=1, kind="reward", reference="program:length")
+    Completion.objects.create(model=length, prompt_hash="0" * 64, raw="I like it.", status="unparsed")
+    Schedule.objects.create(project=cast.project, method="freeze", cron="0 3 * * *")
+    machines.report(machines.Self("cpu@test", ("cpu",)))
     people.make_invite(project=cast.project, by=cast.olga, role="viewer")
     people.issue_token(user=cast.ann, name="script", scopes=["read"], expires_at=None)
     return cast
@@ -212,10 +221,11 @@ def test_a_user_made_in_the_admin_can_sign_in(cast: Cast, staff: Client) -> None
 
 
 def test_doctor_speaks_in_words(db: None, capsys: pytest.CaptureFixture[str]) -> None:
-    health.touch_worker()
+    machines.report(machines.Self("cpu@test", ("cpu",)))
     with suppress(SystemExit):  # a test machine may have something to mend
         call_command("doctor")
     said = capsys.readouterr().out
-    for part in ("database", "migrations", "broker", "worker", "training packages", "disk", "secret key", "HTTPS"):
+    parts = ("database", "migrations", "broker", "worker", "model packages", "training packages", "disk", "HTTPS")
+    for part in (*parts, "secret key"):
         assert part in said
     assert "last seen 0 s ago" in said

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import getpass
-import os
-import time
 from collections import namedtuple
+from datetime import timedelta
 from io import StringIO
 from pathlib import Path
 from typing import Any
@@ -13,9 +12,10 @@ from typing import Any
 import orjson
 import pytest
 from django.core.management import CommandError, call_command
+from django.utils import timezone
 
-from curation.models import ApiToken, DatasetVersion, Item, Project, Role, Run, SignInLink, User
-from curation.services import health, people
+from curation.models import ApiToken, DatasetVersion, Item, Project, Role, Run, SignInLink, User, Worker
+from curation.services import machines, people
 from tests.cast import Cast, make_pairs
 from tests.conftest import calling
 from tests.imports import file_of, in_order, row
@@ -285,7 +285,7 @@ def well(settings: Any, db: None) -> None:
     """A machine on which nothing is to be mended."""
     settings.ALLOWED_HOSTS = ["localhost"]
     settings.CELERY_BROKER_URL = "filesystem://localhost/"
-    health.touch_worker()
+    machines.report(machines.Self("cpu@test", ("cpu",)))
 
 
 def test_doctor_finds_everything_needed(well: None, settings: Any) -> None:
@@ -314,15 +314,15 @@ def test_doctor_ends_with_one_and_names_what_to_mend(
 
 
 def test_doctor_misses_a_worker(well: None, settings: Any) -> None:
-    seen = settings.VAR_DIR / "worker-seen"
-    os.utime(seen, (time.time() - 100,) * 2)
+    Worker.objects.update(seen_at=timezone.now() - timedelta(seconds=100))
     assert_mends("worker", "last seen 100 s ago; long work waits until one is back")
-    seen.unlink()
+    Worker.objects.all().delete()
     assert_mends("worker", "none has been seen; `make run` starts one")
 
 
 def test_doctor_tells_a_secret_that_others_can_read(well: None, settings: Any) -> None:
     path = settings.VAR_DIR / "secret-key"
+    path.parent.mkdir(exist_ok=True)
     path.write_text(settings.SECRET_KEY)
     path.chmod(0o644)
     assert_mends("secret key", "others can read it: chmod 600")

@@ -14,7 +14,7 @@ from django.utils import timezone
 from curation import plots
 from curation.access import annotator_for
 from curation.models import Project, Protocol, Run, Tally, Task, TaskKind, User
-from curation.services import annotating, assigning, health, importing, overview, projects, queueing, running
+from curation.services import annotating, assigning, importing, machines, overview, projects, queueing, running
 from curation.services.answering import Answer, Judged, Said, units_in
 from curation.services.desk import FRONT, desk_of, progress_now
 from tests.cast import Cast, make_pairs
@@ -86,7 +86,8 @@ def test_an_empty_project_says_what_to_do_next(cast: Cast) -> None:
 def test_no_page_has_an_inline_script_or_style(cast: Cast) -> None:
     make_pairs(cast.project, 2)
     answer(cast.ann, cast.project)
-    run = Run.objects.create(project=cast.project, method="import", log="line\n")
+    run = Run.objects.create(project=cast.project, method="import")
+    run.lines.create(text="line")
     root = f"/projects/{cast.project.slug}/"
     places = ["/projects/", "/projects/new/", "/account/", "/account/tokens/", root, f"{root}settings/"]
     for path in [*places, f"{root}members/", f"{root}runs/", f"{root}runs/{run.pk}/"]:
@@ -374,11 +375,9 @@ def test_older_runs_stand_on_the_next_page(cast: Cast) -> None:
 
 def test_health_tells_the_database_and_the_worker_apart(db: None) -> None:
     assert Client().get("/healthz").json() == {"status": "ok"}
-    seen = settings.VAR_DIR / "worker-seen"
-    seen.unlink(missing_ok=True)
     ready = Client().get("/readyz")
     assert ready.status_code == 200 and ready.json()["worker"]["ok"] is False
-    health.touch_worker()
+    machines.report(machines.Self("cpu@test", ("cpu",)))
     assert Client().get("/readyz").json()["worker"]["ok"] is True
 
 

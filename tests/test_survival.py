@@ -1,26 +1,29 @@
-"""Real processes: a worker that is killed in the middle of an import, and the rows at the end."""
+"""Real processes: workers killed, Redis and the database restarted in the middle; the rows at the end are the same."""
 
 from __future__ import annotations
 
+import json
 import os
 import random
-import signal
 import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import suppress
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 import orjson
 import pytest
 from django.conf import settings
-from django.db import connection
+from django.utils import timezone
 
-from curation.models import Annotation, Item, Pair, Response, Run, Task
-from curation.services import health, importing
+from curation.models import Annotation, Item, Pair, Project, Response, Run, Shard, Task
+from curation.services import health, importing, running
 from tests.cast import make_project
+from tests.processes import Redis, Workers, kill, own_postgres, until
+from tests.sharded import counters_are_right
+from tests.survivors import fill, score, scores, undisturbed
 
 ROWS = 30_000
 
@@ -39,42 +42,13 @@ def file(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def worker(tmp_path: Path) -> Iterator[Any]:
+def worker(tmp_path: Path) -> Iterator[Workers]:
     """`worker()` starts a real Celery worker with its scheduler on the test database."""
-    started: list[subprocess.Popen[bytes]] = []
-    var = Path(os.environ["TOUCHSTONE_VAR"])
-    environment = {
-        **os.environ,
-        "DATABASE_URL": database_url(),
-        "TOUCHSTONE_RUN_LEASE_SECONDS": "2",
-        "TOUCHSTONE_TEST_VAR": str(settings.VAR_DIR),
-        "C_FORCE_ROOT": "1",
-    }
-    (var / "broker" / "control").mkdir(parents=True, exist_ok=True)
-
-    def start() -> subprocess.Popen[bytes]:
-        command = [sys.executable, "-m", "celery", "-A", "tests.worker", "worker", "-B", "-Q", "cpu", "-c", "1"]
-        command += ["-l", "error", "-s", str(tmp_path / "beat"), "--without-mingle", "--without-gossip"]
-        process = subprocess.Popen(command, env=environment, cwd=settings.BASE_DIR, start_new_session=True)
-        started.append(process)
-        return process
-
-    yield start
-    for process in started:
-        kill(process)
-
-
-def kill(process: subprocess.Popen[bytes]) -> None:
-    with suppress(ProcessLookupError):
-        os.killpg(process.pid, signal.SIGKILL)
-    process.wait()
-
-
-def database_url() -> str:
-    used = connection.settings_dict
-    if connection.vendor == "sqlite":
-        return f"sqlite:///{used['NAME']}"
-    return f"postgres://{used['USER']}:{used['PASSWORD']}@{used['HOST']}:{used['PORT'] or 5432}/{used['NAME']}"
+    broker = Path(os.environ["TOUCHSTONE_VAR"]) / "broker"
+    (broker / "control").mkdir(parents=True, exist_ok=True)
+    workers = Workers(tmp_path)
+    yield workers
+    workers.end()
 
 
 def wait(run: Run, until: Any, seconds: float = 90) -> Run:
@@ -84,7 +58,7 @@ def wait(run: Run, until: Any, seconds: float = 90) -> Run:
         if until(run):
             return run
         time.sleep(0.05)
-    raise AssertionError(f"{run.state} {run.done} {run.error} {[*run.lines.all()]}")
+    raise AssertionError(f"{run.state} {run.phase} {run.done} {run.error} {[*run.lines.all()]}")
 
 
 def rows() -> tuple[int, ...]:
@@ -92,7 +66,7 @@ def rows() -> tuple[int, ...]:
 
 
 @pytest.mark.django_db(transaction=True)
-def test_a_worker_killed_again_and_again_ends_with_the_same_rows(file: Path, worker: Any) -> None:
+def test_a_worker_killed_again_and_again_ends_with_the_same_rows(file: Path, worker: Workers) -> None:
     project = make_project("survivor")
     run = importing.request_import(project=project, user=None, path=file, filename="pairs.jsonl")
     for _ in range(3):
@@ -113,3 +87,127 @@ def test_a_worker_killed_again_and_again_ends_with_the_same_rows(file: Path, wor
     assert health.worker().ok
     rejected = (run.folder / "rejected.jsonl").read_bytes().splitlines()
     assert [orjson.loads(line)["line"] for line in rejected] == list(range(1000, ROWS + 1, 1000))
+
+
+# --- Shards -----------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def crowd(transactional_db: None) -> Project:
+    project = make_project("crowd")
+    fill(project, 1500)
+    return project
+
+
+def at_work(run: Run, *, more_than: int = -1) -> bool:
+    """Whether shards of the run are in hand, and more than so many are done."""
+    run.refresh_from_db()
+    return run.shards_done > more_than and Shard.objects.filter(run=run, state="running").exists()
+
+
+def taken_since(run: Run, moment: datetime) -> bool:
+    """Whether a shard was begun after a moment: those of a killed worker stay in hand until their lease is over."""
+    return Shard.objects.filter(run=run, state="running", started_at__gte=moment).exists()
+
+
+def ended_the_same(run: Run, worker: Workers) -> None:
+    """Its workers are ended first, so that nobody helps with the undisturbed run that it is compared with."""
+    worker.end()
+    run.refresh_from_db()
+    assert run.state == "succeeded", (run.error, [*run.lines.all()])
+    assert scores(run) == undisturbed(run.home)
+    assert counters_are_right(run) and run.shards_done == run.shards_total
+    assert run.result["scored"] == 2 * run.done == 2 * run.home.items.count()
+
+
+def test_workers_killed_at_random_moments_leave_the_rows_of_an_undisturbed_run(crowd: Project, worker: Workers) -> None:
+    seed = random.randrange(10**6)
+    moments = random.Random(seed)
+    run = score(crowd, "slow", items_per_shard=20)
+    kills = 0
+    for _ in range(9):
+        since = timezone.now()
+        process = worker(processes=2)
+        until(lambda since=since: taken_since(run, since) or not at_work(run) and not run.live, 60)
+        time.sleep(moments.uniform(0, 0.25))
+        kill(process)
+        run.refresh_from_db()
+        kills += run.live
+    worker(processes=2)
+    until(lambda: not at_work(run) and not run.live, 90, told=lambda: f"seed {seed}: {run.state} {run.phase}")
+    assert kills >= 7, f"seed {seed}: it ended after {kills} kills"
+    ended_the_same(run, worker)
+
+
+def test_a_run_cancelled_in_mid_shard_leaves_whole_shards_and_resumes(crowd: Project, worker: Workers) -> None:
+    run = score(crowd, "slow", items_per_shard=200)
+    worker(processes=2)
+    until(lambda: at_work(run, more_than=1), 60)
+    running.cancel(run)
+    wait(run, lambda now: not now.live, 20)
+    assert run.state == "cancelled" and 2 <= run.shards_done < run.shards_total
+    done = Shard.objects.filter(run=run, state="done")
+    items = Item.objects.filter(project=crowd)
+    whole = sum(2 * items.filter(pk__range=(one.spec["from"], one.spec["to"])).count() for one in done)
+    assert sum(scores(run).values()) == whole == 2 * run.done and counters_are_right(run)
+    running.retry(run)
+    wait(run, lambda now: not now.live)
+    ended_the_same(run, worker)
+
+
+def test_a_shard_that_hangs_ends_its_process_and_is_done_by_another(crowd: Project, worker: Workers) -> None:
+    Response.objects.filter(text_hash="70.1").update(text="hang here for ever")
+    worker.environment |= {
+        "TOUCHSTONE_TEST_HUNG": str(worker.folder / "hung"),
+        "TOUCHSTONE_TEST_LIMIT": "2",
+    }
+    run = score(crowd, "hang", items_per_shard=100)
+    worker()
+    wait(run, lambda now: not now.live, 60)
+    assert (worker.folder / "hung").exists() and run.lines.filter(text__contains="its worker was lost").exists()
+    ended_the_same(run, worker)
+
+
+@pytest.mark.redis
+def test_a_redis_that_is_killed_and_started_again_stops_no_run(crowd: Project, worker: Workers) -> None:
+    redis = Redis()
+    try:
+        worker.environment["CELERY_BROKER_URL"] = redis.url
+        run = score(crowd, "slow", items_per_shard=20)
+        worker(processes=2)
+        for more in (2, 25):
+            until(lambda more=more: at_work(run, more_than=more), 60)
+            redis.kill()
+            time.sleep(0.5)
+            redis.start()
+        wait(run, lambda now: not now.live)
+        ended_the_same(run, worker)
+    finally:
+        redis.kill()
+
+
+@pytest.mark.postgres
+@pytest.mark.sqlite
+def test_a_database_that_restarts_stops_no_run(tmp_path: Path, worker: Workers, db: None) -> None:
+    """Twice, and at once: what its clients had under way is lost, and they are told so in the middle of a statement."""
+    with own_postgres() as server:
+        worker.environment |= {"DATABASE_URL": server.url, "TOUCHSTONE_VAR": str(tmp_path / "own")}
+
+        def elsewhere(verb: str, argument: object) -> Any:
+            command = [sys.executable, "-m", "tests.elsewhere", verb, str(argument)]
+            done = subprocess.run(
+                command, env=worker.environment, cwd=settings.BASE_DIR, capture_output=True, text=True, check=False
+            )
+            assert done.returncode == 0, done.stderr
+            return json.loads(done.stdout)
+
+        run = elsewhere("prepare", 1500)
+        process = worker(processes=2)
+        for more in (1, 20):
+            until(lambda more=more: elsewhere("tell", run)["done"] > more, 60)
+            server.control("restart", "-m", "immediate")
+        until(lambda: elsewhere("tell", run)["state"] in ("succeeded", "failed", "cancelled"), 60)
+        assert process.poll() is None
+        worker.end()
+        told = elsewhere("check", run)
+        assert (told["state"], told["same"], told["counters"]) == ("succeeded", True, True), told

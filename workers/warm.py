@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import gc
+import os
 from collections import OrderedDict
 from collections.abc import Callable
 from typing import Any
 
-MOST = 2
-"""Models kept in one process. A worker with a large card may set more (TOUCHSTONE_WARM_MODELS)."""
+MOST = int(os.environ.get("TOUCHSTONE_WARM_MODELS") or 2)
+"""Models kept in one process; more where the card or the memory is large."""
 
 _loaded: OrderedDict[int, Any] = OrderedDict()
 

@@ -1,5 +1,29 @@
 """The admin: one file a stage. Its own sign-in gives way to the site's, which throttles."""
 
-from curation.admin import annotations, datasets, items, people, projects, runs, site, tasks
+from curation.admin import (
+    annotations,
+    completions,
+    datasets,
+    items,
+    machines,
+    models,
+    people,
+    projects,
+    runs,
+    site,
+    tasks,
+)
 
-__all__ = ["annotations", "datasets", "items", "people", "projects", "runs", "site", "tasks"]
+__all__ = [
+    "annotations",
+    "completions",
+    "datasets",
+    "items",
+    "machines",
+    "models",
+    "people",
+    "projects",
+    "runs",
+    "site",
+    "tasks",
+]

@@ -12,8 +12,8 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
 from curation.admin.lists import BigList, OnlyRead, link, one_by_one
-from curation.models import Run
-from curation.services import running
+from curation.models import Run, User
+from curation.services import running, starting
 
 
 @admin.register(Run)
@@ -24,12 +24,13 @@ class RunAdmin(OnlyRead, BigList):
     search_fields = ("=id", "error")
     ordering = ("-created_at",)
     fields = (
-        "project", "method", "state", "progress", "page", "parameters", "outcome", "error", "log_text",
-        "attempts", "holder", "lease_until", "code_version", "created_by",
+        "project", "method", "model", "state", "phase", "progress", "shards", "page", "parameters", "outcome", "error",
+        "log_text", "queue", "seed", "cpu_seconds", "gpu_seconds", "tokens", "tokens_out",
+        "attempts", "holder", "lease_until", "code_version", "schedule", "created_by",
         "created_at", "started_at", "ended_at",
     )  # fmt: skip
-    readonly_fields = ("progress", "page", "parameters", "outcome", "log_text")
-    actions = ("cancel", "retry")
+    readonly_fields = ("progress", "shards", "page", "parameters", "outcome", "log_text")
+    actions = ("cancel", "retry", "again")
 
     def has_act_permission(self, request: HttpRequest) -> bool:
         return request.user.has_perm("curation.change_run")
@@ -38,6 +39,12 @@ class RunAdmin(OnlyRead, BigList):
     def progress(self, run: Run) -> str:
         done = filesizeformat(run.done) if run.unit == "bytes" else f"{run.done} {run.unit}"
         return f"{run.percent} % ({done})" if run.percent is not None else done
+
+    @admin.display(description="shards")
+    def shards(self, run: Run) -> str:
+        return (
+            f"{run.shards_done} of {run.shards_total} done, {run.shards_failed} set aside" if run.shards_total else "–"
+        )
 
     @admin.display(description="page")
     def page(self, run: Run) -> SafeString:
@@ -62,6 +69,12 @@ class RunAdmin(OnlyRead, BigList):
     @admin.action(description="Try again", permissions=["act"])
     def retry(self, request: HttpRequest, queryset: QuerySet[Run]) -> None:
         one_by_one(request, queryset, running.retry, "runs queued again.")
+
+    @admin.action(description="Start again with the same parameters", permissions=["act"])
+    def again(self, request: HttpRequest, queryset: QuerySet[Run]) -> None:
+        assert isinstance(request.user, User)
+        user = request.user
+        one_by_one(request, queryset, lambda run: starting.again(run, user), "runs started.")
 
 
 def in_json(value: object) -> SafeString:

@@ -44,6 +44,17 @@ STAGES = (
         ),
     ),
     (
+        "Models",
+        (("Models", "curation.modelversion", "neurology", "what was checked of each; check again, retire, try"),),
+    ),
+    (
+        "Work",
+        (
+            ("Workers", "curation.worker", "memory", "which processes are there, for which queue"),
+            ("Schedules", "curation.schedule", "schedule", "runs that start by the clock"),
+        ),
+    ),
+    (
         "People",
         (
             ("Users", "curation.user", "person", "accounts, staff, sign-in links"),

@@ -1,10 +1,10 @@
-"""Long work over the API: start, watch, cancel."""
+"""Long work over the API: what there is, start, watch, cancel, try again."""
 
 from __future__ import annotations
 
 from typing import Any
 
-from drf_spectacular.utils import extend_schema
+from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response as Reply
 from rest_framework.views import APIView
@@ -13,12 +13,45 @@ from curation import access
 from curation.api import shapes
 from curation.api.auth import caller
 from curation.api.idempotency import idempotent
-from curation.models import Run
+from curation.api.pages import LIMIT, MOST, page
+from curation.errors import Invalid
+from curation.models import Run, Shard
 from curation.services import running, starting
+from curation.services.method import Method
+from curation.services.methods import METHODS
+from curation.services.pacing import pace_of
+
+CURSOR = OpenApiParameter("cursor", str, description="`next` of the page before")
+LIMITED = OpenApiParameter("limit", int, description=f"{LIMIT} unless told, at most {MOST}")
+STATE = OpenApiParameter("state", str, enum=Shard.State.values)
 
 
 def shown(run: Run) -> dict[str, Any]:
     return dict(shapes.RunShape(run).data)
+
+
+def watched(run: Run) -> dict[str, Any]:
+    """A run with how fast it goes."""
+    return {**shown(run), "pace": dict(shapes.PaceShape(pace_of(run)).data)}
+
+
+def method_as_told(method: Method) -> dict[str, Any]:
+    return {
+        "name": method.name,
+        "title": method.title,
+        "about": method.about,
+        "unit": method.unit,
+        "params": method.params.model_json_schema(),
+    }
+
+
+class MethodsView(APIView):
+    """What `POST …/runs` can start, each with the JSON schema of its parameters."""
+
+    @extend_schema(operation_id="list_methods", responses=shapes.MethodShape(many=True))
+    def get(self, request: Request) -> Reply:
+        found = sorted((method for method in METHODS.values() if method.startable), key=lambda method: method.name)
+        return Reply({"results": [method_as_told(method) for method in found], "next": None})
 
 
 class RunsView(APIView):
@@ -27,7 +60,7 @@ class RunsView(APIView):
     @extend_schema(operation_id="list_runs", responses=shapes.RunShape(many=True))
     def get(self, request: Request, slug: str) -> Reply:
         project = access.project_for(request.user, slug, access.READ)
-        runs = Run.objects.filter(project=project).select_related("project")[:100]
+        runs = Run.objects.filter(project=project).select_related("project", "model")[:100]
         return Reply({"results": [shown(run) for run in runs], "next": None})
 
     @extend_schema(operation_id="start_run", request=shapes.NewRun, responses={202: shapes.RunShape})
@@ -36,29 +69,46 @@ class RunsView(APIView):
         project = access.project_for(request.user, slug, access.FREEZE)
         body = shapes.NewRun(data=request.data)
         body.is_valid(raise_exception=True)
+        asked = body.validated_data
+        access.allow(request.user, project, starting.startable(asked["method"]).capability)
         run = starting.start(
             project=project,
-            method=body.validated_data["method"],
-            params=body.validated_data.get("params", {}),
+            method=asked["method"],
+            params=asked.get("params", {}),
             user=caller(request),
+            queue=asked["queue"],
+            seed=asked["seed"],
         )
         return Reply(shown(run), status=202)
 
 
 class RunView(APIView):
-    """One run."""
+    """One run, with its speed and the time it still takes."""
 
-    @extend_schema(operation_id="get_run", responses=shapes.RunShape)
+    @extend_schema(operation_id="get_run", responses=shapes.WatchedRun)
     def get(self, request: Request, run_id: str) -> Reply:
-        return Reply(shown(reachable(request, run_id, access.READ)))
+        return Reply(watched(reachable(request, run_id, access.READ)))
 
 
 class RunLogView(APIView):
-    """What a run wrote while it worked."""
+    """What a run wrote while it worked: its last lines."""
 
     @extend_schema(operation_id="get_run_log", responses=shapes.RunLog)
     def get(self, request: Request, run_id: str) -> Reply:
         return Reply({"log": running.log_of(reachable(request, run_id, access.READ))})
+
+
+class RunShardsView(APIView):
+    """The shards of a run by cursor; `?state=failed` those that were set aside, with their tracebacks."""
+
+    @extend_schema(operation_id="list_shards", parameters=[CURSOR, LIMITED, STATE], responses=shapes.ShardPage)
+    def get(self, request: Request, run_id: str) -> Reply:
+        shards = Shard.objects.filter(run=reachable(request, run_id, access.READ))
+        if state := request.query_params.get("state", ""):
+            if state not in Shard.State.values:
+                raise Invalid(f"must be one of: {', '.join(Shard.State.values)}", field="state")
+            shards = shards.filter(state=state)
+        return page(request, shards, lambda shard: dict(shapes.ShardShape(shard).data))
 
 
 class RunCancelView(APIView):
@@ -69,9 +119,17 @@ class RunCancelView(APIView):
         return Reply(shown(running.cancel(reachable(request, run_id, access.FREEZE))), status=202)
 
 
+class RunRetryView(APIView):
+    """Go on with a failed or cancelled run: from its checkpoint, or with the shards that are not done."""
+
+    @extend_schema(operation_id="retry_run", request=None, responses={202: shapes.RunShape})
+    def post(self, request: Request, run_id: str) -> Reply:
+        return Reply(shown(running.retry(reachable(request, run_id, access.FREEZE))), status=202)
+
+
 def reachable(request: Request, run_id: str, capability: str) -> Run:
     """The run, if the caller may see its project; strangers are told "no such project"."""
-    run = Run.objects.select_related("project").filter(pk=run_id).first()
+    run = Run.objects.select_related("project", "model").filter(pk=run_id).first()
     if run is None or run.project or not request.user.is_staff:
         access.allow(request.user, run.project if run else None, capability)
     assert run is not None

@@ -234,16 +234,45 @@ class Committed(serializers.Serializer):
     progress = ProgressShape()
 
 
+class ShardCounts(serializers.Serializer):
+    total = serializers.IntegerField(source="shards_total")
+    done = serializers.IntegerField(source="shards_done")
+    failed = serializers.IntegerField(source="shards_failed", help_text="set aside after their last attempt")
+
+
+class RunCost(serializers.Serializer):
+    cpu_seconds = serializers.FloatField()
+    gpu_seconds = serializers.FloatField()
+    tokens = serializers.IntegerField(help_text="read by models")
+    tokens_out = serializers.IntegerField(help_text="written by models")
+
+
+class PaceShape(serializers.Serializer):
+    done = serializers.IntegerField(help_text="units of finished shards and of those at work")
+    percent = serializers.IntegerField(allow_null=True)
+    working = serializers.IntegerField(help_text="shards at work")
+    rate = serializers.FloatField(source="lately", allow_null=True, help_text="units a second in the last minute")
+    rate_overall = serializers.FloatField(source="overall", allow_null=True)
+    tokens_rate = serializers.FloatField(source="tokens", allow_null=True)
+    seconds_left = serializers.FloatField(source="left", allow_null=True)
+
+
 class RunShape(serializers.Serializer):
     id = serializers.UUIDField()
-    project = serializers.SlugField(source="project.slug")
+    project = serializers.SlugField(source="project.slug", allow_null=True, default=None)
     method = serializers.CharField()
     params = serializers.JSONField()
+    model = serializers.CharField(allow_null=True)
     state = serializers.CharField()
+    phase = serializers.CharField(help_text="of runs with shards: plan, work or close")
+    queue = serializers.CharField()
+    seed = serializers.IntegerField()
     done = serializers.IntegerField()
     total = serializers.IntegerField(allow_null=True)
     unit = serializers.CharField()
     percent = serializers.IntegerField(allow_null=True)
+    shards = ShardCounts(source="*")
+    cost = RunCost(source="*")
     result = serializers.JSONField()
     error = serializers.CharField()
     attempts = serializers.IntegerField()
@@ -252,9 +281,45 @@ class RunShape(serializers.Serializer):
     ended_at = serializers.DateTimeField(allow_null=True)
 
 
+class WatchedRun(RunShape):
+    pace = PaceShape()
+
+
 class NewRun(serializers.Serializer):
     method = serializers.CharField(max_length=60)
     params = serializers.DictField(required=False)
+    queue = serializers.ChoiceField(choices=["", "cpu", "gpu"], required=False, default="")
+    seed = serializers.IntegerField(min_value=0, max_value=2**31 - 1, required=False, default=0)
+
+
+class ShardShape(serializers.Serializer):
+    number = serializers.IntegerField()
+    state = serializers.CharField()
+    spec = serializers.JSONField(help_text="which rows, in the words of the method")
+    size = serializers.IntegerField()
+    done = serializers.IntegerField()
+    attempts = serializers.IntegerField()
+    device = serializers.CharField()
+    seconds = serializers.FloatField()
+    tokens = serializers.IntegerField()
+    tokens_out = serializers.IntegerField()
+    result = serializers.JSONField()
+    error = serializers.CharField()
+    started_at = serializers.DateTimeField(allow_null=True)
+    ended_at = serializers.DateTimeField(allow_null=True)
+
+
+class ShardPage(serializers.Serializer):
+    results = ShardShape(many=True)
+    next = serializers.CharField(allow_null=True)
+
+
+class MethodShape(serializers.Serializer):
+    name = serializers.CharField()
+    title = serializers.CharField()
+    about = serializers.CharField()
+    unit = serializers.CharField()
+    params = serializers.JSONField(help_text="JSON schema of what `params` may hold")
 
 
 class RunLog(serializers.Serializer):

@@ -3,7 +3,20 @@
 from django.urls import path
 from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerSplitView
 
-from curation.api import critiques, datasets, images, imports, projects, protocols, runs, suggestions, tasks
+from curation.api import (
+    critiques,
+    datasets,
+    images,
+    imports,
+    models,
+    projects,
+    protocols,
+    runs,
+    schedules,
+    scores,
+    suggestions,
+    tasks,
+)
 
 PROJECT = "projects/<slug:slug>"
 VERSION = f"{PROJECT}/datasets/<slug:name>/versions/<int:number>"
@@ -31,11 +44,22 @@ urlpatterns = [
     path(f"{PROJECT}/decisions", datasets.DecisionsView.as_view(), name="api-decisions"),
     path(f"{PROJECT}/critiques", critiques.CritiquesView.as_view(), name="api-critiques"),
     path(f"{PROJECT}/verdicts", critiques.VerdictsView.as_view(), name="api-verdicts"),
+    path(f"{PROJECT}/scores", scores.ScoresView.as_view(), name="api-scores"),
     path(f"{PROJECT}/suggestions", suggestions.SuggestionsView.as_view(), name="api-suggestions"),
+    path("methods", runs.MethodsView.as_view(), name="api-methods"),
     path(f"{PROJECT}/runs", runs.RunsView.as_view(), name="api-runs"),
     path("runs/<uuid:run_id>", runs.RunView.as_view(), name="api-run"),
     path("runs/<uuid:run_id>/log", runs.RunLogView.as_view(), name="api-run-log"),
+    path("runs/<uuid:run_id>/shards", runs.RunShardsView.as_view(), name="api-run-shards"),
+    path("runs/<uuid:run_id>/retry", runs.RunRetryView.as_view(), name="api-run-retry"),
     path("runs/<uuid:run_id>/cancel", runs.RunCancelView.as_view(), name="api-run-cancel"),
+    path("models", models.ModelsView.as_view(), name="api-models"),
+    path("models/<int:model_id>", models.ModelView.as_view(), name="api-model"),
+    path("models/<int:model_id>/check", models.ModelCheckView.as_view(), name="api-model-check"),
+    path("models/<int:model_id>/retire", models.ModelRetireView.as_view(), name="api-model-retire"),
+    path("models/<int:model_id>/try", models.ModelTryView.as_view(), name="api-model-try"),
+    path(f"{PROJECT}/schedules", schedules.SchedulesView.as_view(), name="api-schedules"),
+    path(f"{PROJECT}/schedules/<int:schedule_id>", schedules.ScheduleView.as_view(), name="api-schedule"),
     path(f"{PROJECT}/datasets", datasets.DatasetsView.as_view(), name="api-datasets"),
     path(f"{PROJECT}/datasets/<slug:name>/versions", datasets.VersionsView.as_view(), name="api-versions"),
     path(VERSION, datasets.VersionView.as_view(), name="api-version"),

@@ -84,7 +84,7 @@ class Migration(migrations.Migration):
         migrations.AddField(
             model_name='task',
             name='pick',
-            field=models.CharField(blank=True, db_default='', default='', help_text='what set the priority: margin, spread, … random', max_length=12),
+            field=models.CharField(blank=True, db_default='', default='', help_text='what set the priority: margin, spread … random', max_length=12),
         ),
         migrations.AlterField(
             model_name='run',
@@ -105,7 +105,7 @@ class Migration(migrations.Migration):
                 ('trusted_code', models.BooleanField(default=False, help_text='its own Python code may run here; only an administrator allows it, by name')),
                 ('licence', models.CharField(blank=True, max_length=100)),
                 ('card', models.TextField(blank=True, help_text='its README, Markdown')),
-                ('facts', models.JSONField(blank=True, default=dict, help_text='what the check found: architecture, parameters, files')),
+                ('facts', models.JSONField(blank=True, default=dict, help_text='what the check found: architecture, size, files')),
                 ('state', models.CharField(choices=[('new', 'Not checked yet'), ('ready', 'Ready'), ('broken', 'Not usable')], default='new', max_length=6)),
                 ('problem', models.TextField(blank=True)),
                 ('probe', models.JSONField(blank=True, default=dict, help_text='validity of its token rewards: top1, auroc, n, passed (implicit rewards)')),

@@ -10,7 +10,7 @@ from types import TracebackType
 from typing import Self
 
 from django.conf import settings
-from django.db import DatabaseError, connection
+from django.db import Error, connection
 from django.utils import timezone
 
 from curation.models import Run, Shard
@@ -59,7 +59,7 @@ class Beat:
             while not self.stop.wait(min(EVERY, settings.RUN_LEASE_SECONDS / 3)):
                 try:
                     self.beat()
-                except DatabaseError:
+                except Error:
                     connection.close()
                 self.end_if_hung()
         finally:
@@ -70,7 +70,7 @@ class Beat:
         if not mine.update(lease_until=timezone.now() + lease(), done=self.rows):
             if not self.stop.is_set():
                 self.wrong = LostLease
-        elif Run.objects.filter(pk=self.shard.run_id, cancel_requested=True).exists():
+        elif not Run.objects.filter(pk=self.shard.run_id, state=Run.State.RUNNING, cancel_requested=False).exists():
             self.wrong = Cancelled
 
     def end_if_hung(self) -> None:

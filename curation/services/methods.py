@@ -2,7 +2,20 @@
 
 from __future__ import annotations
 
-from curation.services import freezing, importing, scoring
+from curation.services import (
+    calibrating,
+    critiquing,
+    default_model,
+    embedding,
+    freezing,
+    importing,
+    inspecting,
+    prelabelling,
+    prioritising,
+    probing,
+    scoring,
+    trying,
+)
 from curation.services.method import Method
 
 METHODS: dict[str, Method] = {
@@ -11,5 +24,14 @@ METHODS: dict[str, Method] = {
         importing.METHOD,
         freezing.METHOD,
         scoring.METHOD,
+        embedding.METHOD,
+        prelabelling.METHOD,
+        calibrating.METHOD,
+        prioritising.METHOD,
+        critiquing.METHOD,
+        inspecting.METHOD,
+        trying.METHOD,
+        default_model.METHOD,
+        probing.METHOD,
     )
 }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 from django.core.exceptions import ValidationError
 from django.core.validators import validate_slug
@@ -20,8 +21,19 @@ RESERVED_SLUGS = {"new"}
 
 
 @transaction.atomic
-def create_project(*, slug: str, name: str, user: User, preset: str = DEFAULT, description: str = "") -> Project:
-    """A project with version 1 of its protocol, owned by `user`. Raises Invalid with the field at fault."""
+def create_project(
+    *,
+    slug: str,
+    name: str,
+    user: User,
+    preset: str = DEFAULT,
+    description: str = "",
+    help: dict[str, Any] | None = None,
+) -> Project:
+    """A project with version 1 of its protocol, owned by `user`. Raises Invalid with the field at fault.
+
+    `help`: how much of the models' suggestions annotators see, where it is not as the preset has it.
+    """
     check_slug(slug)
     if not name.strip():
         raise Invalid("give the project a name", field="name")
@@ -34,7 +46,8 @@ def create_project(*, slug: str, name: str, user: User, preset: str = DEFAULT, d
             )
     except IntegrityError as error:
         raise Invalid("another project has this address", field="slug") from error
-    project.protocol = Protocol.objects.create(project=project, version=1, **PRESETS[preset].protocol())
+    asked = PRESETS[preset].protocol() | ({"help": help} if help else {})
+    project.protocol = Protocol.objects.create(project=project, version=1, **asked)
     project.save(update_fields=["protocol"])
     Membership.objects.create(project=project, user=user, role=Role.OWNER)
     return project

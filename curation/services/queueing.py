@@ -5,11 +5,13 @@ Order of locks: projects, then tasks, then progress rows by id; an annotator's s
 
 from __future__ import annotations
 
-from django.db import transaction
+from collections.abc import Sequence
+
+from django.db import connection, transaction
 from django.db.models import Case, Count, F, Q, QuerySet, Sum, Value, When
 
 from curation.errors import Invalid
-from curation.models import Assignment, Progress, Project, Task
+from curation.models import Assignment, Progress, Project, Task, queue_position
 from curation.services.desk import FRONT
 
 STEP = 10
@@ -30,6 +32,19 @@ def raise_priority(*, tasks: QuerySet[Task], by: int = STEP) -> int:
     changed = tasks.update(priority=new, position=-new * Value(2**42) + F("id"))
     start_over(projects)
     return changed
+
+
+@transaction.atomic
+def place(*, project_id: int, rows: Sequence[tuple[int, int, str]]) -> None:
+    """Set the priority of open tasks of one project and what it came from: (task, priority, pick) by rising id."""
+    list(Project.objects.select_for_update(no_key=True, of=("self",)).filter(pk=project_id))
+    with connection.cursor() as cursor:
+        cursor.executemany(
+            "UPDATE curation_task SET priority = %s, position = %s, pick = %s"
+            " WHERE id = %s AND project_id = %s AND state = 'open'",
+            [(priority, queue_position(priority, task), pick, task, project_id) for task, priority, pick in rows],
+        )
+    Progress.objects.filter(project_id=project_id).exclude(cursor=FRONT).update(cursor=FRONT)
 
 
 @transaction.atomic

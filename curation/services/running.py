@@ -2,7 +2,8 @@
 
 A method that works alone does so in transactions that each end with `report.checkpoint(...)`: the same commit holds
 the rows and where to go on, so that work done twice or broken off ends with the same rows. The lease is a fence: a
-worker that lost it cannot checkpoint. A method with shards is planned and closed here; `sharding.py` does the rest.
+worker that lost it cannot checkpoint. A method with shards is planned and closed here; `laying.py` and `sharding.py`
+do the rest. When the database does not answer, nothing is written: the lease runs out, and the sweeper finds the run.
 """
 
 from __future__ import annotations
@@ -13,12 +14,13 @@ import socket
 import threading
 import time
 import traceback
-from contextlib import contextmanager
-from datetime import timedelta
+import uuid
+from contextlib import contextmanager, suppress
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from django.conf import settings
-from django.db import DatabaseError, connection
+from django.db import Error, InterfaceError, OperationalError, connection, transaction
 from django.db.models import F, Q
 from django.utils import timezone
 
@@ -34,6 +36,9 @@ if TYPE_CHECKING:
 log = logging.getLogger("touchstone.runs")
 
 MAX_ATTEMPTS = 5
+"""Beginnings of one run without a checkpoint in between."""
+SILENT = (OperationalError, InterfaceError)
+"""What is raised when a database restarts, is full or too busy: it says nothing about the work itself."""
 LINES_SHOWN = 500
 SEEN_WITHIN = timedelta(seconds=60)
 """A worker that was silent for longer is not counted on."""
@@ -67,7 +72,7 @@ class Report:
         Raises LostLease if another worker took over, Cancelled if somebody asked for it: both undo the
         surrounding transaction.
         """
-        changes: dict[str, Any] = {"done": done}
+        changes: dict[str, Any] = {"done": done, "attempts": 1}
         if total is not None:
             changes["total"] = total
         if at is not None:
@@ -138,16 +143,29 @@ def wait(run_id: str, *, every: float = 0.5) -> None:
 
 def claim(run_id: str) -> Run | None:
     """Take a run if nobody holds it: one conditional UPDATE whose row count says who was first."""
-    holder = f"{socket.gethostname()}:{os.getpid()}:{threading.get_ident()}:{timezone.now().timestamp()}"
     now = timezone.now()
-    free = Q(state=Run.State.QUEUED) | Q(state=Run.State.RUNNING, lease_until__lt=now)
-    taken = Run.objects.filter(free, pk=run_id).update(
-        state=Run.State.RUNNING, holder=holder[:80], lease_until=now + lease(), attempts=F("attempts") + 1
+    taken = Run.objects.filter(unheld(now), pk=run_id).update(
+        state=Run.State.RUNNING, holder=new_holder(), lease_until=now + lease(), attempts=F("attempts") + 1
     )
     if not taken:
         return None
     Run.objects.filter(pk=run_id, started_at__isnull=True).update(started_at=now)
     return Run.objects.select_related("project", "created_by").get(pk=run_id)
+
+
+def unheld(now: datetime) -> Q:
+    """Runs that wait for a worker, or whose worker gave no more sign of life."""
+    return Q(state=Run.State.QUEUED) | Q(state=Run.State.RUNNING, lease_until__lt=now)
+
+
+def free(run: Run) -> bool:
+    """Whether anybody may take the run itself now."""
+    return Run.objects.filter(unheld(timezone.now()), pk=run.pk).exists()
+
+
+def new_holder() -> str:
+    """The name of one claim: where it is held, and what no other claim is called."""
+    return f"{socket.gethostname()[:40]}:{os.getpid()}:{uuid.uuid4().hex[:16]}"
 
 
 def perform(run: Run, report: Report) -> None:
@@ -158,7 +176,7 @@ def perform(run: Run, report: Report) -> None:
         if run.cancel_requested:
             raise Cancelled
         if run.attempts > MAX_ATTEMPTS:
-            raise Conflict(f"given up after {MAX_ATTEMPTS} attempts whose worker died")
+            raise Conflict(f"given up after {MAX_ATTEMPTS} attempts in a row that came to nothing")
         result = proceed(run, report)
     except LostLease:
         log.warning("%s: another worker took over", run)
@@ -166,6 +184,11 @@ def perform(run: Run, report: Report) -> None:
         finish(run, Run.State.CANCELLED)
     except DomainError as error:
         finish(run, Run.State.FAILED, error=error.detail)
+    except SILENT as error:
+        log.exception("%s: the database did not answer; the sweeper will find it", run)
+        reconnect()
+        with suppress(Error):
+            report.log(f"the database did not answer, and the run goes on after a while: {error}")
     except Exception as error:
         log.exception("%s failed", run)
         report.log(traceback.format_exc())
@@ -175,9 +198,15 @@ def perform(run: Run, report: Report) -> None:
             settle(run, result)
 
 
+def reconnect() -> None:
+    """Drop a connection that the database has closed, so that the next statement opens another."""
+    if not connection.in_atomic_block:
+        connection.close_if_unusable_or_obsolete()
+
+
 def proceed(run: Run, report: Report) -> dict[str, Any] | None:
     """The result of a method that works alone, or of one whose shards have all ended; None while they are at work."""
-    from curation.services import sharding
+    from curation.services import laying
 
     method = method_of(run)
     began = time.process_time()
@@ -185,11 +214,12 @@ def proceed(run: Run, report: Report) -> dict[str, Any] | None:
         if method.execute:
             return method.execute(run, report)
         if run.phase == Run.Phase.PLAN:
-            sharding.lay(run, method, report)
+            laying.lay(run, method, report)
             return None
-        return sharding.close(run, method, report)
+        return laying.close(run, method, report)
     finally:
-        Run.objects.filter(pk=run.pk).update(cpu_seconds=F("cpu_seconds") + time.process_time() - began)
+        with suppress(Error):
+            Run.objects.filter(pk=run.pk).update(cpu_seconds=F("cpu_seconds") + time.process_time() - began)
 
 
 def settle(run: Run, result: dict[str, Any]) -> None:
@@ -227,12 +257,15 @@ def finish(run: Run, state: str, *, result: dict[str, Any] | None = None, error:
 
 def ended(run: Run) -> None:
     """Take its queued shards away and tell its method."""
+    from curation.services import methods
+
     run.refresh_from_db()
     if run.state != Run.State.SUCCEEDED:
         waiting = Shard.objects.filter(run=run, state=Shard.State.QUEUED)
         waiting.update(state=Shard.State.CANCELLED, ended_at=timezone.now())
-    if ending := method_of(run).ended:
-        ending(run)
+    method = methods.METHODS.get(run.method)
+    if method and method.ended:
+        method.ended(run)
 
 
 @contextmanager
@@ -247,7 +280,7 @@ def heartbeat(run: Run) -> Iterator[None]:
                     Run.objects.filter(pk=run.pk, holder=run.holder, state=Run.State.RUNNING).update(
                         lease_until=timezone.now() + lease()
                     )
-                except DatabaseError:
+                except Error:
                     connection.close()
         finally:
             connection.close()
@@ -271,44 +304,52 @@ def resume_lost() -> int:
     late = Q(state=Run.State.RUNNING, lease_until__lt=now) | Q(
         state=Run.State.QUEUED, created_at__lt=now - timedelta(seconds=5)
     )
-    lost = list(Run.objects.filter(late)[:100])
-    for run in lost:
-        wake(run)
+    lost = list(Run.objects.filter(late).order_by("created_at")[: queue.MOST_WOKEN])
+    for served in {run.queue for run in lost}:
+        mine = [run for run in lost if run.queue == served]
+        for run in mine[: max(1, queue.idle(served))]:
+            queue.wake(run, expires=queue.SWEPT_AGAIN)
     return len(lost)
 
 
 def cancel(run: Run) -> Run:
     """Stop a run: at once if nobody is at work on it, else at the next sign of progress."""
-    from curation.services import sharding
+    from curation.services import laying
 
     now = timezone.now()
-    if Run.objects.filter(pk=run.pk, state=Run.State.QUEUED).update(state=Run.State.CANCELLED, ended_at=now):
+    at_once = {"state": Run.State.CANCELLED, "ended_at": now, "lease_until": None, "holder": ""}
+    if Run.objects.filter(unheld(now), pk=run.pk).update(**at_once):
         ended(run)
         return run
     if not Run.objects.filter(pk=run.pk, state=Run.State.RUNNING).update(cancel_requested=True):
         raise Conflict("this run has already ended")
     Shard.objects.filter(run=run, state=Shard.State.QUEUED).update(state=Shard.State.CANCELLED, ended_at=now)
-    sharding.advance(run)
+    laying.advance(run)
     run.refresh_from_db()
     return run
 
 
 def retry(run: Run) -> Run:
     """Queue an ended run again: it goes on from its checkpoint, or with the shards that are not done."""
-    from curation.services import sharding
+    from curation.services import laying
 
-    ended = [Run.State.FAILED, Run.State.CANCELLED]
-    changes: dict[str, Any] = {"attempts": 0, "cancel_requested": False, "error": "", "ended_at": None}
-    again = Run.objects.filter(pk=run.pk, state__in=ended)
-    if run.phase != Run.Phase.PLAN:
-        if not again.update(**changes, state=Run.State.RUNNING, phase=Run.Phase.WORK, lease_until=None):
+    with transaction.atomic():
+        found = laying.locked(run)
+        if found.state not in (Run.State.FAILED, Run.State.CANCELLED):
             raise Conflict("only a failed or cancelled run can be tried again")
-        sharding.requeue(run)
-    elif not again.update(**changes, state=Run.State.QUEUED, created_at=timezone.now()):
-        raise Conflict("only a failed or cancelled run can be tried again")
-    else:
-        sharding.requeue(run)
-        wake(run)
+        found.attempts, found.cancel_requested, found.error, found.ended_at, found.holder = 0, False, "", None, ""
+        found.state, found.lease_until = Run.State.RUNNING, None
+        if found.phase != Run.Phase.PLAN:
+            found.phase = Run.Phase.WORK
+        elif found.shards_total:
+            found.lease_until = timezone.now() - timedelta(seconds=1)
+        else:
+            found.state, found.created_at = Run.State.QUEUED, timezone.now()
+        found.save()
+        laying.requeue(found, Shard.State.FAILED, Shard.State.CANCELLED)
+        if found.phase == Run.Phase.PLAN:
+            wake(found)
+    laying.advance(found)
     run.refresh_from_db()
     return run
 

@@ -36,6 +36,11 @@ def start(
     )
 
 
+def again(run: Run, user: User | None) -> Run:
+    """Start another run like `run`: the same method, parameters, queue and seed."""
+    return start(project=run.project, method=run.method, params=run.params, user=user, queue=run.queue, seed=run.seed)
+
+
 def startable(name: str) -> Method:
     """The method called so. Raises Invalid when there is none that people may start."""
     found = METHODS.get(name)

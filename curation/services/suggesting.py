@@ -14,6 +14,7 @@ from typing import Any
 from django.db.models import QuerySet
 
 from curation.models import Annotation, Annotator, Response
+from curation.services import maps
 from curation.services.desk import Desk
 from curation.services.evidence import as_seen, shown_place
 from curation.services.label_names import names_under
@@ -36,9 +37,12 @@ def held_out(desk: Desk, task_id: int) -> bool:
 
 
 def help_on(desk: Desk, task_id: int, *, answered: bool) -> str:
-    """What the annotator sees of the suggestions on a task: a value of Annotation.Help."""
+    """What the annotator sees of what models say of a task: a value of Annotation.Help.
+
+    A heat map that can be opened is help as much as a suggestion is.
+    """
     mode = desk.scale.asked.help.mode
-    if mode == "off" or not standing(task_id).exists():
+    if mode == "off" or not (standing(task_id).exists() or maps.concern(desk.project_id, task_id)):
         return Annotation.Help.NONE
     if held_out(desk, task_id):
         return Annotation.Help.HELD_OUT

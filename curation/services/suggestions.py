@@ -6,7 +6,7 @@ the same annotator on the same task takes its place. Nothing here moves a counte
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -204,21 +204,38 @@ def keep(project: Project, protocol: Protocol, critic: Annotator, checked: Seque
         mine = Annotation.objects.answers().filter(annotator=critic, idempotency_key__startswith=PREFIX)
         rows = mine.filter(task__in={one.place.task_id for one in checked})
         standing = {task: (pk, key) for task, pk, key in rows.values_list("task_id", "pk", "idempotency_key")}
+        waiting: dict[int, tuple[Checked, Annotation]] = {}
         for one in checked:
-            before = standing.get(one.place.task_id)
+            task = one.place.task_id
+            if task in waiting:
+                standing |= {of: (made.pk, made.idempotency_key) for of, made in written(waiting.values())}
+                waiting = {}
+            before = standing.get(task)
             if before and before[1].startswith(one.key):
                 landed.unchanged += 1
                 continue
-            made = written(project, protocol, critic, one, before[0] if before else None)
-            standing[one.place.task_id] = (made.pk, made.idempotency_key)
+            waiting[task] = (one, event(project, protocol, critic, one, before[0] if before else None))
             landed.replaced += before is not None
             landed.created += before is None
+        written(waiting.values())
 
 
-def written(project: Project, protocol: Protocol, critic: Annotator, one: Checked, before: int | None) -> Annotation:
-    """A suggestion as rows, in stored order."""
+def written(suggested: Collection[tuple[Checked, Annotation]]) -> list[tuple[int, Annotation]]:
+    """Suggestions on different tasks as rows, in stored order; what each task has by now."""
+    Annotation.objects.bulk_create([made for _, made in suggested])
+    Preference.objects.bulk_create(
+        preference(made, leaning, one.place.order) for one, made in suggested for leaning in one.given.preferences
+    )
+    for one, made in suggested:
+        if one.given.answer:
+            write(made.pk, one.place.responses, one.given.answer, Suggested(), one.place.order)
+    return [(one.place.task_id, made) for one, made in suggested]
+
+
+def event(project: Project, protocol: Protocol, critic: Annotator, one: Checked, before: int | None) -> Annotation:
+    """The event that says a suggestion, not yet written."""
     place, given = one.place, one.given
-    made = Annotation.objects.create(
+    return Annotation(
         project=project,
         task_id=place.task_id,
         annotator=critic,
@@ -231,9 +248,6 @@ def written(project: Project, protocol: Protocol, critic: Annotator, one: Checke
         idempotency_key=one.key if before is None else f"{one.key}-{before}",
         supersedes_id=before,
     )
-    Preference.objects.bulk_create([preference(made, leaning, place.order) for leaning in given.preferences])
-    write(made.pk, place.responses, given.answer, Suggested(), place.order)
-    return made
 
 
 def preference(made: Annotation, said: Leaning, order: str) -> Preference:

@@ -151,6 +151,12 @@ def nested(values: list[Any]) -> bool:
 
 
 @register.filter
+def last_line(text: str) -> str:
+    """The last line of a traceback: what went wrong."""
+    return (text.strip().splitlines() or [""])[-1]
+
+
+@register.filter
 def version_address(run: Run, project: Project) -> str:
     """Where the version stands that a freeze made."""
     root = reverse("project", args=[project.slug]) + "datasets/"

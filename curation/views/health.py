@@ -23,5 +23,6 @@ def readyz(_request: HttpRequest) -> JsonResponse:
     ready = bool(checks["database"].ok and checks["migrations"].ok)
     parts: dict[str, dict[str, object]] = {name: {"ok": check.ok} for name, check in checks.items()}
     parts["worker"]["detail"] = checks["worker"].words
+    parts["models"] = {"installed": bool(health.models().ok)}
     parts["training"] = {"installed": bool(health.training().ok)}
     return JsonResponse({"status": "ready" if ready else "not ready", **parts}, status=200 if ready else 503)

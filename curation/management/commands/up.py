@@ -1,4 +1,4 @@
-"""`manage.py up`: what `make run` calls. Migrates, makes the sample project, serves the web and a worker."""
+"""`manage.py up`, which `make run` calls: migrates, makes the sample project, serves web, scheduler and worker."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import sys
 import time
 import urllib.request
 from argparse import ArgumentParser
+from collections.abc import Callable
 from typing import Any
 from urllib.error import URLError
 
@@ -18,16 +19,18 @@ from django.core.management import call_command
 from django.core.management.base import BaseCommand, CommandError
 
 from curation.models import Project, User
-from curation.services import people, projects
+from curation.services import default_model, health, machines, people, projects
 
 READY_WITHIN = 60
 SAMPLE = "sample-helpfulness"
-AS_ROOT = "ignore:You're running the worker with superuser privileges"
-"""A container runs as root; the worker need not say so at each start."""
+OWN_GROUP: Any = {"start_new_session": True}
+"""Ctrl-c reaches us alone; we end our children in order."""
+
+Start = Callable[[], "subprocess.Popen[bytes]"]
 
 
 class Command(BaseCommand):
-    help = "Migrate, make the sample project, serve the web and a worker until ctrl-c."
+    help = "Migrate, make the sample project, serve the web, a scheduler and a worker until ctrl-c."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("--port", type=int, default=int(os.environ.get("PORT") or 8000))
@@ -37,11 +40,12 @@ class Command(BaseCommand):
         signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
         check_free(host, port)
         prepare()
-        children = {"web": web(host, port), "worker": worker()}
+        starts = starters(host, port)
+        children = {name: start() for name, start in starts.items()}
         try:
             wait_until_served(children["web"], port)
             self.greet(port)
-            keep(children, host, port)
+            keep(children, starts)
         except KeyboardInterrupt:
             self.stdout.write("\nStopping…")
         finally:
@@ -55,6 +59,8 @@ class Command(BaseCommand):
             f"  Sign in once with {address}/sign-in/{secret}/\n"
             f"  Data in {settings.VAR_DIR}. Ctrl-c stops all.\n"
         )
+        if (found := health.models()).ok is None:
+            self.stdout.write(f"  Models: {found.words}.\n")
         self.stdout.flush()
 
 
@@ -78,8 +84,10 @@ def prepare() -> None:
             name="Helpfulness (sample)",
             user=administrator(),
             description="Pairs that Touchstone ships, to try everything on.",
+            help={"mode": "reveal", "holdout": 0.1},
         )
         projects.load_sample(project=project, user=administrator())
+    default_model.queue_defaults(administrator())
 
 
 def administrator() -> User:
@@ -97,7 +105,7 @@ def web(host: str, port: int) -> subprocess.Popen[bytes]:
         [sys.executable, "-m", "gunicorn", "curation.wsgi:application", "--bind", f"{host}:{port}"]
         + ["--workers", os.environ.get("WEB_WORKERS", "2"), "--threads", "8", "--worker-class", "gthread"]
         + ["--keep-alive", "30", "--log-level", "warning", "--worker-tmp-dir", temporary()],
-        start_new_session=True,
+        **OWN_GROUP,
     )
 
 
@@ -106,21 +114,26 @@ def temporary() -> str:
     return "/dev/shm" if os.path.isdir("/dev/shm") else str(settings.VAR_DIR)
 
 
-def worker() -> subprocess.Popen[bytes]:
-    """One worker with the scheduler in it; enough for one machine."""
-    return subprocess.Popen(
-        [sys.executable, "-m", "celery", "--quiet", "-A", "curation", "worker", "--beat", "--queues", "cpu"]
-        + [
-            "--concurrency",
-            os.environ.get("WORKER_PROCESSES", "1"),
-            "--loglevel",
-            "warning",
-            "--without-gossip",
-        ]
-        + ["--without-mingle"],
-        start_new_session=True,
-        env={**os.environ, "C_FORCE_ROOT": "1", "PYTHONWARNINGS": AS_ROOT},
-    )
+def worker(*options: str) -> subprocess.Popen[bytes]:
+    return subprocess.Popen([sys.executable, "manage.py", "worker", *options], cwd=settings.BASE_DIR, **OWN_GROUP)
+
+
+def scheduler() -> subprocess.Popen[bytes]:
+    """A process of its own: one inside a worker (`--beat`) would not be missed if it were killed."""
+    command = [sys.executable, "-m", "celery", "--quiet", "-A", "curation", "beat", "--loglevel", "warning"]
+    return subprocess.Popen([*command, "--pidfile", ""], cwd=settings.BASE_DIR, **OWN_GROUP)
+
+
+def starters(host: str, port: int) -> dict[str, Start]:
+    """What one machine needs: the web, the scheduler, a worker, and one for its GPUs if it has any."""
+    found: dict[str, Start] = {
+        "web": lambda: web(host, port),
+        "scheduler": scheduler,
+        "worker": lambda: worker("--queue", "cpu"),
+    }
+    if machines.cards():
+        found["gpu"] = lambda: worker("--queue", "gpu")
+    return found
 
 
 def wait_until_served(process: subprocess.Popen[bytes], port: int) -> None:
@@ -136,14 +149,13 @@ def wait_until_served(process: subprocess.Popen[bytes], port: int) -> None:
     raise CommandError(f"the web server did not answer within {READY_WITHIN} s")
 
 
-def keep(children: dict[str, subprocess.Popen[bytes]], host: str, port: int) -> None:
+def keep(children: dict[str, subprocess.Popen[bytes]], starts: dict[str, Start]) -> None:
     """Start whatever ends again, for as long as we run."""
     while True:
         time.sleep(5)
-        if children["web"].poll() is not None:
-            children["web"] = web(host, port)
-        if children["worker"].poll() is not None:
-            children["worker"] = worker()
+        for name, start in starts.items():
+            if children[name].poll() is not None:
+                children[name] = start()
 
 
 def stop(children: Any) -> None:

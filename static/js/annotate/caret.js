@@ -15,6 +15,7 @@ export class Caret {
     Object.assign(this, { on: true, name, at: offset, anchor: offset });
     this.draw();
     this.critic.announce("Caret on. Arrows move it, Shift marks, Enter makes a critique, Escape leaves.");
+    this.tell();
   }
 
   stop() {
@@ -46,7 +47,7 @@ export class Caret {
     this.draw();
     const [from, until] = extend ? [Math.min(this.anchor, offset), Math.max(this.anchor, offset)] : [Math.min(before, offset), Math.max(before, offset)];
     this.critic.say(this.map.text(from, until).trim() || "space", extend ? " marked" : "");
-    return true;
+    return this.tell();
   }
 
   nextText(direction) {
@@ -55,6 +56,13 @@ export class Caret {
     this.at = this.anchor = this.map.first;
     this.draw();
     this.critic.say(this.critic.nameOf(this.name));
+    return this.tell();
+  }
+
+  /** To whoever knows something of the place; the key was the caret's. */
+  tell() {
+    const detail = { ...this.critic.texts.around(this.map.root), offset: this.at };
+    this.critic.element.dispatchEvent(new CustomEvent("caret", { bubbles: true, detail }));
     return true;
   }
 

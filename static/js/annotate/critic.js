@@ -314,13 +314,9 @@ export class Critic {
 
   onClick(event) {
     if (event.target.closest("button, a, textarea, summary") || !getSelection().isCollapsed) return;
-    const where = this.texts.around(event.target);
+    const where = this.texts.under(event);
     if (!where || where.document !== undefined) return;
-    const place = document.caretPositionFromPoint?.(event.clientX, event.clientY);
-    const range = place ? null : document.caretRangeFromPoint?.(event.clientX, event.clientY);
-    const [node, number] = place ? [place.offsetNode, place.offset] : [range?.startContainer, range?.startOffset];
-    if (!node || !where.map.root.contains(node)) return;
-    const offset = where.map.offsetAt(node, number);
+    const { offset } = where;
     this.place = { name: where.name, offset };
     const [critique] = at(this.work.critiques.filter((one) => one.review !== "rejected"), where, offset);
     const unit = this.asks.unit && where.message === 0 ? this.asks.unitAt(where.response, offset) : -1;
@@ -346,6 +342,7 @@ export class Critic {
     this.raw = !this.raw;
     this.texts.toggle(this.raw);
     this.draw();
+    this.element.dispatchEvent(new CustomEvent("texts", { bubbles: true }));
     this.notices.say(this.raw ? "As written." : "Rendered.");
   }
 

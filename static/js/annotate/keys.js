@@ -17,6 +17,7 @@ export const ACTS = [
   { act: "zoom", key: "z", label: "Look at the pictures closely", when: "pictures" },
   { act: "guidelines", key: "g", label: "Guidelines", when: "guidelines" },
   { act: "raw", key: "m", label: "Show the texts as they are written, or rendered", when: "work" },
+  { act: "heat", key: "h", label: "Heat map: what a model says of each word", when: "heat" },
   { act: "next", key: "n", label: "Next critique, or next sentence or step", when: "work" },
   { act: "previous", key: "p", label: "The one before", when: "work" },
   { act: "accept", key: "a", label: "Accept the suggestion", when: "work" },

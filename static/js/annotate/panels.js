@@ -1,6 +1,7 @@
-// What opens beside a task: the reasons to skip, the guidelines, the keys, its pictures.
+// What opens beside a task: the reasons to skip, the guidelines, the keys, its pictures, its heat map.
 
 import { h } from "./element.js";
+import { Heat } from "./heat.js";
 import { ACTS, inField } from "./keys.js";
 import { Zoom } from "./zoom.js";
 
@@ -13,17 +14,24 @@ export class Panels {
     this.guidelines = document.getElementById("guidelines");
     this.help = document.getElementById("help");
     this.zoom = new Zoom(screen.stage);
+    this.heat = new Heat(screen);
     this.help.addEventListener("close", () => (this.changing = null));
     this.help.addEventListener("keydown", (event) => this.onChangeKey(event));
   }
 
   /** What there is to open. */
   get has() {
-    return { guidelines: Boolean(this.guidelines), pictures: this.zoom.ready };
+    return { guidelines: Boolean(this.guidelines), pictures: this.zoom.ready, heat: this.heat.ready };
   }
 
   get acts() {
-    return { help: () => this.showHelp(), "reset-keys": () => this.resetKeys() };
+    return { help: () => this.showHelp(), "reset-keys": () => this.resetKeys(), heat: () => this.heat.toggle() };
+  }
+
+  /** Another task is in hand. */
+  shown() {
+    this.closeSkip();
+    this.heat.shown();
   }
 
   get skipping() {

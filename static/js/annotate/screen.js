@@ -89,7 +89,7 @@ class Screen {
     this.criticise();
     this.ask();
     document.getElementById("decide").hidden = !this.task;
-    this.panels.closeSkip();
+    this.panels.shown();
     this.comparing.shown();
     if (this.rationale) this.rationale.value = localStorage.getItem(this.draftKey()) ?? "";
     const { rest, done, total } = this.current.dataset;

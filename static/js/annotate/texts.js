@@ -42,6 +42,16 @@ export class Texts {
     return { name, map: this.all.get(name).map, ...where };
   }
 
+  /** The place under the mouse: as `around`, with its offset; null outside the texts. */
+  under(event) {
+    const where = this.around(event.target);
+    if (!where) return null;
+    const place = document.caretPositionFromPoint?.(event.clientX, event.clientY);
+    const range = place ? null : document.caretRangeFromPoint?.(event.clientX, event.clientY);
+    const [node, number] = place ? [place.offsetNode, place.offset] : [range?.startContainer, range?.startOffset];
+    return node && where.map.root.contains(node) ? { ...where, offset: where.map.offsetAt(node, number) } : null;
+  }
+
   /** What is selected on the page, as {name, start, end, quote, response, message | document}; null without. */
   selected() {
     const selection = getSelection();

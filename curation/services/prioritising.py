@@ -1,0 +1,176 @@
+"""The order of the open tasks by what a model scored: what it is least sure of first, or what it likes most.
+
+A random share is always mixed in, so that what is answered first can also speak for the whole: some tasks are drawn by
+a coin, and stand at places drawn evenly from the whole queue. In any beginning of the queue about that share of
+the tasks is then a random sample of all, and `Task.pick` says which task came how.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import math
+from array import array
+from collections.abc import Callable, Iterator, Sequence
+from itertools import groupby
+from typing import Any, Literal
+
+from django.db import transaction
+from pydantic import Field
+
+from curation.errors import Conflict, Invalid
+from curation.models import ModelVersion, Project, Run, TaskKind
+from curation.services import prelabelling, queueing, scoring
+from curation.services.method import Method, Params
+from curation.services.reading import stream
+from curation.services.running import Report
+
+LEVELS = 2**20
+"""Priorities given are from -LEVELS/2 to LEVELS/2, the median 0, where tasks of later imports stand."""
+AT_ONCE = 1000
+RANDOM = "random"
+UNSCORED = math.inf
+
+
+class PrioritiseParams(Params):
+    model: int = Field(
+        title="Model",
+        description="whose scores; tasks without one come last",
+        json_schema_extra={"choose": "model", "kinds": list(scoring.KINDS)},
+    )
+    by: Literal["margin", "spread", "value"] = Field(
+        default="margin",
+        title="By",
+        description="margin: what the model is least sure of first; spread: where the members of an ensemble differ "
+        "most; value: by the score itself",
+    )
+    first: Literal["low", "high"] = Field(
+        default="low", title="First", description="by value: whether the lowest or the highest scores come first"
+    )
+    random: float = Field(
+        default=0.2, ge=0.01, le=1, title="Random share", description="of the tasks, at places drawn at random"
+    )
+    axis: str = Field(
+        default="", max_length=40, title="Axis", description="of models with several scores",
+        json_schema_extra={"choose": "axis"},
+    )  # fmt: skip
+    head: str = Field(default="", max_length=40, title="Head", description="of models with several scores")
+
+
+OPEN = " WHERE t.project_id = %s AND t.kind = %s AND t.state = 'open' ORDER BY t.id"
+SCORE = "LEFT JOIN curation_score {0} ON {0}.response_id = {1} AND {0}.model_id = %s AND {0}.head = %s"
+SCORED = {
+    TaskKind.PREFERENCE: "SELECT t.id, f.value, f.spread, s.value, s.spread FROM curation_task t"
+    f" JOIN curation_pair p ON p.id = t.pair_id {SCORE.format('f', 'p.first_id')} {SCORE.format('s', 'p.second_id')}",
+    TaskKind.RESPONSE: f"SELECT t.id, s.value, s.spread FROM curation_task t {SCORE.format('s', 't.response_id')}",
+    TaskKind.RANKING: "SELECT t.id, s.value, s.spread FROM curation_task t"
+    f" JOIN curation_response r ON r.item_id = t.item_id AND r.deleted_at IS NULL {SCORE.format('s', 'r.id')}",
+}
+"""Value and spread of the responses of each open task, in as many columns or rows as there are responses."""
+Numbers = Sequence[tuple[float, float | None]]
+"""Value and spread of each response of a task."""
+
+
+def margin(numbers: Numbers) -> float:
+    """How far the best response is from the next: the smaller, the less sure."""
+    ordered = sorted((value for value, _ in numbers), reverse=True)
+    return ordered[0] - ordered[1] if len(ordered) > 1 else UNSCORED
+
+
+def spread(numbers: Numbers) -> float:
+    """Less the disagreement of the members over the task: they are taken to differ apart on each response."""
+    told = [found for _, found in numbers if found is not None]
+    return -math.sqrt(sum(found * found for found in told)) if len(told) == len(numbers) else UNSCORED
+
+
+def keys(by: str, first: str) -> Callable[[Numbers], float]:
+    """What tasks are sorted by, the smallest first."""
+    if by == "margin":
+        return margin
+    if by == "spread":
+        return spread
+    if first == "low":
+        return lambda numbers: min(value for value, _ in numbers)
+    return lambda numbers: -max(value for value, _ in numbers)
+
+
+def execute(run: Run, report: Report) -> dict[str, Any]:
+    """Rank the open tasks, then write places some hundred at a time, by id; after a fall it goes on behind the last."""
+    params = PrioritiseParams.model_validate(run.params)
+    assert run.model is not None
+    if run.home.kind == TaskKind.RESPONSE and params.by == "margin":
+        raise Invalid("single responses have no margin; use value or spread", field="params.by")
+    tasks, found = array("q"), array("d")
+    for task, key in sort_keys(run.home, run.model, params):
+        tasks.append(task)
+        found.append(key)
+    unscored = sum(key == UNSCORED for key in found)
+    if unscored == len(tasks):
+        missing = "spread (only ensembles have one)" if params.by == "spread" else "score"
+        raise Conflict(f"no open task has a {missing} by {run.model}; a run of 'score' gives them")
+    chosen = drawn(tasks, run.seed, params.random)
+    places = placed(tasks, found, chosen, run.seed)
+    last = run.checkpoint.get("last", 0)
+    for start in range(0, len(tasks), AT_ONCE):
+        some = range(start, min(start + AT_ONCE, len(tasks)))
+        if tasks[some[-1]] <= last:
+            continue
+        rows = [(tasks[n], priority(places[n], len(tasks)), RANDOM if chosen[n] else params.by) for n in some]
+        with transaction.atomic():
+            queueing.place(project_id=run.home.pk, rows=rows)
+            report.checkpoint(done=some[-1] + 1, total=len(tasks), at={"last": tasks[some[-1]]})
+    return {"tasks": len(tasks), "random": sum(chosen), "by": params.by, "without a score": unscored}
+
+
+def sort_keys(project: Project, model: ModelVersion, params: PrioritiseParams) -> Iterator[tuple[int, float]]:
+    """The key of each open task, by id; infinity where a response has no score."""
+    axis = prelabelling.axis_of(project, model, params.axis)
+    head = prelabelling.head_of(model, axis, params.head)
+    key = keys(params.by, params.first)
+    kind = TaskKind(project.kind)
+    named = [model.pk, head] * SCORED[kind].count("curation_score")
+    rows = stream(SCORED[kind] + OPEN, [*named, project.pk, kind])
+    for task, each in groupby(rows, key=lambda row: row[0]):
+        numbers = [(row[n], row[n + 1]) for row in each for n in range(1, len(row), 2)]
+        yield task, UNSCORED if any(value is None for value, _ in numbers) else key(numbers)
+
+
+def coin(seed: int, task: int, what: str) -> float:
+    """A number from 0 to 1 that is the same at every look."""
+    digest = hashlib.blake2b(f"{seed}:{task}:{what}".encode(), digest_size=8).digest()
+    return int.from_bytes(digest, "big") / 2**64
+
+
+def drawn(tasks: Sequence[int], seed: int, share: float) -> bytearray:
+    """Which tasks are of the random share: each by a coin of its own."""
+    return bytearray(coin(seed, task, "arm") < share for task in tasks)
+
+
+def placed(tasks: Sequence[int], found: Sequence[float], chosen: Sequence[int], seed: int) -> array[float]:
+    """Where each task stands, from 0 (first) to 1: the sorted ones evenly in their order, the random ones anywhere."""
+    places = array("d", bytes(8 * len(tasks)))
+    ordered = [n for n in range(len(tasks)) if not chosen[n]]
+    ordered.sort(key=lambda n: coin(seed, tasks[n], "tie"))
+    ordered.sort(key=found.__getitem__)
+    for rank, n in enumerate(ordered):
+        places[n] = (rank + 0.5) / len(ordered)
+    for n, task in enumerate(tasks):
+        if chosen[n]:
+            places[n] = coin(seed, task, "place")
+    return places
+
+
+def priority(place: float, count: int) -> int:
+    """A place as a whole number, one level for each task as far as there are levels; the first is the highest."""
+    levels = min(count, LEVELS)
+    return levels // 2 - int(place * levels)
+
+
+METHOD = Method(
+    name="prioritise",
+    title="Order the queue",
+    about="Puts the open tasks in the order that a model's scores suggest, with a random share mixed in evenly, so "
+    "that what is answered first can be compared with chance.",
+    params=PrioritiseParams,
+    unit="tasks",
+    execute=execute,
+)

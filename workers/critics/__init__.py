@@ -1,0 +1,1 @@
+"""Ways of asking a critic, one file each; `shapes.py` holds what they share."""

@@ -1,0 +1,1 @@
+"""Neural networks: the only folder that imports torch and transformers (docs/scoring.md)."""

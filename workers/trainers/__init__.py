@@ -1,0 +1,1 @@
+"""Trainers: one file a method, each adding itself to the shelf in `workers/training.py`."""
