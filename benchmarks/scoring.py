@@ -1,4 +1,4 @@
-"""Tokens per second of reward models: `python -m benchmarks.scoring [--encoder 20,80] [--causal 12,40] …`.
+"""Tokens per second of reward models: `python -m benchmarks.scoring [--encoder 16,64] [--causal 10,40] …`.
 
 Ways take turns, every figure is a median, and all stand beside a matrix product measured in the same run.
 """
@@ -21,13 +21,13 @@ from benchmarks.scoring_models import CAUSAL, ENCODER, build, rows, spec
 
 ROOT = Path(__file__).resolve().parent.parent
 OUT = ROOT / "var" / "benchmark-scoring.json"
-WORKER_ROWS = 32
+WORKER_ROWS = 16
 
 
 def main() -> None:
     asked = arguments()
     if asked.worker:
-        worker(Path(asked.worker), asked.kind, asked.part, asked.parts)
+        worker(Path(asked.worker), asked.kind)
         return
     if asked.publish:
         scoring_report.publish(json.loads(asked.publish.read_text()), ROOT / "docs" / "performance.md")
@@ -44,16 +44,14 @@ def main() -> None:
 def arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.scoring", description=__doc__)
     add = parser.add_argument
-    add("--encoder", type=numbers, default=[20, 80], help="pairs for the encoder, by commas (20,80)")
-    add("--causal", type=numbers, default=[12, 40], help="pairs for the causal model, by commas (12,40)")
+    add("--encoder", type=numbers, default=[16, 64], help="pairs for the encoder, by commas (16,64)")
+    add("--causal", type=numbers, default=[10, 40], help="pairs for the causal model, by commas (10,40)")
     add("--repeats", type=int, default=3, help="rounds in which the ways take turns (3)")
     add("--database", choices=["postgres", "sqlite"], help="PostgreSQL unless it does not answer")
     add("--out", type=Path, default=OUT, help="where the figures go (var/benchmark-scoring.json)")
     add("--publish", type=Path, metavar="FILE", help="put earlier figures into docs/performance.md")
     add("--worker", help=argparse.SUPPRESS)
     add("--kind", default=ENCODER, help=argparse.SUPPRESS)
-    add("--part", type=int, default=0, help=argparse.SUPPRESS)
-    add("--parts", type=int, default=1, help=argparse.SUPPRESS)
     return parser.parse_args()
 
 
@@ -137,60 +135,64 @@ def warm_up(bench: Any) -> None:
 def side_by_side(folder: Path, name: str, repeats: int) -> dict[str, float]:
     """Seconds for the same rows by one worker process and by two at once, one thread each."""
     found: dict[int, list[float]] = {1: [], 2: []}
-    for _ in range(repeats):
-        for parts, seconds in found.items():
-            seconds.append(together(folder, name, parts))
+    started = [started_worker(folder, name) for _ in range(2)]
+    try:
+        for process in started:
+            expect(process, "ready")
+        for _ in range(repeats):
+            for parts, seconds in found.items():
+                seconds.append(together(started[:parts]))
+    finally:
+        for process in started:
+            process.kill()
+            process.communicate()
     return {"one": median(found[1]), "two": median(found[2])}
 
 
-def together(folder: Path, name: str, parts: int) -> float:
-    """Worker processes that begin together once each has its model; the seconds until the last has ended."""
-    env = {**os.environ, "OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
-    command = [sys.executable, "-m", "benchmarks.scoring", "--worker", str(folder), "--kind", name]
-    started = [
-        subprocess.Popen(
-            [*command, "--part", str(part), "--parts", str(parts)],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
-            env=env,
-            cwd=ROOT,
-            text=True,
-        )
-        for part in range(parts)
-    ]
-    for process in started:
-        assert process.stdout is not None
-        if process.stdout.readline().strip() != "ready":
-            raise RuntimeError("a worker of the benchmark did not start")
+def started_worker(folder: Path, name: str) -> subprocess.Popen[str]:
+    return subprocess.Popen(
+        [sys.executable, "-m", "benchmarks.scoring", "--worker", str(folder), "--kind", name],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        env={**os.environ, "OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"},
+        cwd=ROOT,
+        text=True,
+    )
+
+
+def together(processes: list[subprocess.Popen[str]]) -> float:
+    """Each process scores its share of the rows; the seconds until the last is done."""
     begun = time.perf_counter()
-    for process in started:
+    for part, process in enumerate(processes):
         assert process.stdin is not None
-        process.stdin.write("go\n")
+        process.stdin.write(f"{part} {len(processes)}\n")
         process.stdin.flush()
-    for process in started:
-        assert process.stdout is not None
-        if process.stdout.readline().strip() != "done":
-            raise RuntimeError("a worker of the benchmark failed")
-    seconds = time.perf_counter() - begun
-    for process in started:
-        process.communicate(timeout=60)
-    return seconds
+    for process in processes:
+        expect(process, "done")
+    return time.perf_counter() - begun
 
 
-def worker(folder: Path, name: str, part: int, parts: int) -> None:
-    """One worker process of `together`: its share of the rows, on the word go."""
+def expect(process: subprocess.Popen[str], word: str) -> None:
+    assert process.stdout is not None
+    if process.stdout.readline().strip() != word:
+        raise RuntimeError("a worker process of the benchmark failed")
+
+
+def worker(folder: Path, name: str) -> None:
+    """One worker process: scores its share of the rows at each line `part parts`, until it is ended."""
     from workers.nn.scoring import open_reward
 
     scorer = open_reward(spec(folder, name))
-    mine = rows(WORKER_ROWS)[part::parts]
-    for _ in scorer.judge(mine[:1]):
+    known = rows(WORKER_ROWS)
+    for _ in scorer.judge(known[:2]):
         pass
     print("ready", flush=True)
-    sys.stdin.readline()
-    for _ in scorer.judge(mine):
-        pass
-    print("done", flush=True)
+    for line in sys.stdin:
+        part, parts = map(int, line.split())
+        for _ in scorer.judge(known[part::parts]):
+            pass
+        print("done", flush=True)
 
 
 if __name__ == "__main__":

@@ -17,7 +17,7 @@ TITLES = {
     CAUSAL: "causal, 28 M (Qwen3, 4 layers of 512, random weights)",
 }
 CHAT = "{% for m in messages %}{{ '[CLS]' + m['role'] + ' ' + m['content'] + '[SEP]' }}{% endfor %}"
-HUMAN, ASSISTANT, SPREAD = 18, 60, 0.8
+HUMAN, ASSISTANT, SPREAD = 22, 75, 0.8
 """Median tokens of a turn and the sigma of their logarithm: about those of HH-RLHF."""
 TURNS = (1, 1, 2, 2, 3, 4)
 MOST = 480

@@ -28,8 +28,9 @@ class Bench:
 
         from workers.nn.scoring import open_reward
 
-        self.scorer: Any = open_reward(spec(self.folder, self.kind))
-        self.engine: Any = self.scorer.engine
+        opened: Any = open_reward(spec(self.folder, self.kind))
+        self.scorer: Any = opened
+        self.engine: Any = opened.engine
         ready = self.engine.tokenising
         self.texts = [text for item, row in enumerate(self.rows) for text in ready.texts(item, row)]
         self.tokens = sum(len(text) for text in self.texts)

@@ -145,6 +145,7 @@ def test_shards_for_a_gpu_are_larger(cast: Cast) -> None:
 
 
 @pytest.mark.training
+@pytest.mark.django_db(transaction=True)
 def test_the_encoder_that_every_installation_has_embeds_prompts_and_responses(cast: Cast) -> None:
     make_pairs(cast.project, 2)
     embedder = model("minilm", kind="embedder", reference="builtin:minilm")

@@ -101,7 +101,7 @@ class Migration(migrations.Migration):
                 ('reference', models.CharField(max_length=500)),
                 ('revision', models.CharField(blank=True, help_text='the commit that is pinned, where there is one', max_length=100)),
                 ('fingerprint', models.CharField(blank=True, help_text='SHA-256 over its files', max_length=64)),
-                ('config', models.JSONField(blank=True, default=dict, help_text='see workers/judging.py: Config')),
+                ('config', models.JSONField(blank=True, default=dict, help_text='what its kind takes; docs/models.md lists it')),
                 ('trusted_code', models.BooleanField(default=False, help_text='its own Python code may run here; only an administrator allows it, by name')),
                 ('licence', models.CharField(blank=True, max_length=100)),
                 ('card', models.TextField(blank=True, help_text='its README, Markdown')),

@@ -36,7 +36,7 @@ class ModelVersion(models.Model):
     reference = models.CharField(max_length=500)
     revision = models.CharField(max_length=100, blank=True, help_text="the commit that is pinned, where there is one")
     fingerprint = models.CharField(max_length=64, blank=True, help_text="SHA-256 over its files")
-    config = models.JSONField(default=dict, blank=True, help_text="see workers/judging.py: Config")
+    config = models.JSONField(default=dict, blank=True, help_text="what its kind takes; docs/models.md lists it")
     trusted_code = models.BooleanField(
         default=False, help_text="its own Python code may run here; only an administrator allows it, by name"
     )
