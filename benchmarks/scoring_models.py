@@ -20,7 +20,8 @@ CHAT = "{% for m in messages %}{{ '[CLS]' + m['role'] + ' ' + m['content'] + '[S
 HUMAN, ASSISTANT, SPREAD = 22, 75, 0.8
 """Median tokens of a turn and the sigma of their logarithm: about those of HH-RLHF."""
 TURNS = (1, 1, 2, 2, 3, 4)
-MOST = 480
+FITTING = 480
+"""Longer conversations are left out: they would be cut for the encoder, and ways differ in how they cut."""
 
 
 def build(kind: str, folder: Path) -> Path:
@@ -80,18 +81,30 @@ def words() -> list[str]:
 
 
 def said(dice: random.Random, median: int) -> str:
-    count = max(3, min(MOST, round(dice.lognormvariate(0, SPREAD) * median)))
+    count = max(3, round(dice.lognormvariate(0, SPREAD) * median))
     return " ".join(dice.choices(words(), k=count))
 
 
 def rows(count: int) -> list[Given]:
     """Conversations of one to four turns, with two responses each; the same for the same count."""
     dice = random.Random(SEED)
-    made = []
-    for key in range(count):
-        prompt = [{"role": "user", "content": said(dice, HUMAN)}]
-        for _ in range(dice.choice(TURNS) - 1):
-            prompt.append({"role": "assistant", "content": said(dice, ASSISTANT)})
-            prompt.append({"role": "user", "content": said(dice, HUMAN)})
-        made.append(Given(key, prompt, [Candidate(2 * key + at, said(dice, ASSISTANT)) for at in range(2)]))
+    made: list[Given] = []
+    while len(made) < count:
+        row = conversation(dice, len(made))
+        if longest(row) <= FITTING:
+            made.append(row)
     return made
+
+
+def conversation(dice: random.Random, key: int) -> Given:
+    prompt = [{"role": "user", "content": said(dice, HUMAN)}]
+    for _ in range(dice.choice(TURNS) - 1):
+        prompt.append({"role": "assistant", "content": said(dice, ASSISTANT)})
+        prompt.append({"role": "user", "content": said(dice, HUMAN)})
+    return Given(key, prompt, [Candidate(2 * key + at, said(dice, ASSISTANT)) for at in range(2)])
+
+
+def longest(row: Given) -> int:
+    """Words of the longest text, each a token."""
+    prompt = sum(len(message["content"].split()) for message in row.prompt)
+    return prompt + max(len(candidate.text.split()) for candidate in row.candidates)

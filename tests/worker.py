@@ -33,9 +33,11 @@ if folder := os.environ.get("TOUCHSTONE_TEST_VAR"):
     django.setup()
     settings.VAR_DIR = Path(folder)
 
+    from curation.services import sharding
     from curation.services.methods import METHODS
     from workers.judges.program import PROGRAMS
 
+    sharding.MAX_ATTEMPTS = 20  # nobody kills workers as often as these tests do
     PROGRAMS.update(slow=slow, hang=hang)
     if limit := os.environ.get("TOUCHSTONE_TEST_LIMIT"):
         METHODS["score"] = replace(METHODS["score"], shard_seconds=int(limit))

@@ -223,11 +223,16 @@ def again_or_aside(shard: Shard, error: str, *, most: int) -> None:
     if shard.attempts >= most:
         set_aside(shard, error)
         return
-    pause = settings.SHARD_PAUSE_SECONDS * 2 ** (shard.attempts - 1) * random.uniform(0.8, 1.2)
+    pause = pause_after(shard.attempts)
     if give_back(shard, Shard.State.QUEUED, error=error, not_before=timezone.now() + timedelta(seconds=pause), done=0):
         last = error.strip().splitlines()[-1]
         told = f"attempt {shard.attempts} failed, again in {pause:.0f} s: {last}"
         RunLine.objects.create(run_id=shard.run_id, shard=shard.number, text=told)
+
+
+def pause_after(attempts: int) -> float:
+    """Seconds until a shard is tried again, twice as many each time; not quite the same for all that failed at once."""
+    return settings.SHARD_PAUSE_SECONDS * 2.0 ** (attempts - 1) * random.uniform(0.8, 1.2)
 
 
 def set_aside(shard: Shard, error: str) -> None:
@@ -287,11 +292,17 @@ def sweep() -> int:
 
 
 def free(shard: Shard) -> None:
-    """Let another worker have a shard whose own gave no more sign of life."""
+    """Let another worker have a shard whose own gave no more sign of life.
+
+    A worker that ended once was most likely restarted; a shard that loses a second one lets others go first.
+    """
     if shard.run.cancel_requested or shard.run.state != Run.State.RUNNING:
         give_back(shard, Shard.State.CANCELLED, ended_at=timezone.now(), done=0)
-    elif shard.attempts >= MAX_ATTEMPTS:
+        return
+    if shard.attempts >= MAX_ATTEMPTS:
         set_aside(shard, f"given up: {shard.attempts} workers died or hung at it, the last on {shard.holder}")
-    elif give_back(shard, Shard.State.QUEUED, not_before=timezone.now(), done=0):
+        return
+    pause = timedelta(seconds=pause_after(shard.attempts - 1) if shard.attempts > 1 else 0)
+    if give_back(shard, Shard.State.QUEUED, not_before=timezone.now() + pause, done=0):
         told = f"its worker was lost ({shard.holder.split(':')[0]}); attempt {shard.attempts + 1} follows"
         RunLine.objects.create(run_id=shard.run_id, shard=shard.number, text=told)
