@@ -4,7 +4,7 @@ from curation.models.annotations import Annotation, Preference
 from curation.models.critiques import Critique, Rank, Verdict
 from curation.models.datasets import Dataset, DatasetFile, DatasetVersion
 from curation.models.images import Image
-from curation.models.items import Item, Pair, Response
+from curation.models.items import Change, Item, Pair, Response, Source
 from curation.models.machines import Schedule, Worker
 from curation.models.people import Annotator, ApiToken, Invite, Membership, Role, Scope, SignInLink, User
 from curation.models.projects import Project, Protocol, TaskKind
@@ -13,6 +13,7 @@ from curation.models.runs import IdempotentReply, Run, RunLine
 from curation.models.scores import Embedding, Score, ScoreMap
 from curation.models.shards import Shard
 from curation.models.tasks import Assignment, Draft, Progress, Tally, Task, queue_position
+from curation.models.webhooks import Delivery, Webhook
 
 __all__ = [
     "Annotation",
@@ -20,11 +21,13 @@ __all__ = [
     "ApiToken",
     "Assignment",
     "Calibration",
+    "Change",
     "Completion",
     "Critique",
     "Dataset",
     "DatasetFile",
     "DatasetVersion",
+    "Delivery",
     "Draft",
     "Embedding",
     "IdempotentReply",
@@ -49,11 +52,13 @@ __all__ = [
     "ScoreMap",
     "Shard",
     "SignInLink",
+    "Source",
     "Tally",
     "Task",
     "TaskKind",
     "User",
     "Verdict",
+    "Webhook",
     "Worker",
     "queue_position",
 ]

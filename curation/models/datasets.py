@@ -32,17 +32,35 @@ class DatasetVersion(models.Model):
         READY = "ready", "Ready"
         FAILED = "failed", "Failed"
 
+    class SplitBy(models.TextChoices):
+        PROMPT = "prompt", "Equal prompts"
+        ITEM = "item", "Items"
+        CLUSTER = "cluster", "Near-duplicate prompts"
+        SOURCE = "source", "Sources"
+
     dataset = models.ForeignKey(Dataset, on_delete=models.PROTECT, related_name="versions")
     number = models.PositiveIntegerField()
     target = models.CharField(max_length=40)
     filters = models.JSONField(default=dict)
     splits = models.JSONField(default=dict, help_text="share of items per split, such as {train: 0.9, test: 0.1}")
+    split_by = models.CharField(
+        max_length=8, choices=SplitBy.choices, default=SplitBy.PROMPT, help_text="what stays together in one split"
+    )
     seed = models.PositiveIntegerField(default=0)
     state = models.CharField(max_length=8, choices=State.choices, default=State.MAKING)
     hash = models.CharField(max_length=64, blank=True, help_text="SHA-256 over the manifest of its files")
     counts = models.JSONField(default=dict, help_text="rows per split, and what was dropped and why")
     card = models.TextField(blank=True)
-    lineage = models.JSONField(default=dict)
+    lineage = models.JSONField(
+        default=dict, help_text="up to which annotation, change and moment it reads, and under which protocol"
+    )
+    facts = models.JSONField(
+        default=dict, help_text="agreement, annotators, minutes and licences behind it, as its card tells"
+    )
+    checks = models.JSONField(default=list, help_text="what each consumer's own loader said of its files")
+    verified = models.JSONField(
+        default=dict, help_text="when its files were last checked or made anew, and how it went"
+    )
     run = models.ForeignKey("curation.Run", on_delete=models.PROTECT, null=True, related_name="versions")
     created_by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, null=True, related_name="+")
     created_at = models.DateTimeField(default=timezone.now)
@@ -65,11 +83,12 @@ class DatasetVersion(models.Model):
 
 
 class DatasetFile(models.Model):
-    """One file of a version: a split in one format."""
+    """One file of a version: a split, or a shard of one, in one format; or a companion."""
 
     version = models.ForeignKey(DatasetVersion, on_delete=models.PROTECT, related_name="files")
     name = models.CharField(max_length=120, help_text="such as train.parquet")
     split = models.CharField(max_length=60)
+    shard = models.PositiveIntegerField(default=0, help_text="its place among the files of its split")
     rows = models.PositiveBigIntegerField()
     bytes = models.PositiveBigIntegerField()
     sha256 = models.CharField(max_length=64)

@@ -4,9 +4,26 @@ from __future__ import annotations
 
 from typing import Any
 
+from django.conf import settings
 from django.db import models
 from django.db.models import F, Q
 from django.utils import timezone
+
+
+class Source(models.Model):
+    """Where items came from: a published set, a product, a team. Its licence reaches the card of every version."""
+
+    project = models.ForeignKey("curation.Project", on_delete=models.PROTECT, related_name="sources")
+    name = models.CharField(max_length=200)
+    licence = models.CharField(max_length=100, blank=True, help_text="an SPDX id where it has one, such as CC-BY-4.0")
+    url = models.CharField(max_length=500, blank=True)
+    created_at = models.DateTimeField(default=timezone.now)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["project", "name"], name="source_name_once")]
+
+    def __str__(self) -> str:
+        return self.name
 
 
 class Item(models.Model):
@@ -17,6 +34,9 @@ class Item(models.Model):
     prompt = models.JSONField(help_text="list of {role, content}")
     context = models.JSONField(default=dict, blank=True, help_text="documents, reference answer, tests")
     metadata = models.JSONField(default=dict, blank=True)
+    source = models.ForeignKey(
+        Source, on_delete=models.PROTECT, null=True, blank=True, related_name="+", db_index=False
+    )
     prompt_hash = models.CharField(max_length=32, help_text="equal prompts share it, and so share a split")
     content_hash = models.CharField(
         max_length=32, help_text="of the whole imported row; unchanged rows are skipped by it"
@@ -79,3 +99,31 @@ class Pair(models.Model):
 
     def __str__(self) -> str:
         return f"pair {self.pk}"
+
+
+class Change(models.Model):
+    """What became of an item after it was first imported: the versions that hold it are told, and can be made anew.
+
+    `before` is what the item was: prompt, context, metadata, prompt_hash, source, and the ids of its live responses and
+    pairs; so a version is made again as it was.
+    """
+
+    class Kind(models.TextChoices):
+        CORRECTED = "corrected", "Corrected"
+        DELETED = "deleted", "Deleted"
+        RESTORED = "restored", "Restored"
+
+    project = models.ForeignKey("curation.Project", on_delete=models.PROTECT, related_name="changes")
+    item = models.ForeignKey(Item, on_delete=models.PROTECT, related_name="changes")
+    kind = models.CharField(max_length=9, choices=Kind.choices)
+    before = models.JSONField(default=dict)
+    reason = models.CharField(max_length=300, blank=True)
+    run = models.ForeignKey("curation.Run", on_delete=models.PROTECT, null=True, related_name="+")
+    made_by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, null=True, related_name="+")
+    created_at = models.DateTimeField(default=timezone.now)
+
+    class Meta:
+        indexes = [models.Index(fields=["project", "id"], name="change_by_project")]
+
+    def __str__(self) -> str:
+        return f"{self.item} {self.kind}"

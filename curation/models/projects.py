@@ -48,6 +48,9 @@ class Project(models.Model):
     item_count = models.PositiveIntegerField(default=0, editable=False)
     task_count = models.PositiveIntegerField(default=0, editable=False)
     vote_count = models.PositiveIntegerField(default=0, editable=False, help_text="votes that came with imports")
+    webhook_count = models.PositiveSmallIntegerField(
+        default=0, db_default=0, editable=False, help_text="live webhooks; without any, nothing is looked up for them"
+    )
     created_at = models.DateTimeField(default=timezone.now)
     deleted_at = models.DateTimeField(null=True, blank=True)
 

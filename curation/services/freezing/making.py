@@ -16,9 +16,12 @@ from django.db import transaction
 from curation.errors import Conflict
 from curation.models import DatasetFile, DatasetVersion, Run
 from curation.services import cards
+from curation.services.freezing import consuming, facts
 from curation.services.freezing.companions import schema_of, write_companions
+from curation.services.freezing.croissant import croissant
 from curation.services.freezing.selecting import Candidate, Fields, selection_of
 from curation.services.freezing.sources import candidates, lineage_of
+from curation.services.freezing.splitting import splitter
 from curation.services.freezing.walking import sorting_on_disk, tell
 from curation.services.running import Report
 from workers.writers import Dropped, Target, targets
@@ -49,12 +52,15 @@ def write(version: DatasetVersion, building: Path, report: Report) -> None:
         counts = write_splits(version, building, report)
         counts |= write_companions(version, building)
     files = describe(version, building, counts)
+    version.checks = consuming.check(version, building)
+    version.facts = facts.facts_of(version)
     manifest = manifest_of(version, files)
     version.hash = hashlib.sha256(manifest).hexdigest()
     version.counts = counts
     version.card = cards.card(version, files)
     (building / "manifest.json").write_bytes(manifest)
     (building / "README.md").write_text(version.card)
+    (building / "croissant.json").write_bytes(orjson.dumps(croissant(version, files), option=orjson.OPT_INDENT_2))
     with transaction.atomic():
         report.checkpoint(done=counts["looked_at"], total=counts["looked_at"])
         DatasetFile.objects.filter(version=version).delete()
@@ -75,6 +81,7 @@ def write_splits(version: DatasetVersion, building: Path, report: Report) -> dic
     with ExitStack() as files:
         splits = {name: files.enter_context(Split(building, name, target)) for name in shares}
         lineage = files.enter_context(Table(building, "lineage", schema_of((*ROW, *lineage_of(target)))))
+        where = splitter(version)
         for candidate in candidates(selection_of(version)):
             looked_at += 1
             if looked_at % TOLD_EVERY == 0:
@@ -84,7 +91,7 @@ def write_splits(version: DatasetVersion, building: Path, report: Report) -> dic
             except Dropped as problem:
                 dropped[problem.reason] += 1
                 continue
-            split = splits[split_of(version.seed, candidate.prompt_hash, shares)]
+            split = splits[where(candidate)]
             for row in made:
                 at = {"split": split.name, "row": split.add(row)}
                 for trace in candidate.lineage:
@@ -135,17 +142,6 @@ class Split:
         if self.separated:
             self.separated.writerow([row[column] for column in self.columns])
         return number
-
-
-def split_of(seed: int, prompt_hash: str, shares: dict[str, float]) -> str:
-    """The split of a prompt: equal prompts are always in one split, whatever else is in the version."""
-    digest = hashlib.blake2b(f"{seed}:{prompt_hash}".encode(), digest_size=8).digest()
-    point, reached = int.from_bytes(digest, "big") / 2**64, 0.0
-    for name, share in shares.items():
-        reached += share
-        if point < reached:
-            return name
-    return name
 
 
 def describe(version: DatasetVersion, building: Path, counts: dict[str, Any]) -> list[DatasetFile]:
