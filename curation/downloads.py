@@ -14,6 +14,7 @@ KINDS = {
     "jsonl": "application/x-ndjson",
     "tsv": "text/tab-separated-values",
 }
+OTHER = "application/octet-stream"
 
 
 def download(request: Any, version: DatasetVersion, filename: str) -> HttpResponseBase:
@@ -30,7 +31,7 @@ def download(request: Any, version: DatasetVersion, filename: str) -> HttpRespon
     headers |= {
         "Content-Length": str(part.end - part.start),
         "Content-Disposition": f'attachment; filename="{filename}"',
-        "Content-Type": KINDS.get(filename.rpartition(".")[2], "application/octet-stream"),
+        "Content-Type": KINDS.get(filename.rpartition(".")[2], OTHER),
     }
     if not part.whole:
         headers["Content-Range"] = f"bytes {part.start}-{part.end - 1}/{part.size}"

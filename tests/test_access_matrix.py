@@ -41,6 +41,7 @@ STAFF = {"ada"}
 
 API: dict[str, tuple[str, str, set[str]]] = {
     "api-schema": ("GET", "/api/v1/schema", SIGNED_IN),
+    "api-nothing": ("GET", "/api/v1/nothing", set()),
     "api-docs": ("GET", "/api/v1/docs", SIGNED_IN),
     "api-projects": ("GET", "/api/v1/projects", SIGNED_IN),
     "api-project": ("GET", "/api/v1/projects/{slug}", MEMBERS),

@@ -229,7 +229,7 @@ def test_a_single_item_is_taken_as_it_is(cast: Cast, item: Any) -> None:
 @pytest.mark.parametrize(
     ("items", "field", "words"),
     [
-        ([], "items", "may not be empty"),
+        ([], "items", "at least 1"),
         ([row("1")] * 1001, "items", "no more than 1000"),
         ("text", "items", "list of items"),
         (None, "items", "may not be null"),

@@ -12,8 +12,8 @@ from rest_framework.response import Response as Reply
 
 from curation import access
 from curation.api import imports
-from curation.api.datasets import CURSOR, LIMITED, Rows, Streamable, streamed, wants_stream
-from curation.api.pages import BIGGEST, LIMIT, MOST, number
+from curation.api.datasets import Rows, Streamable, streamed, wants_stream
+from curation.api.pages import BIGGEST, CURSOR, LIMIT, LIMITED, MOST, TWO_KEYS, number
 from curation.errors import Invalid
 from curation.models import Annotator, Critique, Project, Response, TaskKind, Verdict
 from curation.segmenting import units_of
@@ -36,7 +36,7 @@ WITHOUT = OpenApiParameter(
 class CritiquesView(Streamable):
     """Critiques of everybody whose answers stand, rejected suggestions among them (`review`)."""
 
-    @extend_schema(operation_id="list_critiques", parameters=[CURSOR, LIMITED, KIND, REVIEW, TYPE], responses=Rows)
+    @extend_schema(operation_id="list_critiques", parameters=[TWO_KEYS, LIMITED, KIND, REVIEW, TYPE], responses=Rows)
     def get(self, request: Request, slug: str) -> HttpResponseBase:
         project = access.project_for(request.user, slug, access.READ)
         return told(request, Saying(Critique, project, wanted(request)), critique)
@@ -45,7 +45,7 @@ class CritiquesView(Streamable):
 class VerdictsView(Streamable):
     """Verdicts of everybody whose answers stand."""
 
-    @extend_schema(operation_id="list_verdicts", parameters=[CURSOR, LIMITED, KIND, REVIEW, TYPE], responses=Rows)
+    @extend_schema(operation_id="list_verdicts", parameters=[TWO_KEYS, LIMITED, KIND, REVIEW, TYPE], responses=Rows)
     def get(self, request: Request, slug: str) -> HttpResponseBase:
         project = access.project_for(request.user, slug, access.READ)
         return told(request, Saying(Verdict, project, wanted(request)), verdict)
@@ -67,13 +67,13 @@ class ItemsView(imports.ItemsView):
 
 def wanted(request: Request) -> Wanted:
     """The filters of the query. Raises Invalid naming one that has no such value."""
-    kind, review = request.query_params.get("annotator_kind", ""), request.query_params.get("review", "")
-    if kind and kind not in Annotator.Kind.values:
+    kind, review = request.query_params.get("annotator_kind"), request.query_params.get("review")
+    if kind is not None and kind not in Annotator.Kind.values:
         raise Invalid(f"must be one of: {', '.join(Annotator.Kind.values)}", field="annotator_kind")
-    if review and review not in REVIEWS:
+    if review is not None and review not in REVIEWS:
         raise Invalid(f"must be one of: {', '.join(REVIEWS)}", field="review")
     chosen = request.query_params.get("type", "").replace("\0", "")
-    return Wanted(kind, REVIEWS[review] if review else None, chosen)
+    return Wanted(kind or "", REVIEWS[review] if review else None, chosen)
 
 
 def told(request: Request, saying: Saying[Any], show: Callable[[Any, int], dict[str, Any]]) -> HttpResponseBase:

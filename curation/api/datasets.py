@@ -10,7 +10,7 @@ import orjson
 from django.http import HttpResponseBase, StreamingHttpResponse
 from django.urls import reverse
 from drf_spectacular.types import OpenApiTypes
-from drf_spectacular.utils import OpenApiParameter, extend_schema
+from drf_spectacular.utils import extend_schema
 from rest_framework import serializers
 from rest_framework.negotiation import BaseContentNegotiation
 from rest_framework.request import Request
@@ -18,34 +18,33 @@ from rest_framework.response import Response as Reply
 from rest_framework.views import APIView
 
 from curation import access
+from curation.api import fields
 from curation.api.auth import caller
 from curation.api.idempotency import idempotent
-from curation.api.pages import LIMIT, MOST, number, page
+from curation.api.pages import CURSOR, LIMIT, LIMITED, MOST, number, page
 from curation.api.rendering import JsonRenderer
 from curation.api.runs import shown as shown_run
 from curation.api.shapes import RunShape
-from curation.downloads import download
+from curation.downloads import KINDS, OTHER, download
 from curation.errors import NotFound
 from curation.models import Annotation, Dataset, DatasetVersion, Project
 from curation.services import deciding, exporting, freezing
 from workers.writers import Target
 
 NDJSON = "application/x-ndjson"
-CURSOR = OpenApiParameter("cursor", str, description="the `next` of the page before")
-LIMITED = OpenApiParameter("limit", int, description=f"rows per page, {LIMIT} unless told, {MOST} at most")
 
 
 class Rows(serializers.Serializer):
     results = serializers.ListField(child=serializers.DictField())
-    next = serializers.CharField(allow_null=True)
+    next = fields.Text(allow_null=True)
 
 
 class TargetShape(serializers.Serializer):
-    name = serializers.CharField()
-    title = serializers.CharField()
-    about = serializers.CharField(help_text="decided, critiqued or compared")
-    columns = serializers.ListField(child=serializers.CharField())
-    filters = serializers.ListField(child=serializers.CharField(), help_text="those that mean something to it")
+    name = fields.Text()
+    title = fields.Text()
+    about = fields.Text(help_text="decided, critiqued or compared")
+    columns = serializers.ListField(child=fields.Text())
+    filters = serializers.ListField(child=fields.Text(), help_text="those that mean something to it")
 
 
 class DatasetRows(Rows):
@@ -53,33 +52,33 @@ class DatasetRows(Rows):
 
 
 class NewVersion(serializers.Serializer):
-    target = serializers.CharField(default="trl-preference", max_length=40)
-    filters = serializers.JSONField(default=dict)
-    splits = serializers.JSONField(required=False)
-    seed = serializers.IntegerField(default=0, min_value=0, max_value=2**31 - 1)
+    target = fields.Text(default="trl-preference", max_length=40)
+    filters = fields.Json(default=dict)
+    splits = fields.Json(required=False)
+    seed = fields.Whole(default=0, min_value=0, max_value=2**31 - 1)
 
 
 class FileShape(serializers.Serializer):
-    name = serializers.CharField()
-    split = serializers.CharField()
-    rows = serializers.IntegerField()
-    bytes = serializers.IntegerField()
-    sha256 = serializers.CharField()
-    url = serializers.CharField()
+    name = fields.Text()
+    split = fields.Text()
+    rows = fields.Whole()
+    bytes = fields.Whole()
+    sha256 = fields.Text()
+    url = fields.Text()
 
 
 class VersionShape(serializers.Serializer):
-    dataset = serializers.CharField()
-    number = serializers.IntegerField()
-    state = serializers.CharField()
-    target = serializers.CharField()
-    filters = serializers.JSONField()
-    splits = serializers.JSONField()
-    seed = serializers.IntegerField()
-    hash = serializers.CharField()
-    counts = serializers.JSONField()
-    card = serializers.CharField()
-    lineage = serializers.JSONField()
+    dataset = fields.Text()
+    number = fields.Whole()
+    state = fields.Text()
+    target = fields.Text()
+    filters = fields.Json()
+    splits = fields.Json()
+    seed = fields.Whole()
+    hash = fields.Text()
+    counts = fields.Json()
+    card = fields.Text()
+    lineage = fields.Json()
     files = FileShape(many=True)
     run = serializers.UUIDField(allow_null=True)
     created_at = serializers.DateTimeField()
@@ -182,7 +181,10 @@ class VersionView(APIView):
 class FileView(Streamable):
     """A file of a version; Range, ETag and HEAD as download tools expect."""
 
-    @extend_schema(operation_id="get_file", responses={200: OpenApiTypes.BINARY, 206: OpenApiTypes.BINARY})
+    @extend_schema(
+        operation_id="get_file",
+        responses={(status, kind): OpenApiTypes.BINARY for status in (200, 206) for kind in (*KINDS.values(), OTHER)},
+    )
     def get(self, request: Request, slug: str, name: str, number: int, filename: str) -> HttpResponseBase:
         version = version_for(request, slug, name, number)
         return download(request, version, filename)

@@ -44,6 +44,7 @@ def idempotent(view: View) -> View:
         row.save(update_fields=["status", "body"])
         return response
 
+    wrapper.idempotent = True  # type: ignore[attr-defined]
     return wrapper
 
 

@@ -18,6 +18,7 @@ from rest_framework.response import Response as Reply
 from rest_framework.views import APIView
 
 from curation import access
+from curation.api import fields
 from curation.api.auth import caller
 from curation.api.idempotency import idempotent
 from curation.api.runs import shown
@@ -60,7 +61,7 @@ class RawParser(BaseParser):
 
 
 class ItemsShape(serializers.Serializer):
-    items = serializers.ListField(child=serializers.JSONField(), allow_empty=False, max_length=1000)
+    items = serializers.ListField(child=fields.Json(), min_length=1, max_length=1000)
 
 
 class ImportView(APIView):

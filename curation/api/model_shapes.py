@@ -4,47 +4,48 @@ from __future__ import annotations
 
 from rest_framework import serializers
 
+from curation.api import fields
 from curation.models import ModelVersion
 
 
 class ModelShape(serializers.Serializer):
-    id = serializers.IntegerField()
-    name = serializers.SlugField()
-    number = serializers.IntegerField()
+    id = fields.Whole()
+    name = fields.Slug()
+    number = fields.Whole()
     kind = serializers.ChoiceField(choices=ModelVersion.Kind.choices)
-    reference = serializers.CharField()
-    revision = serializers.CharField(help_text="the commit that is pinned, of a model on the Hub")
-    fingerprint = serializers.CharField(help_text="SHA-256 over its files")
-    config = serializers.JSONField()
-    trusted_code = serializers.BooleanField()
-    licence = serializers.CharField()
-    facts = serializers.JSONField(help_text="what the check found")
+    reference = fields.Text()
+    revision = fields.Text(help_text="the commit that is pinned, of a model on the Hub")
+    fingerprint = fields.Text(help_text="SHA-256 over its files")
+    config = fields.Json()
+    trusted_code = fields.Flag()
+    licence = fields.Text()
+    facts = fields.Json(help_text="what the check found")
     state = serializers.ChoiceField(choices=ModelVersion.State.choices)
-    problem = serializers.CharField()
-    probe = serializers.JSONField(help_text="validity of its token rewards, of implicit rewards")
-    project = serializers.SlugField(source="project.slug", default=None, allow_null=True)
+    problem = fields.Text()
+    probe = fields.Json(help_text="validity of its token rewards, of implicit rewards")
+    project = fields.Slug(source="project.slug", default=None, allow_null=True)
     made_by = serializers.UUIDField(source="made_by_id", allow_null=True, help_text="the run that trained it")
     created_at = serializers.DateTimeField()
     retired_at = serializers.DateTimeField(allow_null=True)
 
 
 class ModelWithCard(ModelShape):
-    card = serializers.CharField(help_text="its README, Markdown")
+    card = fields.Text(help_text="its README, Markdown")
 
 
 class ModelRows(serializers.Serializer):
     results = ModelShape(many=True)
-    next = serializers.CharField(allow_null=True)
+    next = fields.Text(allow_null=True)
 
 
 class NewModel(serializers.Serializer):
-    name = serializers.CharField(max_length=100)
+    name = fields.Text(max_length=100)
     kind = serializers.ChoiceField(choices=ModelVersion.Kind.choices)
-    reference = serializers.CharField(max_length=500, help_text="hf:…, openai:…#…, run:…, builtin:…, program:…")
-    revision = serializers.CharField(max_length=100, required=False, allow_blank=True)
+    reference = fields.Text(max_length=500, help_text="hf:…, openai:…#…, run:…, builtin:…, program:…")
+    revision = fields.Text(max_length=100, required=False, allow_blank=True)
     config = serializers.DictField(required=False)
-    project = serializers.SlugField(required=False, allow_null=True, help_text="whose members alone see it")
-    trust = serializers.CharField(
+    project = fields.Slug(required=False, allow_null=True, help_text="whose members alone see it")
+    trust = fields.Text(
         max_length=100,
         required=False,
         allow_blank=True,
@@ -53,7 +54,7 @@ class NewModel(serializers.Serializer):
 
 
 class Trial(serializers.Serializer):
-    prompt = serializers.CharField(max_length=20_000, allow_blank=True, trim_whitespace=False)
+    prompt = fields.Text(max_length=20_000, allow_blank=True, trim_whitespace=False)
     responses = serializers.ListField(
-        child=serializers.CharField(max_length=20_000, trim_whitespace=False), min_length=1, max_length=2
+        child=fields.Text(max_length=20_000, trim_whitespace=False), min_length=1, max_length=2
     )

@@ -8,7 +8,8 @@ from typing import Any
 
 import orjson
 from django.core.exceptions import PermissionDenied
-from django.http import Http404, HttpResponse
+from django.http import Http404, HttpRequest, HttpResponse
+from django.views.decorators.csrf import csrf_exempt
 from rest_framework.exceptions import APIException, AuthenticationFailed, NotAuthenticated, ValidationError
 
 from curation.errors import DomainError, OverlapFull
@@ -42,6 +43,12 @@ def as_problem(error: Exception, context: dict[str, Any]) -> HttpResponse | None
         case PermissionDenied():
             return problem(403, "not allowed")
     return None
+
+
+@csrf_exempt
+def nothing_here(request: HttpRequest, **_: Any) -> HttpResponse:
+    """The answer to an address under the API that is none."""
+    return problem(404, f"there is nothing at {request.path}")
 
 
 def problem(status: int, detail: str, *, title: str = "", **more: Any) -> HttpResponse:

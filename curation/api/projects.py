@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict
+from typing import Any
 
 from drf_spectacular.utils import extend_schema
 from rest_framework import serializers
@@ -11,8 +12,9 @@ from rest_framework.response import Response as Reply
 from rest_framework.views import APIView
 
 from curation import access
-from curation.api import shapes
+from curation.api import fields, shapes
 from curation.api.auth import caller
+from curation.api.etags import conditional, guarded, tagged
 from curation.api.idempotency import idempotent
 from curation.api.pages import page
 from curation.errors import Forbidden
@@ -52,14 +54,21 @@ class ProjectView(APIView):
 
     @extend_schema(operation_id="get_project", responses=shapes.ProjectShape)
     def get(self, request: Request, slug: str) -> Reply:
-        return Reply(shapes.ProjectShape(access.project_for(request.user, slug, access.SEE)).data)
+        return conditional(request, dict(shapes.ProjectShape(access.project_for(request.user, slug, access.SEE)).data))
+
+    def shown_now(self, request: Request, slug: str) -> dict[str, Any]:
+        project = access.project_for(request.user, slug, access.SEE)
+        Project.objects.select_for_update().get(pk=project.pk)
+        return dict(shapes.ProjectShape(access.project_for(request.user, slug, access.SEE)).data)
 
     @extend_schema(operation_id="change_project", request=shapes.ProjectChange, responses=shapes.ProjectShape)
+    @guarded
     def patch(self, request: Request, slug: str) -> Reply:
         project = access.project_for(request.user, slug, access.MANAGE)
         body = shapes.ProjectChange(data=request.data, partial=True)
         body.is_valid(raise_exception=True)
-        return Reply(shapes.ProjectShape(projects.change_project(project=project, **body.validated_data)).data)
+        changed = projects.change_project(project=project, **body.validated_data)
+        return tagged(dict(shapes.ProjectShape(changed).data))
 
 
 class MembersView(APIView):
@@ -73,30 +82,28 @@ class MembersView(APIView):
 
 
 class EstimateShape(serializers.Serializer):
-    value = serializers.FloatField()
-    low = serializers.FloatField(help_text="of the 95 % interval")
-    high = serializers.FloatField()
+    value = fields.Real()
+    low = fields.Real(help_text="of the 95 % interval")
+    high = fields.Real()
 
 
 class ComparisonShape(serializers.Serializer):
-    measure = serializers.CharField(
-        help_text="median_time, mean_time, preferences, ranks, verdicts, spans (F1) or critiques"
-    )
-    unit = serializers.CharField(help_text="ms, share or count")
-    helped = serializers.FloatField(allow_null=True)
-    held_out = serializers.FloatField(allow_null=True)
-    n_helped = serializers.IntegerField()
-    n_held_out = serializers.IntegerField()
+    measure = fields.Text(help_text="median_time, mean_time, preferences, ranks, verdicts, spans (F1) or critiques")
+    unit = fields.Text(help_text="ms, share or count")
+    helped = fields.Real(allow_null=True)
+    held_out = fields.Real(allow_null=True)
+    n_helped = fields.Whole()
+    n_held_out = fields.Whole()
     difference = EstimateShape(allow_null=True, help_text="null with too few answers on a side")
     percent = EstimateShape(allow_null=True, help_text="of what was held out; null for shares")
 
 
 class ShareShape(serializers.Serializer):
-    count = serializers.IntegerField()
-    n = serializers.IntegerField()
-    share = serializers.FloatField(allow_null=True)
-    low = serializers.FloatField(allow_null=True, help_text="of Wilson's 95 % interval")
-    high = serializers.FloatField(allow_null=True)
+    count = fields.Whole()
+    n = fields.Whole()
+    share = fields.Real(allow_null=True)
+    low = fields.Real(allow_null=True, help_text="of Wilson's 95 % interval")
+    high = fields.Real(allow_null=True)
 
 
 class RevealedShape(serializers.Serializer):
@@ -106,33 +113,33 @@ class RevealedShape(serializers.Serializer):
 
 
 class ReviewsShape(serializers.Serializer):
-    accepted = serializers.IntegerField()
-    edited = serializers.IntegerField()
-    rejected = serializers.IntegerField()
-    accept_rate = serializers.FloatField(allow_null=True)
-    accept_ms = serializers.FloatField(allow_null=True, help_text="median, of those accepted as they were")
-    quick_accepts = serializers.FloatField(allow_null=True, help_text="share of these under half a second")
+    accepted = fields.Whole()
+    edited = fields.Whole()
+    rejected = fields.Whole()
+    accept_rate = fields.Real(allow_null=True)
+    accept_ms = fields.Real(allow_null=True, help_text="median, of those accepted as they were")
+    quick_accepts = fields.Real(allow_null=True, help_text="share of these under half a second")
 
 
 class PersonShape(serializers.Serializer):
-    name = serializers.CharField()
-    answers = serializers.IntegerField()
-    helped = serializers.IntegerField()
-    held_out = serializers.IntegerField()
-    time_percent = serializers.FloatField(allow_null=True)
+    name = fields.Text()
+    answers = fields.Whole()
+    helped = fields.Whole()
+    held_out = fields.Whole()
+    time_percent = fields.Real(allow_null=True)
     reviews = ReviewsShape()
 
 
-class EffectShape(serializers.Serializer):
+class HelpEffectShape(serializers.Serializer):
     """What the help of models does: answers with it against those held out at random."""
 
-    mode = serializers.CharField(help_text="off, shown or reveal")
-    holdout = serializers.FloatField()
-    latest = serializers.IntegerField(help_text="so many answers are read at most")
-    few = serializers.IntegerField(help_text="with fewer on a side nothing is compared")
-    helped = serializers.IntegerField()
-    held_out = serializers.IntegerField()
-    enough = serializers.BooleanField()
+    mode = fields.Text(help_text="off, shown or reveal")
+    holdout = fields.Real()
+    latest = fields.Whole(help_text="so many answers are read at most")
+    few = fields.Whole(help_text="with fewer on a side nothing is compared")
+    helped = fields.Whole()
+    held_out = fields.Whole()
+    enough = fields.Flag()
     comparisons = ComparisonShape(many=True)
     revealed = RevealedShape(allow_null=True)
     reviews = ReviewsShape()
@@ -142,7 +149,7 @@ class EffectShape(serializers.Serializer):
 class HelpView(APIView):
     """What the help of models does to answers and the time they take."""
 
-    @extend_schema(operation_id="effect_of_help", responses=EffectShape)
+    @extend_schema(operation_id="effect_of_help", responses=HelpEffectShape)
     def get(self, request: Request, slug: str) -> Reply:
         project = access.project_for(request.user, slug, access.READ)
         return Reply(asdict(helping.effect(project)))

@@ -11,42 +11,43 @@ from rest_framework.response import Response as Reply
 from rest_framework.views import APIView
 
 from curation import access
-from curation.api import shapes
+from curation.api import fields, shapes
+from curation.api.etags import conditional, guarded, tagged
 from curation.api.pages import page
 from curation.errors import NotFound
-from curation.models import Protocol, Scope
+from curation.models import Project, Protocol, Scope
 from curation.services import protocols, relabelling
 
 RELABELLED = "as which labels those of earlier answers are read: {types: {old: new}}; null where one was split"
 
 
 class RevisionShape(shapes.ProtocolShape):
-    relabelled = serializers.JSONField(required=False, help_text=RELABELLED)
+    relabelled = fields.Json(required=False, help_text=RELABELLED)
 
 
-class VersionShape(RevisionShape):
-    preset = serializers.CharField(read_only=True)
+class ProtocolVersionShape(RevisionShape):
+    preset = fields.Text(read_only=True)
     created_at = serializers.DateTimeField(read_only=True)
 
 
 class ChangeShape(serializers.Serializer):
     what = serializers.ChoiceField(choices=["came", "went", "changed"])
-    of = serializers.CharField()
-    name = serializers.CharField()
-    how = serializers.CharField()
+    of = fields.Text()
+    name = fields.Text()
+    how = fields.Text()
 
 
-class EffectShape(serializers.Serializer):
+class LabelEffectShape(serializers.Serializer):
     """A label that goes although standing answers carry it. Without a decision these keep it."""
 
     family = serializers.ChoiceField(choices=list(relabelling.FAMILIES))
-    question = serializers.CharField(help_text="whose option it is")
-    name = serializers.CharField()
-    row = serializers.CharField(help_text="what is counted: critique, verdict or preference")
-    count = serializers.IntegerField()
-    at_least = serializers.BooleanField()
-    versions = serializers.ListField(child=serializers.IntegerField())
-    suggested = serializers.CharField(allow_null=True)
+    question = fields.Text(help_text="whose option it is")
+    name = fields.Text()
+    row = fields.Text(help_text="what is counted: critique, verdict or preference")
+    count = fields.Whole()
+    at_least = fields.Flag()
+    versions = serializers.ListField(child=fields.Whole())
+    suggested = fields.Text(allow_null=True)
     targets = serializers.SerializerMethodField()
 
     def get_targets(self, effect: relabelling.Effect) -> list[str]:
@@ -54,9 +55,9 @@ class EffectShape(serializers.Serializer):
 
 
 class PreviewShape(serializers.Serializer):
-    version = serializers.IntegerField(help_text="the current one")
+    version = fields.Whole(help_text="the current one")
     changes = ChangeShape(many=True)
-    effects = EffectShape(many=True)
+    effects = LabelEffectShape(many=True)
 
 
 class ProtocolView(APIView):
@@ -64,43 +65,53 @@ class ProtocolView(APIView):
 
     write_scope = Scope.MANAGE
 
-    @extend_schema(operation_id="get_protocol", responses=VersionShape)
+    @extend_schema(operation_id="get_protocol", responses=ProtocolVersionShape)
     def get(self, request: Request, slug: str) -> Reply:
-        return Reply(VersionShape(access.project_for(request.user, slug, access.SEE).protocol).data)
+        return conditional(request, self.shown(access.project_for(request.user, slug, access.SEE)))
 
-    @extend_schema(operation_id="revise_protocol", request=RevisionShape, responses=VersionShape)
+    def shown(self, project: Project) -> dict[str, Any]:
+        return dict(ProtocolVersionShape(project.protocol).data)
+
+    def shown_now(self, request: Request, slug: str) -> dict[str, Any]:
+        project = access.project_for(request.user, slug, access.SEE)
+        Project.objects.select_for_update().get(pk=project.pk)
+        return self.shown(access.project_for(request.user, slug, access.SEE))
+
+    @extend_schema(operation_id="revise_protocol", request=RevisionShape, responses=ProtocolVersionShape)
+    @guarded
     def patch(self, request: Request, slug: str) -> Reply:
         project = access.project_for(request.user, slug, access.MANAGE)
-        return Reply(VersionShape(protocols.revise_protocol(project=project, **revision(request))).data)
+        return tagged(dict(ProtocolVersionShape(protocols.revise_protocol(project=project, **revision(request))).data))
 
-    @extend_schema(operation_id="replace_protocol", request=RevisionShape, responses=VersionShape)
+    @extend_schema(operation_id="replace_protocol", request=RevisionShape, responses=ProtocolVersionShape)
+    @guarded
     def put(self, request: Request, slug: str) -> Reply:
         """As PATCH, but what is not given is as in a new protocol."""
         project = access.project_for(request.user, slug, access.MANAGE)
         changes = protocols.fresh() | revision(request)
-        return Reply(VersionShape(protocols.revise_protocol(project=project, **changes)).data)
+        return tagged(dict(ProtocolVersionShape(protocols.revise_protocol(project=project, **changes)).data))
 
 
 class VersionsView(APIView):
     """Every version of the protocol, oldest first."""
 
-    @extend_schema(operation_id="list_protocol_versions", responses=VersionShape(many=True))
+    @extend_schema(operation_id="list_protocol_versions", responses=ProtocolVersionShape(many=True))
     def get(self, request: Request, slug: str) -> Reply:
         project = access.project_for(request.user, slug, access.SEE)
         rows = Protocol.objects.filter(project=project)
-        return page(request, rows, lambda protocol: dict(VersionShape(protocol).data))
+        return page(request, rows, lambda protocol: dict(ProtocolVersionShape(protocol).data))
 
 
 class VersionView(APIView):
     """One version of the protocol."""
 
-    @extend_schema(operation_id="get_protocol_version", responses=VersionShape)
+    @extend_schema(operation_id="get_protocol_version", responses=ProtocolVersionShape)
     def get(self, request: Request, slug: str, number: int) -> Reply:
         project = access.project_for(request.user, slug, access.SEE)
         found = Protocol.objects.filter(project=project, version=number).first()
         if found is None:
             raise NotFound("no such version of the protocol")
-        return Reply(VersionShape(found).data)
+        return Reply(ProtocolVersionShape(found).data)
 
 
 class PreviewView(APIView):

@@ -13,7 +13,7 @@ from curation import access
 from curation.api import shapes
 from curation.api.auth import caller
 from curation.api.idempotency import idempotent
-from curation.api.pages import LIMIT, MOST, page
+from curation.api.pages import CURSOR, LIMITED, NEWEST, newest, page
 from curation.errors import Invalid
 from curation.models import Run, Shard
 from curation.services import running, starting
@@ -21,8 +21,6 @@ from curation.services.method import Method
 from curation.services.methods import METHODS
 from curation.services.pacing import pace_of
 
-CURSOR = OpenApiParameter("cursor", str, description="`next` of the page before")
-LIMITED = OpenApiParameter("limit", int, description=f"{LIMIT} unless told, at most {MOST}")
 STATE = OpenApiParameter("state", str, enum=Shard.State.values)
 
 
@@ -48,20 +46,19 @@ def method_as_told(method: Method) -> dict[str, Any]:
 class MethodsView(APIView):
     """What `POST …/runs` can start, each with the JSON schema of its parameters."""
 
-    @extend_schema(operation_id="list_methods", responses=shapes.MethodShape(many=True))
+    @extend_schema(operation_id="list_methods", responses=shapes.MethodRows)
     def get(self, request: Request) -> Reply:
         found = sorted((method for method in METHODS.values() if method.startable), key=lambda method: method.name)
         return Reply({"results": [method_as_told(method) for method in found], "next": None})
 
 
 class RunsView(APIView):
-    """The latest hundred runs of a project."""
+    """The runs of a project, the newest first."""
 
-    @extend_schema(operation_id="list_runs", responses=shapes.RunShape(many=True))
+    @extend_schema(operation_id="list_runs", parameters=[NEWEST, LIMITED], responses=shapes.RunShape(many=True))
     def get(self, request: Request, slug: str) -> Reply:
         project = access.project_for(request.user, slug, access.READ)
-        runs = Run.objects.filter(project=project).select_related("project", "model")[:100]
-        return Reply({"results": [shown(run) for run in runs], "next": None})
+        return newest(request, Run.objects.filter(project=project).select_related("project", "model"), shown)
 
     @extend_schema(operation_id="start_run", request=shapes.NewRun, responses={202: shapes.RunShape})
     @idempotent
@@ -104,7 +101,7 @@ class RunShardsView(APIView):
     @extend_schema(operation_id="list_shards", parameters=[CURSOR, LIMITED, STATE], responses=shapes.ShardPage)
     def get(self, request: Request, run_id: str) -> Reply:
         shards = Shard.objects.filter(run=reachable(request, run_id, access.READ))
-        if state := request.query_params.get("state", ""):
+        if (state := request.query_params.get("state")) is not None:
             if state not in Shard.State.values:
                 raise Invalid(f"must be one of: {', '.join(Shard.State.values)}", field="state")
             shards = shards.filter(state=state)

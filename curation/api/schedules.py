@@ -11,7 +11,9 @@ from rest_framework.response import Response as Reply
 from rest_framework.views import APIView
 
 from curation import access
+from curation.api import fields
 from curation.api.auth import caller
+from curation.api.etags import conditional, guarded, tagged
 from curation.api.idempotency import idempotent
 from curation.api.pages import page
 from curation.errors import NotFound
@@ -20,27 +22,27 @@ from curation.services import scheduling
 
 
 class ScheduleShape(serializers.Serializer):
-    id = serializers.IntegerField()
-    method = serializers.CharField()
-    params = serializers.JSONField()
-    cron = serializers.CharField()
-    enabled = serializers.BooleanField()
+    id = fields.Whole()
+    method = fields.Text()
+    params = fields.Json()
+    cron = fields.Text()
+    enabled = fields.Flag()
     next_at = serializers.DateTimeField(allow_null=True)
     last_at = serializers.DateTimeField(allow_null=True)
-    problem = serializers.CharField()
+    problem = fields.Text()
     created_at = serializers.DateTimeField()
 
 
 class NewSchedule(serializers.Serializer):
-    method = serializers.CharField(max_length=60)
-    cron = serializers.CharField(max_length=100, help_text="minute hour day month weekday, in UTC")
+    method = fields.Text(max_length=60)
+    cron = fields.Text(max_length=100, help_text="minute hour day month weekday, in UTC")
     params = serializers.DictField(required=False)
 
 
 class ChangedSchedule(serializers.Serializer):
-    cron = serializers.CharField(max_length=100, required=False)
+    cron = fields.Text(max_length=100, required=False)
     params = serializers.DictField(required=False)
-    enabled = serializers.BooleanField(required=False)
+    enabled = fields.Flag(required=False)
 
 
 def shown(schedule: Schedule) -> dict[str, Any]:
@@ -70,16 +72,22 @@ class ScheduleView(APIView):
 
     @extend_schema(operation_id="get_schedule", responses=ScheduleShape)
     def get(self, request: Request, slug: str, schedule_id: int) -> Reply:
-        return Reply(shown(reachable(request, slug, schedule_id, access.READ)))
+        return conditional(request, shown(reachable(request, slug, schedule_id, access.READ)))
+
+    def shown_now(self, request: Request, slug: str, schedule_id: int) -> dict[str, Any]:
+        found = reachable(request, slug, schedule_id, access.FREEZE)
+        return shown(Schedule.objects.select_for_update().get(pk=found.pk))
 
     @extend_schema(operation_id="change_schedule", request=ChangedSchedule, responses=ScheduleShape)
+    @guarded
     def patch(self, request: Request, slug: str, schedule_id: int) -> Reply:
         schedule = reachable(request, slug, schedule_id, access.FREEZE)
         body = ChangedSchedule(data=request.data)
         body.is_valid(raise_exception=True)
-        return Reply(shown(scheduling.change(schedule, user=caller(request), **body.validated_data)))
+        return tagged(shown(scheduling.change(schedule, user=caller(request), **body.validated_data)))
 
     @extend_schema(operation_id="delete_schedule", responses={204: None})
+    @guarded
     def delete(self, request: Request, slug: str, schedule_id: int) -> Reply:
         scheduling.remove(reachable(request, slug, schedule_id, access.FREEZE))
         return Reply(status=204)

@@ -11,8 +11,8 @@ from rest_framework.request import Request
 from rest_framework.response import Response as Reply
 
 from curation import access
-from curation.api.datasets import CURSOR, LIMITED, Rows, Streamable, streamed, wants_stream
-from curation.api.pages import LIMIT, MOST, number
+from curation.api.datasets import Rows, Streamable, streamed, wants_stream
+from curation.api.pages import CURSOR, LIMIT, LIMITED, MOST, number
 from curation.errors import Invalid
 from curation.models import Item, ModelVersion, Project, Score
 from curation.services import registry

@@ -6,97 +6,96 @@ from typing import Any
 
 from rest_framework import serializers
 
+from curation.api import fields
 from curation.errors import Invalid
 from curation.models import Protocol, Role
 from curation.services.answering import Answer, Judged, Said
 
 
 class AxisShape(serializers.Serializer):
-    name = serializers.SlugField(max_length=40)
-    question = serializers.CharField(max_length=300)
+    name = fields.Slug(max_length=40)
+    question = fields.Text(max_length=300)
 
 
 class ProtocolShape(serializers.Serializer):
-    version = serializers.IntegerField(read_only=True)
-    guidelines = serializers.CharField(required=False, allow_blank=True, max_length=50_000, trim_whitespace=False)
+    version = fields.Whole(read_only=True)
+    guidelines = fields.Text(required=False, allow_blank=True, max_length=50_000, trim_whitespace=False)
     axes = AxisShape(many=True, required=False)
-    strengths = serializers.IntegerField(required=False, min_value=1, max_value=3)
-    allow_tie = serializers.BooleanField(required=False)
-    allow_both_bad = serializers.BooleanField(required=False)
+    strengths = fields.Whole(required=False, min_value=1, max_value=3)
+    allow_tie = fields.Flag(required=False)
+    allow_both_bad = fields.Flag(required=False)
     rationale = serializers.ChoiceField(choices=Protocol.Rationale.choices, required=False)
     unit = serializers.ChoiceField(choices=Protocol.Unit.choices, required=False)
-    critiques = serializers.JSONField(required=False, help_text="types, severities, polarities, and what they carry")
-    questions = serializers.JSONField(required=False, help_text="asked of each response, or of each unit of it")
-    help = serializers.JSONField(required=False, help_text="mode (off, shown, reveal) and holdout, a share")
+    critiques = fields.Json(required=False, help_text="types, severities, polarities, and what they carry")
+    questions = fields.Json(required=False, help_text="asked of each response, or of each unit of it")
+    help = fields.Json(required=False, help_text="mode (off, shown, reveal) and holdout, a share")
 
 
 class ProjectShape(serializers.Serializer):
-    slug = serializers.SlugField()
-    kind = serializers.CharField(help_text="what one task is: preference, response or ranking")
-    name = serializers.CharField()
-    description = serializers.CharField()
-    overlap = serializers.IntegerField()
-    items = serializers.IntegerField(source="item_count")
-    tasks = serializers.IntegerField(source="task_count")
+    slug = fields.Slug()
+    kind = fields.Text(help_text="what one task is: preference, response or ranking")
+    name = fields.Text()
+    description = fields.Text()
+    overlap = fields.Whole()
+    items = fields.Whole(source="item_count")
+    tasks = fields.Whole(source="task_count")
     protocol = ProtocolShape()
     created_at = serializers.DateTimeField()
 
 
 class NewProject(serializers.Serializer):
-    slug = serializers.SlugField(max_length=80)
-    name = serializers.CharField(max_length=160)
-    description = serializers.CharField(required=False, allow_blank=True, max_length=10_000)
-    preset = serializers.CharField(required=False, default="pairwise", max_length=40)
+    slug = fields.Slug(max_length=80)
+    name = fields.Text(max_length=160)
+    description = fields.Text(required=False, allow_blank=True, max_length=10_000)
+    preset = fields.Text(required=False, default="pairwise", max_length=40)
 
 
 class ProjectChange(serializers.Serializer):
-    name = serializers.CharField(required=False, max_length=160)
-    description = serializers.CharField(required=False, allow_blank=True, max_length=10_000)
-    overlap = serializers.IntegerField(required=False, min_value=1, max_value=50)
+    name = fields.Text(required=False, max_length=160)
+    description = fields.Text(required=False, allow_blank=True, max_length=10_000)
+    overlap = fields.Whole(required=False, min_value=1, max_value=50)
 
 
 class MessageShape(serializers.Serializer):
-    role = serializers.CharField()
-    content = serializers.CharField()
+    role = fields.Text()
+    content = fields.Text()
 
 
 class ShownResponse(serializers.Serializer):
-    text = serializers.CharField()
+    text = fields.Text()
     messages = MessageShape(many=True)
     units = serializers.ListField(
-        child=serializers.ListField(child=serializers.IntegerField()),
+        child=serializers.ListField(child=fields.Whole()),
         required=False,
         help_text="of its sentences or steps, where these are judged",
     )
 
 
 class TaskShape(serializers.Serializer):
-    id = serializers.IntegerField()
-    kind = serializers.CharField()
+    id = fields.Whole()
+    kind = fields.Text()
     prompt = MessageShape(many=True)
     responses = ShownResponse(many=True, help_text="in shown order; negative values prefer the first")
     axes = AxisShape(many=True)
-    strengths = serializers.IntegerField()
+    strengths = fields.Whole()
     expires_at = serializers.DateTimeField()
-    context = serializers.JSONField(required=False)  # type: ignore[assignment]
-    unit = serializers.CharField(required=False)
-    critiques = serializers.JSONField(required=False)
-    questions = serializers.JSONField(required=False)
-    help = serializers.JSONField(required=False)
-    suggestions = serializers.JSONField(required=False, help_text="what models say of it, where help is shown")
+    context = fields.Json(required=False)  # type: ignore[assignment]
+    unit = fields.Text(required=False)
+    critiques = fields.Json(required=False)
+    questions = fields.Json(required=False)
+    help = fields.Json(required=False)
+    suggestions = fields.Json(required=False, help_text="what models say of it, where help is shown")
 
 
 class NextQuery(serializers.Serializer):
-    exclude = serializers.ListField(
-        child=serializers.IntegerField(min_value=1, max_value=2**63 - 1), required=False, max_length=50
-    )
+    exclude = serializers.ListField(child=fields.Whole(min_value=1, max_value=2**63 - 1), required=False, max_length=50)
 
 
 class ProgressShape(serializers.Serializer):
-    done = serializers.IntegerField()
-    total = serializers.IntegerField()
-    skipped = serializers.IntegerField()
-    left = serializers.IntegerField()
+    done = fields.Whole()
+    total = fields.Whole()
+    skipped = fields.Whole()
+    left = fields.Whole()
 
 
 class NextTask(serializers.Serializer):
@@ -105,65 +104,57 @@ class NextTask(serializers.Serializer):
 
 
 class JudgementShape(serializers.Serializer):
-    axis = serializers.CharField(max_length=40)
-    value = serializers.IntegerField(required=False, allow_null=True, min_value=-3, max_value=3)
-    both_bad = serializers.BooleanField(required=False, default=False)
+    axis = fields.Text(max_length=40)
+    value = fields.Whole(required=False, allow_null=True, min_value=-3, max_value=3)
+    both_bad = fields.Flag(required=False, default=False)
 
 
 class CritiqueShape(serializers.Serializer):
     """Offsets are half-open, in code points of the response's text. Without them the whole response is meant."""
 
-    response = serializers.IntegerField(required=False, default=0, help_text="its place as shown, from 0")
-    message = serializers.IntegerField(required=False, default=0)
-    start = serializers.IntegerField(required=False, allow_null=True, default=None, min_value=0, max_value=2**31 - 1)
-    end = serializers.IntegerField(required=False, allow_null=True, default=None, min_value=0, max_value=2**31 - 1)
-    quote = serializers.CharField(
-        required=False, allow_null=True, allow_blank=True, default=None, trim_whitespace=False
-    )
+    response = fields.Whole(required=False, default=0, help_text="its place as shown, from 0")
+    message = fields.Whole(required=False, default=0)
+    start = fields.Whole(required=False, allow_null=True, default=None, min_value=0, max_value=2**31 - 1)
+    end = fields.Whole(required=False, allow_null=True, default=None, min_value=0, max_value=2**31 - 1)
+    quote = fields.Text(required=False, allow_null=True, allow_blank=True, default=None, trim_whitespace=False)
     unit = serializers.ChoiceField(choices=Protocol.Unit.choices, required=False, default="span")
-    type = serializers.CharField(required=False, allow_blank=True, default="", max_length=60)
-    severity = serializers.CharField(required=False, allow_blank=True, default="", max_length=60)
-    polarity = serializers.IntegerField(required=False, allow_null=True, default=None, min_value=-1, max_value=1)
-    comment = serializers.CharField(
-        required=False, allow_blank=True, default="", max_length=20_000, trim_whitespace=False
-    )
-    edit = serializers.CharField(
+    type = fields.Text(required=False, allow_blank=True, default="", max_length=60)
+    severity = fields.Text(required=False, allow_blank=True, default="", max_length=60)
+    polarity = fields.Whole(required=False, allow_null=True, default=None, min_value=-1, max_value=1)
+    comment = fields.Text(required=False, allow_blank=True, default="", max_length=20_000, trim_whitespace=False)
+    edit = fields.Text(
         required=False, allow_null=True, allow_blank=True, default=None, max_length=20_000, trim_whitespace=False
     )
-    omission = serializers.BooleanField(required=False, default=False)
+    omission = fields.Flag(required=False, default=False)
     evidence = serializers.DictField(required=False, allow_null=True, default=None)
 
 
 class ReviewedCritique(CritiqueShape):
-    derived_from = serializers.IntegerField(
+    derived_from = fields.Whole(
         required=False, allow_null=True, default=None, min_value=1, max_value=2**63 - 1, help_text="a suggestion"
     )
-    rejected = serializers.BooleanField(required=False, default=False)
-    review_ms = serializers.IntegerField(required=False, allow_null=True, default=None, min_value=0)
+    rejected = fields.Flag(required=False, default=False)
+    review_ms = fields.Whole(required=False, allow_null=True, default=None, min_value=0)
 
 
 class VerdictShape(serializers.Serializer):
-    question = serializers.CharField(max_length=60)
-    answer = serializers.JSONField(help_text="true or false, a number, a label, a list of labels, or words")
-    response = serializers.IntegerField(required=False, default=0, help_text="its place as shown, from 0")
-    comment = serializers.CharField(
-        required=False, allow_blank=True, default="", max_length=20_000, trim_whitespace=False
-    )
-    start = serializers.IntegerField(required=False, allow_null=True, default=None, min_value=0, max_value=2**31 - 1)
-    end = serializers.IntegerField(required=False, allow_null=True, default=None, min_value=0, max_value=2**31 - 1)
+    question = fields.Text(max_length=60)
+    answer = fields.Json(help_text="true or false, a number, a label, a list of labels, or words")
+    response = fields.Whole(required=False, default=0, help_text="its place as shown, from 0")
+    comment = fields.Text(required=False, allow_blank=True, default="", max_length=20_000, trim_whitespace=False)
+    start = fields.Whole(required=False, allow_null=True, default=None, min_value=0, max_value=2**31 - 1)
+    end = fields.Whole(required=False, allow_null=True, default=None, min_value=0, max_value=2**31 - 1)
     evidence = serializers.DictField(required=False, allow_null=True, default=None)
 
 
 class ReviewedVerdict(VerdictShape):
-    derived_from = serializers.IntegerField(
+    derived_from = fields.Whole(
         required=False, allow_null=True, default=None, min_value=1, max_value=2**63 - 1, help_text="a suggestion"
     )
-    review_ms = serializers.IntegerField(required=False, allow_null=True, default=None, min_value=0)
+    review_ms = fields.Whole(required=False, allow_null=True, default=None, min_value=0)
 
 
-SPANS = serializers.ListField(
-    child=serializers.ListField(child=serializers.IntegerField(min_value=0), min_length=2, max_length=2)
-)
+SPANS = serializers.ListField(child=serializers.ListField(child=fields.Whole(min_value=0), min_length=2, max_length=2))
 
 
 class Submission(serializers.Serializer):
@@ -173,7 +164,7 @@ class Submission(serializers.Serializer):
     critiques = ReviewedCritique(many=True, required=False, default=list)
     verdicts = ReviewedVerdict(many=True, required=False, default=list)
     ranks = serializers.ListField(
-        child=serializers.IntegerField(min_value=1, max_value=100),
+        child=fields.Whole(min_value=1, max_value=100),
         help_text="a place for each response",
         required=False,
         default=list,
@@ -182,8 +173,8 @@ class Submission(serializers.Serializer):
     units = serializers.DictField(
         child=SPANS, required=False, default=dict, help_text="boundaries mended by hand, by response"
     )
-    rationale = serializers.CharField(required=False, allow_blank=True, max_length=20_000, trim_whitespace=False)
-    active_ms = serializers.IntegerField(required=False, allow_null=True, min_value=0, max_value=86_400_000)
+    rationale = fields.Text(required=False, allow_blank=True, max_length=20_000, trim_whitespace=False)
+    active_ms = fields.Whole(required=False, allow_null=True, min_value=0, max_value=86_400_000)
 
 
 def excluded(data: Any) -> list[int]:
@@ -219,14 +210,14 @@ def answer(body: dict[str, Any]) -> Answer:
 
 
 class SkipShape(serializers.Serializer):
-    reason = serializers.CharField(required=False, allow_blank=True, max_length=300)
-    active_ms = serializers.IntegerField(required=False, allow_null=True, min_value=0, max_value=86_400_000)
+    reason = fields.Text(required=False, allow_blank=True, max_length=300)
+    active_ms = fields.Whole(required=False, allow_null=True, min_value=0, max_value=86_400_000)
 
 
 class AnnotationRef(serializers.Serializer):
-    id = serializers.IntegerField()
-    event = serializers.CharField()
-    task = serializers.IntegerField(source="task_id")
+    id = fields.Whole()
+    event = fields.Text()
+    task = fields.Whole(source="task_id")
 
 
 class Committed(serializers.Serializer):
@@ -235,47 +226,47 @@ class Committed(serializers.Serializer):
 
 
 class ShardCounts(serializers.Serializer):
-    total = serializers.IntegerField(source="shards_total")
-    done = serializers.IntegerField(source="shards_done")
-    failed = serializers.IntegerField(source="shards_failed", help_text="set aside after their last attempt")
+    total = fields.Whole(source="shards_total")
+    done = fields.Whole(source="shards_done")
+    failed = fields.Whole(source="shards_failed", help_text="set aside after their last attempt")
 
 
 class RunCost(serializers.Serializer):
-    cpu_seconds = serializers.FloatField()
-    gpu_seconds = serializers.FloatField()
-    tokens = serializers.IntegerField(help_text="read by models")
-    tokens_out = serializers.IntegerField(help_text="written by models")
+    cpu_seconds = fields.Real()
+    gpu_seconds = fields.Real()
+    tokens = fields.Whole(help_text="read by models")
+    tokens_out = fields.Whole(help_text="written by models")
 
 
 class PaceShape(serializers.Serializer):
-    done = serializers.IntegerField(help_text="units of finished shards and of those at work")
-    percent = serializers.IntegerField(allow_null=True)
-    working = serializers.IntegerField(help_text="shards at work")
-    rate = serializers.FloatField(source="lately", allow_null=True, help_text="units a second in the last minute")
-    rate_overall = serializers.FloatField(source="overall", allow_null=True)
-    tokens_rate = serializers.FloatField(source="tokens", allow_null=True)
-    seconds_left = serializers.FloatField(source="left", allow_null=True)
+    done = fields.Whole(help_text="units of finished shards and of those at work")
+    percent = fields.Whole(allow_null=True)
+    working = fields.Whole(help_text="shards at work")
+    rate = fields.Real(source="lately", allow_null=True, help_text="units a second in the last minute")
+    rate_overall = fields.Real(source="overall", allow_null=True)
+    tokens_rate = fields.Real(source="tokens", allow_null=True)
+    seconds_left = fields.Real(source="left", allow_null=True)
 
 
 class RunShape(serializers.Serializer):
     id = serializers.UUIDField()
-    project = serializers.SlugField(source="project.slug", allow_null=True, default=None)
-    method = serializers.CharField()
-    params = serializers.JSONField()
-    model = serializers.CharField(allow_null=True)
-    state = serializers.CharField()
-    phase = serializers.CharField(help_text="of runs with shards: plan, work or close")
-    queue = serializers.CharField()
-    seed = serializers.IntegerField()
-    done = serializers.IntegerField()
-    total = serializers.IntegerField(allow_null=True)
-    unit = serializers.CharField()
-    percent = serializers.IntegerField(allow_null=True)
+    project = fields.Slug(source="project.slug", allow_null=True, default=None)
+    method = fields.Text()
+    params = fields.Json()
+    model = fields.Text(allow_null=True)
+    state = fields.Text()
+    phase = fields.Text(help_text="of runs with shards: plan, work or close")
+    queue = fields.Text()
+    seed = fields.Whole()
+    done = fields.Whole()
+    total = fields.Whole(allow_null=True)
+    unit = fields.Text()
+    percent = fields.Whole(allow_null=True)
     shards = ShardCounts(source="*")
     cost = RunCost(source="*")
-    result = serializers.JSONField()
-    error = serializers.CharField()
-    attempts = serializers.IntegerField()
+    result = fields.Json()
+    error = fields.Text()
+    attempts = fields.Whole()
     created_at = serializers.DateTimeField()
     started_at = serializers.DateTimeField(allow_null=True)
     ended_at = serializers.DateTimeField(allow_null=True)
@@ -286,57 +277,62 @@ class WatchedRun(RunShape):
 
 
 class NewRun(serializers.Serializer):
-    method = serializers.CharField(max_length=60)
+    method = fields.Text(max_length=60)
     params = serializers.DictField(required=False)
     queue = serializers.ChoiceField(choices=["", "cpu", "gpu"], required=False, default="")
-    seed = serializers.IntegerField(min_value=0, max_value=2**31 - 1, required=False, default=0)
+    seed = fields.Whole(min_value=0, max_value=2**31 - 1, required=False, default=0)
 
 
 class ShardShape(serializers.Serializer):
-    number = serializers.IntegerField()
-    state = serializers.CharField()
-    spec = serializers.JSONField(help_text="which rows, in the words of the method")
-    size = serializers.IntegerField()
-    done = serializers.IntegerField()
-    attempts = serializers.IntegerField()
-    device = serializers.CharField()
-    seconds = serializers.FloatField()
-    tokens = serializers.IntegerField()
-    tokens_out = serializers.IntegerField()
-    result = serializers.JSONField()
-    error = serializers.CharField()
+    number = fields.Whole()
+    state = fields.Text()
+    spec = fields.Json(help_text="which rows, in the words of the method")
+    size = fields.Whole()
+    done = fields.Whole()
+    attempts = fields.Whole()
+    device = fields.Text()
+    seconds = fields.Real()
+    tokens = fields.Whole()
+    tokens_out = fields.Whole()
+    result = fields.Json()
+    error = fields.Text()
     started_at = serializers.DateTimeField(allow_null=True)
     ended_at = serializers.DateTimeField(allow_null=True)
 
 
 class ShardPage(serializers.Serializer):
     results = ShardShape(many=True)
-    next = serializers.CharField(allow_null=True)
+    next = fields.Text(allow_null=True)
 
 
 class MethodShape(serializers.Serializer):
-    name = serializers.CharField()
-    title = serializers.CharField()
-    about = serializers.CharField()
-    unit = serializers.CharField()
-    params = serializers.JSONField(help_text="JSON schema of what `params` may hold")
+    name = fields.Text()
+    title = fields.Text()
+    about = fields.Text()
+    unit = fields.Text()
+    params = fields.Json(help_text="JSON schema of what `params` may hold")
+
+
+class MethodRows(serializers.Serializer):
+    results = MethodShape(many=True)
+    next = fields.Text(allow_null=True)
 
 
 class RunLog(serializers.Serializer):
-    log = serializers.CharField()
+    log = fields.Text()
 
 
 class MemberShape(serializers.Serializer):
-    username = serializers.CharField(source="user.username")
-    display_name = serializers.CharField(source="user.display_name")
+    username = fields.Text(source="user.username")
+    display_name = fields.Text(source="user.display_name")
     role = serializers.ChoiceField(choices=Role.choices)
 
 
 class Problem(serializers.Serializer):
     """application/problem+json (RFC 9457)."""
 
-    type = serializers.CharField()
-    title = serializers.CharField()
-    status = serializers.IntegerField()
-    detail = serializers.CharField()
+    type = fields.Text()
+    title = fields.Text()
+    status = fields.Whole()
+    detail = fields.Text()
     errors = serializers.ListField(child=serializers.DictField(), required=False)  # type: ignore[assignment]

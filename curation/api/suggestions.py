@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import asdict
 from typing import Any
 
@@ -14,6 +13,7 @@ from rest_framework.response import Response as Reply
 from rest_framework.views import APIView
 
 from curation import access
+from curation.api import fields
 from curation.api.idempotency import idempotent
 from curation.api.problems import flat
 from curation.api.shapes import CritiqueShape, JudgementShape, VerdictShape
@@ -24,24 +24,14 @@ from curation.services.suggestions import Leaning, Suggestion
 MOST = 1000
 
 
-class FiniteField(serializers.FloatField):
-    """A number; neither infinite nor none."""
-
-    def to_internal_value(self, data: Any) -> float:
-        value = super().to_internal_value(data)
-        if not math.isfinite(value):
-            raise serializers.ValidationError("a finite number is needed")
-        return float(value)
-
-
 class CriticShape(serializers.Serializer):
-    name = serializers.CharField(max_length=200)
+    name = fields.Text(max_length=200)
     kind = serializers.ChoiceField(choices=("model", "program"))
-    version = serializers.CharField(required=False, allow_blank=True, default="", max_length=100)
+    version = fields.Text(required=False, allow_blank=True, default="", max_length=100)
 
 
 class LeaningShape(JudgementShape):
-    probability = FiniteField(
+    probability = fields.Real(
         required=False, allow_null=True, default=None, min_value=0, max_value=1, help_text="P(the second is better)"
     )
 
@@ -49,35 +39,31 @@ class LeaningShape(JudgementShape):
 class SuggestionShape(serializers.Serializer):
     """Named by `task`, or by `item` and the places of its responses; without anything said, it was looked at."""
 
-    task = serializers.IntegerField(required=False, allow_null=True, default=None, min_value=1, max_value=2**63 - 1)
-    item = serializers.CharField(required=False, allow_blank=True, default="", help_text="its external id")
-    response = serializers.IntegerField(
+    task = fields.Whole(required=False, allow_null=True, default=None, min_value=1, max_value=2**63 - 1)
+    item = fields.Text(required=False, allow_blank=True, default="", help_text="its external id")
+    response = fields.Whole(
         required=False, allow_null=True, default=None, help_text="its place in the item, where one response is judged"
     )
     responses = serializers.ListField(
-        child=serializers.IntegerField(),
+        child=fields.Whole(),
         required=False,
         default=list,
         max_length=2,
         help_text="the places of the two that are compared; values below prefer the first of them",
     )
-    score = FiniteField(required=False, allow_null=True, default=None, help_text="how sure the critic is")
-    rationale = serializers.CharField(
-        required=False, allow_blank=True, default="", max_length=20_000, trim_whitespace=False
-    )
+    score = fields.Real(required=False, allow_null=True, default=None, help_text="how sure the critic is")
+    rationale = fields.Text(required=False, allow_blank=True, default="", max_length=20_000, trim_whitespace=False)
     preferences = LeaningShape(many=True, required=False, default=list)
     critiques = CritiqueShape(many=True, required=False, default=list)
     verdicts = VerdictShape(many=True, required=False, default=list)
     ranks = serializers.ListField(
-        child=serializers.IntegerField(min_value=1, max_value=100), required=False, default=list, max_length=100
+        child=fields.Whole(min_value=1, max_value=100), required=False, default=list, max_length=100
     )
 
 
 class SuggestionsShape(serializers.Serializer):
     annotator = CriticShape()
-    suggestions = serializers.ListField(
-        child=serializers.JSONField(), allow_empty=False, max_length=MOST, help_text="each a Suggestion"
-    )
+    suggestions = serializers.ListField(child=fields.Json(), max_length=MOST, help_text="each a Suggestion")
 
 
 class SuggestionsDoc(serializers.Serializer):
@@ -88,26 +74,26 @@ class SuggestionsDoc(serializers.Serializer):
 
 
 class RefusedShape(serializers.Serializer):
-    index = serializers.IntegerField()
-    field = serializers.CharField()
-    reason = serializers.CharField()
+    index = fields.Whole()
+    field = fields.Text()
+    reason = fields.Text()
 
 
 class PlacedShape(serializers.Serializer):
-    index = serializers.IntegerField()
-    field = serializers.CharField()
+    index = fields.Whole()
+    field = fields.Text()
     how = serializers.ChoiceField(choices=("fuzzy", "ambiguous"))
-    places = serializers.IntegerField(help_text="in how many places the quote may stand; the first is taken")
-    score = serializers.FloatField(help_text="how much of the quote is there, up to 1")
-    start = serializers.IntegerField()
-    end = serializers.IntegerField()
-    quote = serializers.CharField(help_text="what stands there")
+    places = fields.Whole(help_text="in how many places the quote may stand; the first is taken")
+    score = fields.Real(help_text="how much of the quote is there, up to 1")
+    start = fields.Whole()
+    end = fields.Whole()
+    quote = fields.Text(help_text="what stands there")
 
 
 class LandedShape(serializers.Serializer):
-    created = serializers.IntegerField()
-    replaced = serializers.IntegerField()
-    unchanged = serializers.IntegerField()
+    created = fields.Whole()
+    replaced = fields.Whole()
+    unchanged = fields.Whole()
     rejected = RefusedShape(many=True)
     placed = PlacedShape(many=True)
 

@@ -1,6 +1,6 @@
 """Addresses of the REST API."""
 
-from django.urls import path
+from django.urls import path, re_path
 from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerSplitView
 
 from curation.api import (
@@ -9,6 +9,7 @@ from curation.api import (
     images,
     imports,
     models,
+    problems,
     projects,
     protocols,
     runs,
@@ -64,4 +65,5 @@ urlpatterns = [
     path(f"{PROJECT}/datasets/<slug:name>/versions", datasets.VersionsView.as_view(), name="api-versions"),
     path(VERSION, datasets.VersionView.as_view(), name="api-version"),
     path(f"{VERSION}/files/<str:filename>", datasets.FileView.as_view(), name="api-file"),
+    re_path("", problems.nothing_here, name="api-nothing"),
 ]

@@ -61,10 +61,10 @@ def readable(project: Project) -> dict[str, set[str]]:
 
 def checked(project: Project, values: Mapping[str, Any], given: Mapping[str, Any]) -> dict[str, Any]:
     """The decisions that say something. Raises Invalid naming the label that is not there."""
-    if not isinstance(given, Mapping) or (unknown := sorted(set(given) - set(FAMILIES))):
-        raise Invalid(
-            f"an object with {', '.join(FAMILIES)}", field=f"relabelled.{unknown[0]}" if given else "relabelled"
-        )
+    if not isinstance(given, Mapping):
+        raise Invalid(f"an object with {', '.join(FAMILIES)}", field="relabelled")
+    if unknown := sorted(set(given) - set(FAMILIES)):
+        raise Invalid(f"an object with {', '.join(FAMILIES)}", field=f"relabelled.{unknown[0]}")
     if not given:
         return {}
     known, new = readable(project), labels(values)
