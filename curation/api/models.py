@@ -11,10 +11,9 @@ from rest_framework.views import APIView
 
 from curation import access
 from curation.api.auth import caller
-from curation.api.datasets import CURSOR, LIMITED
 from curation.api.idempotency import idempotent
 from curation.api.model_shapes import ModelRows, ModelShape, ModelWithCard, NewModel, Trial
-from curation.api.pages import page
+from curation.api.pages import CURSOR, LIMITED, page
 from curation.api.runs import shown as shown_run
 from curation.api.shapes import RunShape
 from curation.errors import Forbidden
