@@ -1,11 +1,13 @@
-"""A file of a version as an HTTP answer: Range, ETag and HEAD as download tools expect; for pages and API alike."""
+"""A file as an HTTP answer: Range, ETag and HEAD as download tools expect; for pages, API and Hub alike."""
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 from django.http import HttpResponse, HttpResponseBase, StreamingHttpResponse
 
+from curation.api.problems import problem
 from curation.models import DatasetVersion
 from curation.services import exporting
 
@@ -13,28 +15,42 @@ KINDS = {
     "parquet": "application/vnd.apache.parquet",
     "jsonl": "application/x-ndjson",
     "tsv": "text/tab-separated-values",
+    "json": "application/json",
+    "md": "text/markdown",
 }
 OTHER = "application/octet-stream"
 
 
 def download(request: Any, version: DatasetVersion, filename: str) -> HttpResponseBase:
-    """The answer to GET or HEAD of a file, for the API and the pages alike."""
+    """The answer to GET or HEAD of a version's file."""
     file = exporting.file_of(version, filename)
-    tag = f'"{file.sha256}"'
+    return send(request, version.folder / file.name, file.bytes, file.sha256)
+
+
+def send(request: Any, path: Path, size: int, sha256: str, extra: dict[str, str] | None = None) -> HttpResponseBase:
+    """The answer to GET or HEAD of a file of `size` bytes; `extra` are more headers of it."""
+    tag = f'"{sha256}"'
     headers = {"ETag": tag, "Accept-Ranges": "bytes", "Cache-Control": "private, max-age=0, must-revalidate"}
+    headers |= extra or {}
     if tag in request.headers.get("If-None-Match", ""):
         return HttpResponse(status=304, headers=headers)
     wanted = request.headers.get("Range", "")
-    if request.headers.get("If-Range", tag) != tag:
+    if request.method == "HEAD" or request.headers.get("If-Range", tag) != tag:
         wanted = ""
-    part = exporting.part(file, wanted)
+    try:
+        part = exporting.part(path, size, sha256, wanted)
+    except exporting.OutOfRange as error:
+        refused = problem(error.status, error.detail, title=error.title)
+        refused["Content-Range"] = f"bytes */{size}"
+        return refused
     headers |= {
         "Content-Length": str(part.end - part.start),
-        "Content-Disposition": f'attachment; filename="{filename}"',
-        "Content-Type": KINDS.get(filename.rpartition(".")[2], OTHER),
+        "Content-Disposition": f'attachment; filename="{path.name}"',
+        "Content-Type": KINDS.get(path.name.rpartition(".")[2], OTHER),
     }
     if not part.whole:
         headers["Content-Range"] = f"bytes {part.start}-{part.end - 1}/{part.size}"
+    status = 200 if part.whole else 206
     if request.method == "HEAD":
-        return HttpResponse(headers=headers)
-    return StreamingHttpResponse(part.chunks(), status=200 if part.whole else 206, headers=headers)
+        return HttpResponse(status=status, headers=headers)
+    return StreamingHttpResponse(part.chunks(), status=status, headers=headers)

@@ -59,5 +59,6 @@ urlpatterns = [
     path("projects/new/", projects.new, name="project-new"),
     path("projects/<slug:slug>/", include(project)),
     path("api/v1/", include("curation.api.urls")),
+    path("hub/", include("curation.hub.addresses")),
     path("admin/", admin.site.urls),
 ]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from django.conf import settings as conf
 from django.test import Client
 from django.urls import URLPattern, URLResolver, get_resolver
 
@@ -39,7 +40,26 @@ MANAGERS = {"mia", "olga", "ada"}
 OWNERS = {"olga", "ada"}
 STAFF = {"ada"}
 
+HUB: dict[str, tuple[str, str, set[str]]] = {
+    "hub-who": ("GET", "/hub/api/whoami-v2", SIGNED_IN),
+    "hub-datasets": ("GET", "/hub/api/datasets", SIGNED_IN),
+    "hub-models": ("GET", "/hub/api/models", SIGNED_IN),
+    "hub-nothing": ("GET", "/hub/api/spaces", set()),
+}
+for kind, repo, file in (("dataset", "{slug}/prefs", "/datasets"), ("model", "{slug}/weights", "")):
+    HUB |= {
+        f"hub-{kind}": ("GET", f"/hub/api/{kind}s/{repo}", READERS),
+        f"hub-{kind}-revision": ("GET", f"/hub/api/{kind}s/{repo}/revision/main", READERS),
+        f"hub-{kind}-files": ("GET", f"/hub/api/{kind}s/{repo}/tree/main", READERS),
+        f"hub-{kind}-tree": ("GET", f"/hub/api/{kind}s/{repo}/tree/main/README.md", READERS),
+        f"hub-{kind}-paths": ("POST", f"/hub/api/{kind}s/{repo}/paths-info/main", READERS),
+        f"hub-{kind}-refs": ("GET", f"/hub/api/{kind}s/{repo}/refs", READERS),
+        f"hub-{kind}-commits": ("GET", f"/hub/api/{kind}s/{repo}/commits/main", READERS),
+        f"hub-{kind}-file": ("GET", f"/hub{file}/{repo}/resolve/main/README.md", READERS),
+    }
+
 API: dict[str, tuple[str, str, set[str]]] = {
+    **HUB,
     "api-schema": ("GET", "/api/v1/schema", SIGNED_IN),
     "api-nothing": ("GET", "/api/v1/nothing", set()),
     "api-docs": ("GET", "/api/v1/docs", SIGNED_IN),
@@ -214,6 +234,14 @@ def places(cast: Cast) -> dict[str, object]:
     upload = importing.keep_upload([b'{"prompt": "?", "chosen": "a", "rejected": "b"}'], user=cast.mia)
     dataset = Dataset.objects.create(project=cast.project, name="prefs", last_number=1)
     DatasetVersion.objects.create(dataset=dataset, number=1, target="trl-preference", run=run)
+    ready = DatasetVersion.objects.create(dataset=dataset, number=2, target="touchstone", state="ready", hash="a" * 64)
+    weights = conf.VAR_DIR / "weights"
+    for folder in (ready.folder, weights):
+        folder.mkdir(parents=True)
+        (folder / "README.md").write_text("# Card")
+    ModelVersion.objects.create(
+        name="weights", kind="reward", reference=f"hf:{weights}", state="ready", project=cast.project
+    )
     from curation.models.people import digest
 
     invite = Invite.objects.create(

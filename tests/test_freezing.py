@@ -153,14 +153,16 @@ def test_a_run_done_twice_leaves_one_version(cast: Cast) -> None:
 def test_parts_of_a_file(cast: Cast) -> None:
     make_pairs(cast.project, 1)
     answer_all(cast, "ann", 1)
-    file = file_of(frozen(cast), "train.jsonl")
-    whole = b"".join(part(file).chunks())
+    version = frozen(cast)
+    file = file_of(version, "train.jsonl")
+    place = version.folder / file.name, file.bytes, file.sha256
+    whole = b"".join(part(*place).chunks())
     assert len(whole) == file.bytes
     for wanted, expected in [("bytes=0-9", whole[:10]), ("bytes=5-", whole[5:]), ("bytes=-7", whole[-7:])]:
-        assert b"".join(part(file, wanted).chunks()) == expected
-    assert part(file, "lines=1-2").whole
+        assert b"".join(part(*place, wanted).chunks()) == expected
+    assert part(*place, "lines=1-2").whole
     with pytest.raises(OutOfRange):
-        part(file, f"bytes={file.bytes}-")
+        part(*place, f"bytes={file.bytes}-")
 
 
 def test_raw_answers_name_the_protocol_version_and_the_time_in_utc(cast: Cast) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -13,6 +14,7 @@ from curation.services.freezing import ready
 
 RANGE = re.compile(r"bytes=(\d*)-(\d*)")
 CHUNK = 2**18
+WORDS = ("README.md", "croissant.json", "manifest.json")
 
 
 class OutOfRange(DomainError):
@@ -49,27 +51,39 @@ def find_version(project: Project, name: str, number: int) -> DatasetVersion | N
     return versions.filter(dataset__project=project, dataset__name=name, number=number).first()
 
 
+def words_of(version: DatasetVersion) -> list[DatasetFile]:
+    """What goes along besides data: the card, the manifest and the Croissant document."""
+    there = [name for name in WORDS if (version.folder / name).is_file()]
+    texts = {name: (version.folder / name).read_bytes() for name in there}
+    return [
+        DatasetFile(version=version, name=name, rows=0, bytes=len(text), sha256=hashlib.sha256(text).hexdigest())
+        for name, text in texts.items()
+    ]
+
+
 def file_of(version: DatasetVersion, name: str) -> DatasetFile:
     """A file of a ready version by its name. Raises NotFound."""
-    found = DatasetFile.objects.filter(version=ready(version), name=name).first()
+    if name in WORDS:
+        found = next((one for one in words_of(ready(version)) if one.name == name), None)
+    else:
+        found = DatasetFile.objects.filter(version=ready(version), name=name).first()
     if found is None:
         raise NotFound(f"no such file: {name}")
     return found
 
 
-def part(file: DatasetFile, wanted: str = "") -> Part:
+def part(path: Path, size: int, sha256: str, wanted: str = "") -> Part:
     """The part that a Range header asks for; the whole file without one, or with one of a kind not served.
 
     Raises OutOfRange when it lies outside the file.
     """
-    path = file.version.folder / file.name
-    start, end = 0, file.bytes
+    start, end = 0, size
     if found := RANGE.fullmatch(wanted.replace(" ", "")):
         first, last = found.groups()
         if first:
-            start, end = int(first), min(int(last) + 1, file.bytes) if last else file.bytes
+            start, end = int(first), min(int(last) + 1, size) if last else size
         elif last:
-            start = max(0, file.bytes - int(last))
+            start = max(0, size - int(last))
         if start >= end:
-            raise OutOfRange(f"the file has {file.bytes} bytes")
-    return Part(path, start, end, file.bytes, file.sha256)
+            raise OutOfRange(f"the file has {size} bytes")
+    return Part(path, start, end, size, sha256)

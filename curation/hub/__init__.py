@@ -1,0 +1,1 @@
+"""The Hub-compatible doors under /hub: what huggingface_hub, datasets and transformers call with HF_ENDPOINT there."""
