@@ -200,6 +200,9 @@ SPECTACULAR_SETTINGS = {
     "ENUM_NAME_OVERRIDES": {"ModelKind": "curation.models.ModelVersion.Kind"},
 }
 
+CONSUMERS = os.environ.get("TOUCHSTONE_CONSUMERS", "all")
+"""Who reads a version before it is offered: `all` that are installed, or `light`, those that are our own code."""
+
 # --- Work -------------------------------------------------------------------------------------------
 # The broker only wakes a worker; the Run and Shard rows are the truth (curation/services/running.py). So a message
 # that is lost, late or delivered twice does no harm, and nothing here tries to keep one.

@@ -22,7 +22,7 @@ questions = ["Why is the sky blue?", "What is 2 + 2?", "Name a noble gas.", "Who
 rows = [
     {
         "id": f"q{n}",
-        "prompt": f"{question} ({n})",
+        "prompt": f"{ask} ({n})",
         "responses": [{"text": f"Right, {n}."}, {"text": f"Wrong {n}, very."}],
     }
     for n, ask in enumerate(questions)

@@ -138,7 +138,7 @@ def test_a_run_that_takes_too_long(crew: Cast, client: Client) -> None:
 
 
 class Flaky(httpx.BaseTransport):
-    """A connection that breaks, or a server that is busy, some times before it works; and cuts a download short once."""
+    """A connection that breaks, or a server that is busy, some times before it works."""
 
     def __init__(self, *moods: Any) -> None:
         self.moods, self.real, self.seen = list(moods), httpx.HTTPTransport(), 0

@@ -154,6 +154,24 @@ class DecidedRow:
     rejected: list[Message]
     margin: float
     confidence: float
+    item: str = ""
+    models: tuple[str, str] = ("", "")
+    """Who wrote the chosen and the rejected response."""
+
+
+@dataclass(frozen=True, slots=True)
+class AnsweredRow:
+    """One standing answer with everything it says, ready for a target. `responses` are those that it is about."""
+
+    item: str
+    prompt: list[Message]
+    responses: list[dict[str, Any]]
+    answer: Mapping[str, Any]
+    """Annotator, kind, protocol, source, help, shown order, active milliseconds, when, rationale."""
+    preferences: list[dict[str, Any]]
+    critiques: list[dict[str, Any]]
+    verdicts: list[dict[str, Any]]
+    ranks: list[dict[str, Any]]
 
 
 @dataclass(frozen=True, slots=True)

@@ -79,6 +79,10 @@ class VersionShape(serializers.Serializer):
     counts = fields.Json()
     card = fields.Text()
     lineage = fields.Json()
+    split_by = fields.Text(help_text="what stays together in one split")
+    facts = fields.Json(help_text="annotators, agreement, sources and licences behind it")
+    checks = serializers.ListField(child=serializers.DictField(), help_text="what each consumer said of its files")
+    verified = fields.Json(help_text="when it was last checked or made anew, and how it went")
     files = FileShape(many=True)
     run = serializers.UUIDField(allow_null=True)
     created_at = serializers.DateTimeField()
@@ -285,6 +289,10 @@ def shown(version: DatasetVersion, slug: str) -> dict[str, Any]:
         "counts",
         "card",
         "lineage",
+        "split_by",
+        "facts",
+        "checks",
+        "verified",
         "created_at",
     )
     return {"dataset": name, **{f: getattr(version, f) for f in fields}, "files": files, "run": version.run_id}

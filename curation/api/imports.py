@@ -38,6 +38,9 @@ MAPPING = OpenApiParameter(
     many=True,
     description=f"which column is what in a table: ROLE=COLUMN, once for each role that needs it ({', '.join(USUAL)})",
 )
+SOURCE = OpenApiParameter("source", str, description="the name of what the items come from, such as a published set")
+LICENCE = OpenApiParameter("licence", str, description="of the source: an SPDX id where it has one, such as CC-BY-4.0")
+SOURCE_URL = OpenApiParameter("source_url", str, description="where the source is found")
 FILENAME = OpenApiParameter("filename", str, description="what to call the file in the report")
 
 
@@ -72,7 +75,7 @@ class ImportView(APIView):
 
     @extend_schema(
         operation_id="import_file",
-        parameters=[FORMAT, PAIRING, MAPPING, FILENAME],
+        parameters=[FORMAT, PAIRING, MAPPING, FILENAME, SOURCE, LICENCE, SOURCE_URL],
         request={"application/octet-stream": OpenApiTypes.BINARY, "application/x-ndjson": OpenApiTypes.STR},
         responses={200: RunShape, 202: RunShape},
     )
@@ -87,6 +90,7 @@ class ImportView(APIView):
             "pairing": request.query_params.get("pairing", "auto"),
             "mapping": importing.mapping_from(request.query_params.getlist("mapping")),
             "companion": companion,
+            **{name: request.query_params.get(name, "") for name in ("source", "licence", "source_url")},
             "move": True,
         }
         if is_small(path):

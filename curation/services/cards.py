@@ -1,8 +1,16 @@
-"""The card of a dataset version: what is in it, what was left out and why, and how to load it."""
+"""The card of a dataset version: what is in it, what was left out and why, who says so, and how to load it.
+
+The front matter is the Hub's (https://huggingface.co/docs/hub/datasets-cards), written by PyYAML, since names are
+anybody's.
+"""
 
 from __future__ import annotations
 
-from curation.models import Annotation, DatasetFile, DatasetVersion, TaskKind
+from typing import Any
+
+import yaml
+
+from curation.models import DatasetFile, DatasetVersion, TaskKind
 from workers.writers import Target, targets
 
 WHOSE = {
@@ -20,21 +28,34 @@ COMPANIONS = {
     "ranks": "the place that each response was given in each ranking",
     "lineage": "for each row of a split the item, task and annotations it came from",
 }
+SIZES = (
+    (1_000, "n<1K"),
+    (10_000, "1K<n<10K"),
+    (100_000, "10K<n<100K"),
+    (1_000_000, "100K<n<1M"),
+    (10_000_000, "1M<n<10M"),
+)
+PLAIN = {"string": "string", "bool": "bool", "int64": "int64", "double": "float64"}
+KNOWN = {
+    "apache-2.0", "mit", "cc-by-4.0", "cc-by-3.0", "cc-by-sa-4.0", "cc-by-sa-3.0", "cc0-1.0", "cc-by-nc-4.0",
+    "cc-by-nc-sa-4.0", "odc-by", "bsd-3-clause", "openrail", "cdla-permissive-2.0", "pddl", "odbl",
+}  # fmt: skip
+"""Licences that the Hub has a word for; others are told as `other`."""
 
 
 def card(version: DatasetVersion, files: list[DatasetFile]) -> str:
     """A README with the front matter that dataset loaders read, then the facts in words and tables."""
-    project, counts, target = version.dataset.project, version.counts, targets.get(version.target)
+    counts, target = version.counts, targets.get(version.target)
     there = {file.split for file in files}
     parts = [
-        front_matter(version, target),
-        f"# {project.name}: {version.dataset.name} v{version.number}",
+        front_matter(version, target, files),
+        f"# {plain(title(version))}",
         summary(version, target),
         table(
             ["Split", "Rows", "Share asked for"],
             [[n, str(counts["rows"][n]), f"{s:g}"] for n, s in version.splits.items()],
         ),
-        f"What has the same prompt is in the same split (seed {version.seed}).",
+        f"What has the same {together(version)} is in the same split (seed {version.seed}).",
         "## Left out",
         table(
             ["Reason", f"{target.what.capitalize()}s"],
@@ -42,23 +63,40 @@ def card(version: DatasetVersion, files: list[DatasetFile]) -> str:
         )
         if counts["dropped"]
         else "Nothing.",
+        "## Who says so",
+        provenance(version),
+        agreement(version),
+        "## Sources",
+        sources(version),
+        "## Read before it was offered",
+        checks(version),
         "## Files",
         table(
             ["File", "Rows", "Bytes", "SHA-256"], [[f.name, str(f.rows), str(f.bytes), f"`{f.sha256}`"] for f in files]
         ),
         "\n".join(f"- `{name}`: {words}." for name, words in COMPANIONS.items() if name in there),
-        "## Provenance",
-        provenance(version),
         "## Load",
-        "```python\nfrom datasets import load_dataset\n\n"
-        f'data = load_dataset("parquet", data_files={data_files(version)})\n```',
+        loading(version),
     ]
-    return "\n\n".join(parts) + "\n"
+    return "\n\n".join(part for part in parts if part) + "\n"
+
+
+def title(version: DatasetVersion) -> str:
+    """Its name in one line."""
+    return " ".join(f"{version.dataset.project.name}: {version.dataset.name} v{version.number}".split())
+
+
+def together(version: DatasetVersion) -> str:
+    """What stays in one split, in words."""
+    words = {"prompt": "prompt", "item": "item", "cluster": "nearly the same prompt", "source": "source"}
+    return words[version.split_by]
 
 
 def summary(version: DatasetVersion, target: Target) -> str:
     """What the rows are, and who decided or said it."""
     rows, whose = version.counts["total"], WHOSE[version.filters["annotators"]]
+    if target.source == "answered":
+        return f"{rows} rows for `{target.name}`, each a whole answer as it was given, by {whose}."
     if target.source == "critiqued":
         what = {
             "answer": "for each answer on a response",
@@ -72,35 +110,166 @@ def summary(version: DatasetVersion, target: Target) -> str:
         how = "each ranking being a vote on every two of its responses"
     else:
         how = f"on the axis *{version.filters['axis']}*"
+    if version.filters.get("labels") == "raw":
+        return f"{rows} preferences for `{target.name}`, each as one of {whose} gave it, {how}."
     return f"{rows} preference pairs for `{target.name}`, decided by the majority of {whose}, {how}."
 
 
-def front_matter(version: DatasetVersion, target: Target) -> str:
-    lines = "".join(f"\n  - split: {name}\n    path: {name}.parquet" for name in version.filled_splits)
-    about = "critique" if target.source == "critiqued" else "preference"
-    return f"---\nconfigs:\n- config_name: default\n  data_files:{lines}\ntags:\n- {about}\n- {version.target}\n---"
+def front_matter(version: DatasetVersion, target: Target, files: list[DatasetFile]) -> str:
+    about = "critique" if target.source in ("critiqued", "answered") else "preference"
+    paths: dict[str, list[str]] = {}
+    for file in files:
+        if file.split in version.filled_splits and file.name.endswith(".parquet"):
+            paths.setdefault(file.split, []).append(file.name)
+    data = [{"split": split, "path": names[0] if len(names) == 1 else names} for split, names in paths.items()]
+    licence = licence_of(version)
+    told: dict[str, Any] = {
+        "pretty_name": title(version),
+        "configs": [{"config_name": "default", "data_files": data}],
+        "dataset_info": {"features": features(target), "splits": split_sizes(version, files)},
+        "size_categories": [next((name for most, name in SIZES if version.counts["total"] < most), "n>10M")],
+        "annotations_creators": creators(version),
+        "tags": ["touchstone", "human-feedback", "rlhf", about, version.target],
+    }
+    if licence:
+        known = licence.lower() in KNOWN
+        told |= {"license": licence.lower()} if known else {"license": "other", "license_name": licence}
+    return f"---\n{yaml.safe_dump(told, sort_keys=False, allow_unicode=True)}---"
 
 
-def data_files(version: DatasetVersion) -> str:
-    return "{" + ", ".join(f'"{name}": "{name}.parquet"' for name in version.filled_splits) + "}"
+def split_sizes(version: DatasetVersion, files: list[DatasetFile]) -> list[dict[str, Any]]:
+    sizes: dict[str, int] = {}
+    for file in files:
+        if file.name.endswith(".parquet"):
+            sizes[file.split] = sizes.get(file.split, 0) + file.bytes
+    rows = version.counts["rows"]
+    return [{"name": name, "num_bytes": sizes[name], "num_examples": rows[name]} for name in version.filled_splits]
+
+
+def features(target: Target) -> list[dict[str, Any]]:
+    """The columns as `datasets` writes its features down."""
+    return [feature(field.name, field.type) for field in target.schema()]
+
+
+def feature(name: str, kind: Any) -> dict[str, Any]:
+    import pyarrow as pa
+
+    if pa.types.is_struct(kind):
+        return {"name": name, "struct": [feature(field.name, field.type) for field in kind]}
+    if pa.types.is_list(kind):
+        inner = kind.value_type
+        if pa.types.is_struct(inner):
+            return {"name": name, "list": [feature(field.name, field.type) for field in inner]}
+        if pa.types.is_list(inner):
+            return {"name": name, "list": {"list": PLAIN[str(inner.value_type)]}}
+        return {"name": name, "list": PLAIN[str(inner)]}
+    return {"name": name, "dtype": PLAIN[str(kind)]}
+
+
+def creators(version: DatasetVersion) -> list[str]:
+    kinds = version.facts.get("annotators", {})
+    found = [word for kind, word in (("person", "crowdsourced"), ("model", "machine-generated")) if kind in kinds]
+    return found or ["no-annotation"]
+
+
+def licence_of(version: DatasetVersion) -> str:
+    """The licence of the sources where they all have the same one; of several all their names; empty: not known."""
+    named = [source["licence"] for source in version.facts.get("sources", [])]
+    if not named or not all(named):
+        return ""
+    return " AND ".join(sorted(set(named)))
 
 
 def provenance(version: DatasetVersion) -> str:
-    """Who answered, under which protocol, by when."""
-    project = version.dataset.project
+    """Who answered, under which protocol, by when, and what was selected."""
+    project, facts = version.dataset.project, version.facts
     upto, read = version.lineage["last_annotation"], version.lineage.get("protocol")
-    answers = Annotation.objects.answers().filter(project=project, pk__lte=upto)
-    kinds = answers.values_list("annotator__kind", "annotator").distinct()
-    heads: dict[str, int] = {}
-    for kind, _ in kinds:
-        heads[kind] = heads.get(kind, 0) + 1
-    protocols = sorted(set(answers.values_list("protocol__version", flat=True).distinct()))
-    who = ", ".join(f"{n} {kind}{'s' if n > 1 else ''}" for kind, n in sorted(heads.items())) or "nobody"
-    words = f", labels read under version {read}" if read and protocols not in ([], [read]) else ""
+    asked = facts.get("protocols", [])
+    words = f", labels read under version {read}" if read and asked not in ([], [read]) else ""
+    rows = [
+        [
+            f"{told['annotators']} {kind}{'s' if told['annotators'] != 1 else ''}",
+            str(told["answers"]),
+            f"{told['minutes']:g}",
+        ]
+        for kind, told in facts.get("annotators", {}).items()
+    ]
+    helped = ", ".join(f"{n} {name.replace('_', ' ')}" for name, n in facts.get("help", {}).items())
+    lines = [
+        f"Project `{project.slug}`, protocol version {', '.join(map(str, asked)) or '–'}{words}, answers up to "
+        f"annotation {upto}. Selection: `{selection(version)}`.",
+        table(["Annotators", "Answers", "Minutes measured"], rows) if rows else "Nobody answered.",
+        f"Suggestions of models: {helped}." if helped else "No suggestions of models were shown.",
+    ]
+    return "\n\n".join(lines)
+
+
+def several(n: int, kind: str) -> str:
+    return f"{n} {kind}{'s' if n != 1 else ''}"
+
+
+def selection(version: DatasetVersion) -> str:
+    """The filters, without what is as it always is."""
+    return ", ".join(f"{name}: {plain(str(value))}" for name, value in version.filters.items()) or "everything"
+
+
+def agreement(version: DatasetVersion) -> str:
+    found = version.facts.get("agreement", {})
+    if not found:
+        return ""
+    rows = [
+        [
+            plain(axis),
+            str(told["pairs"]),
+            share(told["unanimous"] / told["pairs"] if told["pairs"] else None),
+            share(told["percent"]),
+            figure(told["alpha_nominal"]),
+            figure(told["alpha_ordinal"]),
+        ]
+        for axis, told in found.items()
+    ]
+    head = ["Axis", "Pairs with two answers", "Unanimous", "Equal answers", "Alpha, sides", "Alpha, scale"]
+    words = "Alpha is Krippendorff's: nominal over first, second, tie and both bad; ordinal over the strengths."
+    return f"{table(head, rows)}\n\n{words} It is undefined where nobody or everybody agrees by construction."
+
+
+def share(value: float | None) -> str:
+    return "–" if value is None else f"{100 * value:.1f} %"
+
+
+def figure(value: float | None) -> str:
+    return "undefined" if value is None else f"{value:.3f}"
+
+
+def sources(version: DatasetVersion) -> str:
+    rows = [
+        [plain(one["name"]) or "not named", plain(one["licence"]) or "not told", plain(one["url"]), str(one["items"])]
+        for one in version.facts.get("sources", [])
+    ]
+    return table(["Source", "Licence", "Address", "Items in the project"], rows) if rows else "No items."
+
+
+def checks(version: DatasetVersion) -> str:
+    words = {True: "reads it", False: "refuses it", None: "was not asked"}
+    rows = [[one["consumer"], plain(one["version"]), words[one["ok"]], plain(one["detail"])] for one in version.checks]
+    return table(["Consumer", "Version", "", "What it said"], rows) if rows else "Nobody was asked."
+
+
+def loading(version: DatasetVersion) -> str:
+    slug, name, number = version.dataset.project.slug, version.dataset.name, version.number
+    code = f'from datasets import load_dataset\n\ndata = load_dataset("{slug}/{name}", revision="v{number}")'
     return (
-        f"Project `{project.slug}`, protocol version {', '.join(map(str, protocols)) or '–'}{words}, answers up to "
-        f"annotation {upto} by {who}. Filters: `{version.filters}`."
+        "With `HF_ENDPOINT` at `/hub` of this Touchstone and a token of yours in `HF_TOKEN`:\n\n"
+        f"```python\n{code}\n```\n\n"
+        'Or out of this folder: `load_dataset(".")`. The files are also on the version\'s page, in `touchstone-client`,'
+        f" and under `/api/v1/projects/{slug}/datasets/{name}/versions/{number}/files/`."
     )
+
+
+def plain(text: str) -> str:
+    """Words of others in a table of ours: one line, no column of their own, no markup."""
+    one_line = " ".join(str(text).split())
+    return "".join(f"\\{letter}" if letter in "\\`*_[]<>|#" else letter for letter in one_line)
 
 
 def table(head: list[str], rows: list[list[str]]) -> str:

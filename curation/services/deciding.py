@@ -64,7 +64,7 @@ class Decision:
 
 def applicable(source: str, kind: str) -> tuple[str, ...]:
     """The filters that mean something to targets of a source, in projects of a kind."""
-    if source == "critiqued":
+    if source in ("critiqued", "answered"):
         return ("annotators",)
     if source == "compared":
         return "annotators", "min_annotations"

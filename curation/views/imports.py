@@ -31,6 +31,7 @@ PAIRINGS = (
     ("ring", "A ring: each response with the next"),
     ("first", "The first response with each other"),
 )
+ORIGIN = ("source", "licence", "source_url")
 ROLES = {
     "prompt": "Prompt",
     "response_a": "First response",
@@ -50,10 +51,18 @@ class UploadForm(forms.Form):
 
 
 class OptionsForm(forms.Form):
-    """How a file is read: its format, which responses to compare, which column is what."""
+    """How a file is read: its format, which responses to compare, which column is what; and where it comes from."""
 
     format = forms.ChoiceField(required=False)
     pairing = forms.ChoiceField(label="Which responses to compare", choices=PAIRINGS, required=False)
+    source = forms.CharField(
+        label="Source",
+        required=False,
+        strip=True,
+        help_text="What the items come from, such as the name of a published set.",
+    )
+    licence = forms.CharField(label="Its licence", required=False, help_text="Such as CC-BY-4.0 or Apache-2.0.")
+    source_url = forms.CharField(label="Its address", required=False)
 
     def __init__(self, data: QueryDict, columns: list[str]) -> None:
         super().__init__(data)
@@ -63,6 +72,24 @@ class OptionsForm(forms.Form):
         choices = [("", "—"), *((name, name) for name in columns)]
         for role in USUAL:
             self.fields[role] = forms.ChoiceField(label=ROLES[role], choices=choices, required=False)
+
+    def clean(self) -> dict[str, Any]:
+        try:
+            importing.origin_from(**self.origin())
+        except Invalid as error:
+            self.add_error(error.field, sentence(error.detail))
+        return self.cleaned_data
+
+    def origin(self) -> dict[str, str]:
+        """The source with its licence, as the service takes them."""
+        return {name: self.cleaned_data.get(name, "") for name in ORIGIN}
+
+    def asked(self) -> list[forms.BoundField]:
+        return [self[name] for name in ORIGIN]
+
+    def carried(self) -> list[forms.BoundField]:
+        """What the button to import carries along unseen."""
+        return [field for field in self.visible_fields() if field.name not in ORIGIN]
 
     def mapped(self) -> list[forms.BoundField]:
         return [self[role] for role in USUAL]
@@ -113,7 +140,7 @@ def look(request: HttpRequest, slug: str, upload: UUID) -> HttpResponse:
     context |= {"given": given, "carried": [(name, given.get(name, "")) for name in CARRIED]}
     try:
         if request.method == "POST" and form.is_valid():
-            return started(project, request, path, companion, options)
+            return started(project, request, path, companion, options | form.origin())
         preview = importing.preview(path=path, companion=companion, kind=project.kind, **options)
         context |= {"preview": preview, "nothing_lands": preview.whole and preview.refused == preview.looked_at}
     except Invalid as error:

@@ -1,9 +1,9 @@
 """The shelf of export targets: what is decided or said in, rows of the target out, with the schema of its Parquet file.
 
 A target is one file; its docstring names the consumer that must read it unchanged. `source` says what its `row` takes:
-a decided pair, one annotator's answer on one response (or, by `per`, a list of all on one response or one item), or a
-pair with all that is decided on it. `row` gives a row, or a list of rows; it raises Dropped for what the target cannot
-hold.
+a decided pair, one annotator's answer on one response (or, by `per`, a list of all on one response or one item), a
+pair with all that is decided on it, or a whole answer as it was given. `row` gives a row, or a list of rows; it raises
+Dropped for what the target cannot hold.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from typing import Any, Literal
 
 from workers.shelf import Shelf
 
-Source = Literal["decided", "critiqued", "compared"]
+Source = Literal["decided", "critiqued", "compared", "answered"]
 
 
 class Dropped(Exception):
@@ -42,13 +42,15 @@ class Target:
     """What responses must be cut into: sentence or step; empty: that does not matter."""
     axes: tuple[str, ...] = ()
     """All of these must be compared."""
+    consumers: tuple[str, ...] = ("datasets",)
+    """Who reads its files before a version is offered (workers/consumers/)."""
     separated: bool = False
     """Whether its consumers read tab-separated values: then each split has such a file too."""
 
     @property
     def what(self) -> str:
         """What is looked at, one by one, for its rows."""
-        return self.per if self.source == "critiqued" else "pair"
+        return {"critiqued": self.per, "answered": "answer"}.get(self.source, "pair")
 
     def rows(self, given: Any) -> list[dict[str, Any]]:
         """What becomes of one decided pair, answer (or several together) or compared pair. Raises Dropped."""

@@ -71,6 +71,7 @@ targets.add(
         name="label-studio",
         title="Label Studio (tasks with annotations or predictions)",
         columns=COLUMNS,
+        consumers=("datasets", "touchstone"),
         row=row,
         source="critiqued",
         fields=fields,

@@ -81,6 +81,7 @@ targets.add(
         name="pku-saferlhf",
         title="PKU-SafeRLHF (better, safer, harm categories, severity)",
         columns=COLUMNS,
+        consumers=("datasets", "touchstone"),
         row=row,
         source="compared",
         fields=fields,

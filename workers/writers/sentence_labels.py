@@ -75,6 +75,7 @@ targets.add(
         name="sentence-labels",
         title="Sentence labels (faithful, reason, correct, with evidence)",
         columns=COLUMNS,
+        consumers=("datasets", "touchstone"),
         row=row,
         source="critiqued",
         fields=fields,

@@ -20,6 +20,7 @@ targets.add(
         name="trl-preference",
         title="TRL preference (prompt, chosen, rejected)",
         columns=("prompt", "chosen", "rejected"),
+        consumers=("datasets", "trl-dpo", "trl-reward", "touchstone"),
         row=row,
     )
 )

@@ -25,6 +25,7 @@ targets.add(
         name="trl-preference-implicit",
         title="TRL preference, implicit prompt (chosen, rejected, margin)",
         columns=("chosen", "rejected", "margin"),
+        consumers=("datasets", "trl-reward", "touchstone"),
         row=row,
     )
 )

@@ -55,6 +55,7 @@ targets.add(
         name="trl-stepwise",
         title="TRL stepwise supervision (prompt, completions, labels)",
         columns=COLUMNS,
+        consumers=("datasets", "touchstone"),
         row=row,
         source="critiqued",
         fields=fields,

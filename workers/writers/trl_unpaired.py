@@ -40,6 +40,7 @@ targets.add(
         name="trl-unpaired",
         title="TRL unpaired preference (prompt, completion, label)",
         columns=COLUMNS,
+        consumers=("datasets", "trl-kto"),
         row=row,
         source="critiqued",
         fields=fields,

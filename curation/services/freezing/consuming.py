@@ -1,13 +1,150 @@
-"""The consumers of a target read a version's files before it is offered."""
+"""The consumers of a target read a version's files before it is offered, and its rows are held against the database."""
 
 from __future__ import annotations
 
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from curation.models import DatasetVersion
+import orjson
+from django.conf import settings
+
+from curation.errors import Conflict
+from curation.models import DatasetFile, DatasetVersion, Response
+from workers.consumers import Consumer, Files, Refused, consumers
+from workers.writers import Target, targets
+
+TRACED = 500
+"""Lines of the lineage whose rows are held against the database."""
+LONGEST = 900
+OFF = "not asked: TOUCHSTONE_CONSUMERS is light here"
+SIDES = {"chosen": ("chosen", "completion"), "rejected": ("rejected",)}
 
 
-def check(version: DatasetVersion, building: Path) -> list[dict[str, Any]]:
-    """What each consumer said: `{consumer, version, ok, detail}`. Raises Conflict if one cannot read the files."""
-    return []
+def check(version: DatasetVersion, building: Path, made: Sequence[DatasetFile]) -> list[dict[str, Any]]:
+    """What each consumer said: `{consumer, version, ok, detail}`. Raises Conflict if one cannot read the files.
+
+    `ok` is None of one that could not be asked, since its package is not installed or is turned off.
+    """
+    target = targets.get(version.target)
+    files = files_of(version, building, made)
+    wanted = [consumers.get(name) for name in ("rules", *target.consumers)]
+    said = [here(consumer, files) for consumer in wanted if not consumer.package]
+    if files.total:
+        said += elsewhere([consumer for consumer in wanted if consumer.package], files)
+    said.append(traced(version, target, files))
+    if refused := [one for one in said if one["ok"] is False]:
+        first = refused[0]
+        raise Conflict(f"the files were made, but {first['consumer']} would not read them: {first['detail']}")
+    return said
+
+
+def files_of(version: DatasetVersion, folder: Path, made: Sequence[DatasetFile]) -> Files:
+    """The data files, without splits that have no rows."""
+    parquet: dict[str, list[str]] = {}
+    lines: dict[str, str] = {}
+    rows: dict[str, int] = {}
+    for file in made:
+        if file.split in version.splits and file.rows:
+            if file.name.endswith(".parquet"):
+                parquet.setdefault(file.split, []).append(file.name)
+                rows[file.split] = rows.get(file.split, 0) + file.rows
+            elif file.name.endswith(".jsonl"):
+                lines[file.split] = file.name
+    return Files(folder, version.target, parquet, lines, rows)
+
+
+def here(consumer: Consumer, files: Files) -> dict[str, Any]:
+    made = {"consumer": consumer.name, "version": ""}
+    try:
+        return made | {"ok": True, "detail": consumer.read(files)}
+    except Refused as error:
+        return made | {"ok": False, "detail": str(error)}
+
+
+def elsewhere(wanted: Sequence[Consumer], files: Files) -> list[dict[str, Any]]:
+    """Consumers with packages of their own, in one process that ends with them."""
+    if not wanted:
+        return []
+    if settings.CONSUMERS != "all":
+        return [{"consumer": one.name, "version": "", "ok": None, "detail": OFF} for one in wanted]
+    request = {"files": {**asdict(files), "folder": str(files.folder)}, "consumers": [one.name for one in wanted]}
+    done = subprocess.run(
+        [sys.executable, "-m", "workers.consumers"],
+        input=orjson.dumps(request),
+        capture_output=True,
+        cwd=settings.BASE_DIR,
+        timeout=LONGEST,
+        check=False,
+    )
+    if done.returncode:
+        raise Conflict(f"the consumers could not be asked: {done.stderr[-500:].decode('utf-8', 'replace')}")
+    found: list[dict[str, Any]] = orjson.loads(done.stdout)
+    return found
+
+
+def traced(version: DatasetVersion, target: Target, files: Files) -> dict[str, Any]:
+    """Whether rows say what the database says of the responses that their lineage names, and raw answers are along."""
+    made = {"consumer": "lineage", "version": ""}
+    if not (files.folder / "annotations.parquet").is_file():
+        return made | {"ok": False, "detail": "the raw answers are missing"}
+    count = 0
+    try:
+        for trace, row, place in with_rows(files):
+            count += 1
+            if target.source == "decided":
+                same_responses(trace, row, place)
+        if unknown := unanswered(files):
+            raise Refused(f"annotation {unknown} is not among the raw answers", file="lineage.jsonl")
+    except Refused as error:
+        return made | {"ok": False, "detail": str(error)}
+    return made | {"ok": True, "detail": f"{count} rows are what the database has; every raw answer is along"}
+
+
+def with_rows(files: Files) -> Iterator[tuple[Mapping[str, Any], Mapping[str, Any], tuple[str, int]]]:
+    """The first lines of the lineage, each with its row."""
+    splits = {split: files.read_lines(split) for split in files.lines}
+    last: dict[str, tuple[int, Any]] = {}
+    with (files.folder / "lineage.jsonl").open("rb") as lines:
+        for line in islice(lines, TRACED):
+            trace = orjson.loads(line)
+            split, number = trace["split"], trace["row"]
+            while split not in last or last[split][0] < number:
+                last[split] = next(splits[split], (2**62, None))
+            if last[split][0] == number:
+                yield trace, last[split][1], (files.lines[split], number)
+
+
+def same_responses(trace: Mapping[str, Any], row: Mapping[str, Any], place: tuple[str, int]) -> None:
+    """Raises Refused when a side of a decided pair is not the response that was decided."""
+    known = Response.objects.in_bulk([trace["chosen"], trace["rejected"]])
+    for side, columns in SIDES.items():
+        for column in columns:
+            if column in row:
+                wanted, found = known[trace[side]].as_messages(), row[column]
+                same = found == wanted[0]["content"] if isinstance(found, str) else found[-len(wanted) :] == wanted
+                if not same:
+                    raise Refused(
+                        f"is not the response that was decided to be {side}", file=place[0], row=place[1], column=column
+                    )
+
+
+def unanswered(files: Files) -> int | None:
+    """An annotation that the first lines of the lineage name and the raw answers lack."""
+    import pyarrow.parquet as pq
+
+    named: set[int] = set()
+    with (files.folder / "lineage.jsonl").open("rb") as lines:
+        for line in islice(lines, TRACED):
+            trace = orjson.loads(line)
+            named.update(trace["annotations"] if "annotations" in trace else [trace["annotation"]])
+    table = pq.ParquetFile(files.folder / "annotations.parquet")
+    for group in range(table.num_row_groups):
+        if not named:
+            break
+        named -= set(table.read_row_group(group, columns=["annotation"])["annotation"].to_pylist())
+    return min(named, default=None)

@@ -23,7 +23,8 @@ LINEAGE: Fields = (
 )  # fmt: skip
 
 PAIRS = """
-SELECT t.id, i.external_id, i.prompt, i.prompt_hash, f.id, f.text, f.messages, s.id, s.text, s.messages
+SELECT t.id, i.external_id, i.prompt, i.prompt_hash, f.id, f.text, f.messages, f.model,
+       s.id, s.text, s.messages, s.model
 FROM curation_task t
 JOIN curation_pair p ON p.id = t.pair_id
 JOIN curation_item i ON i.id = p.item_id
@@ -33,7 +34,7 @@ WHERE t.project_id = %s AND p.deleted_at IS NULL AND i.deleted_at IS NULL
 ORDER BY t.id
 """
 RANKED = """
-SELECT t.id, i.external_id, i.prompt, i.prompt_hash, s.id, s.text, s.messages
+SELECT t.id, i.external_id, i.prompt, i.prompt_hash, s.id, s.text, s.messages, s.model
 FROM curation_task t
 JOIN curation_item i ON i.id = t.item_id
 JOIN curation_response s ON s.item_id = i.id AND s.deleted_at IS NULL
@@ -52,9 +53,11 @@ class Content(NamedTuple):
     first_id: int
     first: str
     first_messages: str | None
+    first_model: str
     second_id: int
     second: str
     second_messages: str | None
+    second_model: str
 
     @property
     def key(self) -> tuple[int, int, int]:
@@ -100,8 +103,11 @@ def ranked(project_id: int) -> Iterator[Content]:
 def row(content: Content, decision: Decision) -> DecidedRow:
     first = continuation(content.first, content.first_messages)
     second = continuation(content.second, content.second_messages)
-    chosen, rejected = (first, second) if decision.outcome == FIRST else (second, first)
-    return DecidedRow(orjson.loads(content.prompt), chosen, rejected, abs(decision.value or 0.0), decision.confidence)
+    models = content.first_model, content.second_model
+    if decision.outcome != FIRST:
+        first, second, models = second, first, models[::-1]
+    margin = abs(decision.value or 0.0)
+    return DecidedRow(orjson.loads(content.prompt), first, second, margin, decision.confidence, content.item, models)
 
 
 def continuation(text: str, messages: str | None) -> list[Message]:

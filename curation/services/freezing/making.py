@@ -52,7 +52,7 @@ def write(version: DatasetVersion, building: Path, report: Report) -> None:
         counts = write_splits(version, building, report)
         counts |= write_companions(version, building)
     files = describe(version, building, counts)
-    version.checks = consuming.check(version, building)
+    version.checks = consuming.check(version, building, files)
     version.facts = facts.facts_of(version)
     manifest = manifest_of(version, files)
     version.hash = hashlib.sha256(manifest).hexdigest()

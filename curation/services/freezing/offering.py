@@ -26,6 +26,8 @@ def usual(project: Project, fitting: list[Target]) -> str:
 
 
 def fits(target: Target, project: Project, known: Known) -> bool:
+    if target.source == "answered":
+        return True
     if target.source == "decided":
         return project.kind in (TaskKind.PREFERENCE, TaskKind.RANKING)
     if target.source == "compared":

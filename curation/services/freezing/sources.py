@@ -8,11 +8,16 @@ from types import ModuleType
 
 from curation.models import Project
 from curation.services.deciding import Filters, last_annotation
-from curation.services.freezing import compared, critiqued, decided
+from curation.services.freezing import answered, compared, critiqued, decided
 from curation.services.freezing.selecting import NOT_ANSWERED, Candidate, Fields, Selection
 from workers.writers import Dropped, Target
 
-SOURCES: Mapping[str, ModuleType] = {"decided": decided, "critiqued": critiqued, "compared": compared}
+SOURCES: Mapping[str, ModuleType] = {
+    "decided": decided,
+    "critiqued": critiqued,
+    "compared": compared,
+    "answered": answered,
+}
 
 
 def candidates(selection: Selection) -> Iterator[Candidate]:

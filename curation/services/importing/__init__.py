@@ -13,6 +13,7 @@ from curation.services.importing.asking import (
     upsert_items,
 )
 from curation.services.importing.doing import ended, execute
+from curation.services.importing.origin import origin_from
 from curation.services.importing.sources import columns_of, mapping_from
 from curation.services.method import Method
 
@@ -33,6 +34,7 @@ __all__ = [
     "is_small",
     "keep_upload",
     "mapping_from",
+    "origin_from",
     "preview",
     "request_import",
     "upload_of",

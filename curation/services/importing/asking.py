@@ -20,6 +20,7 @@ from django.utils import timezone
 from curation.errors import Invalid, NotFound
 from curation.models import Project, Run, TaskKind, User
 from curation.services import running
+from curation.services.importing.origin import origin_from
 from curation.services.importing.reading import Seen, landing
 from curation.services.importing.rows import PAIRINGS, Landing
 from curation.services.importing.sources import options_for, outcomes, reader_for, rows_of
@@ -142,9 +143,14 @@ def request_import(
     mapping: dict[str, str] | None = None,
     companion: Path | None = None,
     move: bool = False,
+    source: str = "",
+    licence: str = "",
+    source_url: str = "",
 ) -> Run:
     """Queue an import of the file at `path` (copied, or moved with `move`). Raises Invalid for bad options."""
+    origin = origin_from(source, licence, source_url)
     run = prepare(path, filename, format, pairing, mapping or {}, companion, move)
+    run.params |= origin
     return running.start(project=project, method="import", params=run.params, user=user, unit="bytes", run=run)
 
 
@@ -159,9 +165,14 @@ def import_now(
     mapping: dict[str, str] | None = None,
     companion: Path | None = None,
     move: bool = False,
+    source: str = "",
+    licence: str = "",
+    source_url: str = "",
 ) -> Run:
     """Import before returning, through the same machinery as any run. Raises Invalid for bad options."""
+    origin = origin_from(source, licence, source_url)
     run = prepare(path, filename, format, pairing, mapping or {}, companion, move)
+    run.params |= origin
     run.project, run.method, run.created_by, run.unit = project, "import", user, "bytes"
     run.code_version = settings.VERSION
     run.save(force_insert=True)

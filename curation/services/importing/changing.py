@@ -27,12 +27,18 @@ Same = tuple[int, str, str]
 """What makes a response the same: its item, its text and pictures, and its model."""
 
 
-def change(project: Project, rows: Mapping[int, Landing], votes: VoteBox) -> int:
-    """Bring items, given by id, up to their new rows; the change in the number of tasks."""
+def change(project: Project, rows: Mapping[int, Landing], votes: VoteBox, source_id: int | None = None) -> int:
+    """Bring items, given by id, up to their new rows; the change in the number of tasks.
+
+    Without a source they stay of the source that they were of.
+    """
     if not rows:
         return 0
-    contents = ((r.prompt, r.context, r.metadata, r.prompt_hash, r.content_hash, pk) for pk, r in rows.items())
-    bulk.update(Item, ITEM, contents)
+    origin = () if source_id is None else (source_id,)
+    contents = (
+        (r.prompt, r.context, r.metadata, r.prompt_hash, r.content_hash, *origin, pk) for pk, r in rows.items()
+    )
+    bulk.update(Item, (*ITEM, "source_id") if origin else ITEM, contents)
     Item.objects.filter(pk__in=rows, deleted_at__isnull=False).update(deleted_at=None)
     responses, back = keep_responses(rows)
     if project.kind != TaskKind.PREFERENCE:

@@ -29,6 +29,7 @@ from curation.models import (
 from curation.services import images
 from curation.services.importing.judged import land_judgements
 from curation.services.importing.landing import land
+from curation.services.importing.origin import source_of
 from curation.services.importing.placing import placements
 from curation.services.importing.reading import BATCH, Batch, Refused, batches
 from curation.services.importing.sources import options_for, outcomes, reader_for
@@ -75,6 +76,7 @@ class Import:
         self.placed: Counter[str] = Counter(before.get("placed", {}))
         self.problems: list[dict[str, Any]] = list(before.get("problems", []))
         self.votes = VoteBox(run.home)
+        self.source_id = source_of(run.home, run.params)
         self.rejected = run.folder / "rejected.jsonl"
         self.rejected.parent.mkdir(parents=True, exist_ok=True)
         truncate(self.rejected, run.checkpoint.get("rejected_bytes", 0))
@@ -87,7 +89,7 @@ class Import:
             locked = Project.objects.select_for_update(no_key=True, of=("self",))
             self.run.home.refresh_from_db(fields=["overlap", "protocol"], from_queryset=locked)
             self.counts["unchanged"] += len(batch.items) - len(items)
-            self.counts.update(land(self.run.home, items, self.votes))
+            self.counts.update(land(self.run.home, items, self.votes, self.source_id))
             self.placed.update(placements(answer for row in items for answer in row.answers))
             images.enter(self.run.home, (kept for row in items for kept in row.images))
             new, lost = land_judgements(self.run.home, batch.judgements, self.votes)

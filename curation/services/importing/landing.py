@@ -16,19 +16,19 @@ from curation.services.importing.rows import Landing
 from curation.services.importing.storing import first_task, insert_pairs, insert_responses, insert_tasks, tasks_of
 from curation.services.importing.votes import Place, VoteBox
 
-ITEM = ("id", "project_id", "external_id", "prompt", "context", "metadata", "prompt_hash", "content_hash", "created_at")
+ITEM = ("id", "project_id", "external_id", "prompt", "context", "metadata", "prompt_hash", "content_hash", "created_at", "source_id")
 
 
-def land(project: Project, batch: Sequence[Landing], votes: VoteBox) -> Counter[str]:
-    """Write a batch inside the caller's transaction; how many were created, updated and unchanged."""
+def land(project: Project, batch: Sequence[Landing], votes: VoteBox, source_id: int | None = None) -> Counter[str]:
+    """Write a batch of one source inside the caller's transaction; how many were created, updated and unchanged."""
     names = [row.external_id for row in batch]
     found = bulk.matching(Item, ("external_id", "id", "content_hash", "deleted_at"), project.pk, "external_id", names)
     known = {external_id: (pk, "" if gone else content_hash) for external_id, pk, content_hash, gone in found}
     fresh = [row for row in batch if row.external_id not in known]
     changed = [row for row in batch if row.external_id in known and known[row.external_id][1] != row.content_hash]
     counts = Counter(created=len(fresh), updated=len(changed), unchanged=len(batch) - len(fresh) - len(changed))
-    counts["tasks"] = create(project, fresh, votes)
-    counts["tasks"] += change(project, {known[row.external_id][0]: row for row in changed}, votes)
+    counts["tasks"] = create(project, fresh, votes, source_id)
+    counts["tasks"] += change(project, {known[row.external_id][0]: row for row in changed}, votes, source_id)
     if fresh or counts["tasks"]:
         Project.objects.filter(pk=project.pk).update(
             item_count=F("item_count") + len(fresh), task_count=F("task_count") + counts["tasks"]
@@ -38,7 +38,7 @@ def land(project: Project, batch: Sequence[Landing], votes: VoteBox) -> Counter[
     return counts
 
 
-def create(project: Project, fresh: Sequence[Landing], votes: VoteBox) -> int:
+def create(project: Project, fresh: Sequence[Landing], votes: VoteBox, source_id: int | None = None) -> int:
     """New items with everything on them; how many tasks."""
     if not fresh:
         return 0
@@ -49,7 +49,7 @@ def create(project: Project, fresh: Sequence[Landing], votes: VoteBox) -> int:
         ITEM,
         (
             (pk, project.pk, row.external_id, row.prompt, row.context, row.metadata)
-            + (row.prompt_hash, row.content_hash, now)
+            + (row.prompt_hash, row.content_hash, now, source_id)
             for pk, row in zip(item_ids, fresh, strict=True)
         ),
     )
