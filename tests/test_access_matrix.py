@@ -102,6 +102,8 @@ API: dict[str, tuple[str, str, set[str]]] = {
     "api-datasets": ("GET", "/api/v1/projects/{slug}/datasets", READERS),
     "api-versions": ("GET", "/api/v1/projects/{slug}/datasets/prefs/versions", READERS),
     "api-version": ("GET", "/api/v1/projects/{slug}/datasets/prefs/versions/1", READERS),
+    "api-row": ("GET", "/api/v1/projects/{slug}/datasets/prefs/versions/1/rows/train/0", READERS),
+    "api-compare": ("POST", "/api/v1/projects/{slug}/datasets/prefs/versions/1/compare", FEEDERS),
     "api-file": ("GET", "/api/v1/projects/{slug}/datasets/prefs/versions/1/files/train.jsonl", READERS),
 }
 WRITES: dict[str, tuple[str, str, set[str]]] = {
@@ -180,6 +182,11 @@ PAGES: dict[str, tuple[str, str, set[str]]] = {
     "version-new": ("GET", "/projects/{slug}/datasets/new/", FEEDERS),
     "version-count": ("GET", "/projects/{slug}/datasets/count/", FEEDERS),
     "version": ("GET", "/projects/{slug}/datasets/prefs/1/", READERS),
+    "version-row": ("GET", "/projects/{slug}/datasets/prefs/1/rows/train/0/", READERS),
+    "version-rows": ("GET", "/projects/{slug}/datasets/prefs/1/rows/?split=train&row=0", READERS),
+    "version-compare": ("POST", "/projects/{slug}/datasets/prefs/1/compare/", FEEDERS),
+    "compared": ("GET", "/projects/{slug}/datasets/compared/{compared}/", READERS),
+    "differences": ("GET", "/projects/{slug}/datasets/compared/{compared}/differences.jsonl", READERS),
     "version-file": ("GET", "/projects/{slug}/datasets/prefs/1/train.jsonl", READERS),
     "annotate": ("GET", "/projects/{slug}/annotate/", ANNOTATORS),
     "annotate-next": ("POST", "/projects/{slug}/annotate/next/", ANNOTATORS),
@@ -228,12 +235,16 @@ def places(cast: Cast) -> dict[str, object]:
     model = ModelVersion.objects.create(name="length", kind="reward", reference="program:length", state="ready")
     own_model = ModelVersion.objects.create(name="own", kind="reward", reference="program:length", project=cast.project)
     trial = Run.objects.create(method="try-model", model=model, created_by=cast.ada)
+    compared = Run.objects.create(project=cast.project, method="compare", params={"dataset": "prefs", "number": 1})
+    compared.folder.mkdir(parents=True)
+    (compared.folder / "differences.jsonl").write_text("")
     imported = Run.objects.create(project=cast.project, method="import", state=Run.State.SUCCEEDED)
     imported.folder.mkdir(parents=True)
     (imported.folder / "rejected.jsonl").write_text("{}")
     upload = importing.keep_upload([b'{"prompt": "?", "chosen": "a", "rejected": "b"}'], user=cast.mia)
-    dataset = Dataset.objects.create(project=cast.project, name="prefs", last_number=1)
-    DatasetVersion.objects.create(dataset=dataset, number=1, target="trl-preference", run=run)
+    dataset = Dataset.objects.create(project=cast.project, name="prefs", last_number=2)
+    splits = {"train": 1.0}
+    DatasetVersion.objects.create(dataset=dataset, number=1, target="trl-preference", run=run, splits=splits)
     ready = DatasetVersion.objects.create(dataset=dataset, number=2, target="touchstone", state="ready", hash="a" * 64)
     weights = conf.VAR_DIR / "weights"
     for folder in (ready.folder, weights):
@@ -258,6 +269,7 @@ def places(cast: Cast) -> dict[str, object]:
         "model": model.pk,
         "own_model": own_model.pk,
         "trial": trial.pk,
+        "compared": compared.pk,
         "import": imported.pk,
         "upload": upload,
         "image": some_image(cast.project),

@@ -65,5 +65,7 @@ urlpatterns = [
     path(f"{PROJECT}/datasets/<slug:name>/versions", datasets.VersionsView.as_view(), name="api-versions"),
     path(VERSION, datasets.VersionView.as_view(), name="api-version"),
     path(f"{VERSION}/files/<str:filename>", datasets.FileView.as_view(), name="api-file"),
+    path(f"{VERSION}/rows/<slug:split>/<int:row>", datasets.RowView.as_view(), name="api-row"),
+    path(f"{VERSION}/compare", datasets.CompareView.as_view(), name="api-compare"),
     re_path("", problems.nothing_here, name="api-nothing"),
 ]

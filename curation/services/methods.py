@@ -16,6 +16,7 @@ from curation.services import (
     scoring,
     trying,
 )
+from curation.services.freezing import comparing
 from curation.services.method import Method
 
 METHODS: dict[str, Method] = {
@@ -23,6 +24,7 @@ METHODS: dict[str, Method] = {
     for method in (
         importing.METHOD,
         freezing.METHOD,
+        comparing.METHOD,
         scoring.METHOD,
         embedding.METHOD,
         prelabelling.METHOD,

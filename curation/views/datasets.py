@@ -163,6 +163,8 @@ def page(request: HttpRequest, slug: str, name: str, number: int) -> HttpRespons
         "rows": first_rows(version),
         "what": targets.get(version.target).what,
         "card": markdown(version.card.split("---", 2)[-1]),
+        "can_make": may_make(request, project),
+        "others": others_like(version),
         "host": f"{request.scheme}://{request.get_host()}",
     }
     fragment = request.headers.get("HX-Request") and request.headers.get("HX-Target") == "version"
@@ -173,6 +175,12 @@ def page(request: HttpRequest, slug: str, name: str, number: int) -> HttpRespons
 def file(request: HttpRequest, slug: str, name: str, number: int, filename: str) -> HttpResponseBase:
     project = access.project_for(request.user, slug, access.READ)
     return download(request, version_of(project, name, number), filename)
+
+
+def others_like(version: DatasetVersion) -> list[DatasetVersion]:
+    """The newest versions that it can be compared with."""
+    rows = DatasetVersion.objects.filter(dataset__project=version.dataset.project, state=DatasetVersion.State.READY)
+    return list(rows.exclude(pk=version.pk).select_related("dataset").order_by("-pk")[:20])
 
 
 def version_of(project: Project, name: str, number: int) -> DatasetVersion:

@@ -1,0 +1,109 @@
+"""Pages behind a dataset version: one row traced back, and two versions compared."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import orjson
+from django.http import FileResponse, HttpRequest, HttpResponse, HttpResponseBase, HttpResponseRedirect
+from django.shortcuts import render
+from django.urls import reverse
+from django.views.decorators.http import require_GET, require_POST
+
+from curation import access
+from curation.errors import Invalid, NotFound
+from curation.models import Project, Run
+from curation.services import starting
+from curation.services.freezing import comparing, tracing
+from curation.views.datasets import version_of
+
+
+@require_GET
+def row(request: HttpRequest, slug: str, name: str, number: int, split: str, row: int) -> HttpResponse:
+    """A training row with everything behind it."""
+    project = access.project_for(request.user, slug, access.READ)
+    version = version_of(project, name, number)
+    found = tracing.trace(version, split, row)
+    context = {
+        "project": project,
+        "version": version,
+        "split": split,
+        "number": row,
+        "trace": found,
+        "rows": version.counts["rows"].get(split, 0),
+        "columns": [(column, as_words(value)) for column, value in found.row.items()],
+        "decided": found.lines[0] if "votes" in found.lines[0] else None,
+    }
+    return render(request, "datasets/row.html", context)
+
+
+def as_words(value: Any) -> list[tuple[str, str]]:
+    """A cell as pieces with a label each: a conversation by its turns, everything else as one piece of JSON or text."""
+    if isinstance(value, list) and value and all(isinstance(one, dict) and "role" in one for one in value):
+        return [(str(one["role"]), str(one["content"])) for one in value]
+    return [("", value if isinstance(value, str) else orjson.dumps(value, option=orjson.OPT_INDENT_2).decode())]
+
+
+@require_GET
+def find_row(request: HttpRequest, slug: str, name: str, number: int) -> HttpResponse:
+    """From the small form on the version's page to the row it names."""
+    project = access.project_for(request.user, slug, access.READ)
+    version = version_of(project, name, number)
+    split, wanted = request.GET.get("split", ""), request.GET.get("row", "")
+    if split not in version.splits or not (wanted.isascii() and wanted.isdigit() and len(wanted) < 12):
+        raise NotFound("no such row")
+    return HttpResponseRedirect(reverse("version-row", args=[slug, name, number, split, int(wanted)]))
+
+
+@require_POST
+def compare(request: HttpRequest, slug: str, name: str, number: int) -> HttpResponse:
+    project = access.project_for(request.user, slug, access.FREEZE)
+    version_of(project, name, number)
+    other_name, _, other = request.POST.get("other", "").rpartition("@")
+    if not (other.isascii() and other.isdigit() and len(other) < 10):
+        raise Invalid("choose a version", field="other")
+    params = {"dataset": name, "number": number, "other": int(other), "other_dataset": other_name}
+    user = request.user if request.user.is_authenticated else None
+    run = starting.start(project=project, method="compare", params=params, user=user)
+    return HttpResponseRedirect(reverse("compared", args=[slug, run.pk]))
+
+
+@require_GET
+def compared(request: HttpRequest, slug: str, run_id: str) -> HttpResponse:
+    """What a comparison found. While it is at work, htmx asks again every second."""
+    project = access.project_for(request.user, slug, access.READ)
+    run = comparison(project, run_id)
+    kinds = []
+    if run.state == Run.State.SUCCEEDED:
+        most = max([run.result[kind] for kind in comparing.KINDS] + [1])
+        kinds = [
+            {
+                "name": kind,
+                "words": words,
+                "count": run.result[kind],
+                "percent": 100 * run.result[kind] // most,
+                "examples": comparing.examples(run, kind) if run.result[kind] else [],
+            }
+            for kind, words in comparing.KINDS.items()
+        ]
+    context = {"project": project, "run": run, "kinds": kinds}
+    fragment = request.headers.get("HX-Request") and request.headers.get("HX-Target") == "compared"
+    return render(request, "datasets/_compared.html" if fragment else "datasets/compared.html", context)
+
+
+@require_GET
+def differences(request: HttpRequest, slug: str, run_id: str) -> HttpResponseBase:
+    run = comparison(access.project_for(request.user, slug, access.READ), run_id)
+    path = run.folder / "differences.jsonl"
+    if not path.is_file():
+        raise NotFound("this comparison has no result")
+    return FileResponse(
+        path.open("rb"), as_attachment=True, filename="differences.jsonl", content_type="application/x-ndjson"
+    )
+
+
+def comparison(project: Project, run_id: str) -> Run:
+    run = Run.objects.filter(project=project, pk=run_id, method="compare").first()
+    if run is None:
+        raise NotFound("no such comparison")
+    return run
