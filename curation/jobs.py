@@ -6,7 +6,7 @@ from typing import Any
 from celery import shared_task
 
 from curation import queue
-from curation.services import assigning, running, scheduling, sharding, tidying
+from curation.services import assigning, delivering, running, scheduling, sharding, tidying
 
 
 @shared_task
@@ -40,3 +40,8 @@ def return_expired_assignments() -> None:
 @shared_task
 def tidy() -> None:
     tidying.tidy()
+
+
+@shared_task
+def deliver_webhooks() -> None:
+    delivering.deliver_due()

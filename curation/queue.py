@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from datetime import timedelta
 from typing import Any
 
+from django.conf import settings
 from django.db import transaction
 from django.db.models import Sum
 from django.utils import timezone
@@ -42,6 +43,16 @@ def wake_shards(queue: str, *, at_least: int = 0) -> None:
             call_for_shards(queue)
 
     transaction.on_commit(call)
+
+
+def wake_deliveries() -> None:
+    """Ask a worker to send what is in the outbox of webhooks, once the surrounding transaction has committed."""
+    transaction.on_commit(lambda: send("curation.jobs.deliver_webhooks", [], "cpu", expires=SWEPT_AGAIN))
+
+
+def allowed_addresses() -> list[str]:
+    """Where webhooks may lead besides the public internet, as the administrator says."""
+    return list(settings.WEBHOOK_ALLOW)
 
 
 def call_for_shards(queue: str) -> None:

@@ -203,6 +203,9 @@ SPECTACULAR_SETTINGS = {
 CONSUMERS = os.environ.get("TOUCHSTONE_CONSUMERS", "all")
 """Who reads a version before it is offered: `all` that are installed, or `light`, those that are our own code."""
 
+WEBHOOK_ALLOW = [one for one in os.environ.get("TOUCHSTONE_WEBHOOK_ALLOW", "").split(",") if one]
+"""Hosts, host:port and networks (CIDR) that webhooks may lead to besides the public internet."""
+
 # --- Work -------------------------------------------------------------------------------------------
 # The broker only wakes a worker; the Run and Shard rows are the truth (curation/services/running.py). So a message
 # that is lost, late or delivered twice does no harm, and nothing here tries to keep one.
@@ -242,6 +245,7 @@ CELERY_BEAT_SCHEDULE = {
     "start-due-schedules": every(30.0, "start_due_schedules"),
     "return-expired-assignments": every(30.0, "return_expired_assignments"),
     "tidy": every(3600.0, "tidy"),
+    "deliver-webhooks": every(10.0, "deliver_webhooks"),
 }
 
 # --- Limits a person may meet -----------------------------------------------------------------------

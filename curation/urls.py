@@ -32,6 +32,7 @@ project: list[URLPattern | URLResolver] = [
     path("runs/<uuid:run_id>/log.txt", runs.log, name="run-log"),
     path("runs/<uuid:run_id>/cancel/", runs.cancel, name="run-cancel"),
     path("runs/<uuid:run_id>/retry/", runs.retry, name="run-retry"),
+    path("webhooks/", include("curation.urls_webhooks")),
     path("imports/", include("curation.urls_imports")),
     path("datasets/", include("curation.urls_datasets")),
     path("annotate/", include("annotate.urls")),

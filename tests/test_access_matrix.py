@@ -14,12 +14,14 @@ from curation.models import (
     Assignment,
     Dataset,
     DatasetVersion,
+    Delivery,
     Invite,
     Membership,
     ModelVersion,
     Project,
     Run,
     Schedule,
+    Webhook,
 )
 from curation.services import annotating, assigning, images, importing
 from curation.services.desk import desk_of
@@ -102,6 +104,12 @@ API: dict[str, tuple[str, str, set[str]]] = {
     "api-datasets": ("GET", "/api/v1/projects/{slug}/datasets", READERS),
     "api-versions": ("GET", "/api/v1/projects/{slug}/datasets/prefs/versions", READERS),
     "api-version": ("GET", "/api/v1/projects/{slug}/datasets/prefs/versions/1", READERS),
+    "api-webhooks": ("GET", "/api/v1/projects/{slug}/webhooks", MANAGERS),
+    "api-webhook": ("GET", "/api/v1/projects/{slug}/webhooks/{webhook}", MANAGERS),
+    "api-webhook-rotate": ("POST", "/api/v1/projects/{slug}/webhooks/{webhook}/rotate", MANAGERS),
+    "api-webhook-ping": ("POST", "/api/v1/projects/{slug}/webhooks/{webhook}/ping", MANAGERS),
+    "api-deliveries": ("GET", "/api/v1/projects/{slug}/webhooks/{webhook}/deliveries", MANAGERS),
+    "api-replay": ("POST", "/api/v1/projects/{slug}/webhooks/{webhook}/deliveries/{message}/replay", MANAGERS),
     "api-row": ("GET", "/api/v1/projects/{slug}/datasets/prefs/versions/1/rows/train/0", READERS),
     "api-compare": ("POST", "/api/v1/projects/{slug}/datasets/prefs/versions/1/compare", FEEDERS),
     "api-file": ("GET", "/api/v1/projects/{slug}/datasets/prefs/versions/1/files/train.jsonl", READERS),
@@ -182,6 +190,11 @@ PAGES: dict[str, tuple[str, str, set[str]]] = {
     "version-new": ("GET", "/projects/{slug}/datasets/new/", FEEDERS),
     "version-count": ("GET", "/projects/{slug}/datasets/count/", FEEDERS),
     "version": ("GET", "/projects/{slug}/datasets/prefs/1/", READERS),
+    "webhooks": ("GET", "/projects/{slug}/webhooks/", MANAGERS),
+    "webhook": ("GET", "/projects/{slug}/webhooks/{webhook}/", MANAGERS),
+    "webhook-act": ("POST", "/projects/{slug}/webhooks/{webhook}/pause/", MANAGERS),
+    "delivery": ("GET", "/projects/{slug}/webhooks/{webhook}/deliveries/{message}/", MANAGERS),
+    "delivery-replay": ("POST", "/projects/{slug}/webhooks/{webhook}/deliveries/{message}/replay/", MANAGERS),
     "version-row": ("GET", "/projects/{slug}/datasets/prefs/1/rows/train/0/", READERS),
     "version-rows": ("GET", "/projects/{slug}/datasets/prefs/1/rows/?split=train&row=0", READERS),
     "version-compare": ("POST", "/projects/{slug}/datasets/prefs/1/compare/", FEEDERS),
@@ -258,7 +271,11 @@ def places(cast: Cast) -> dict[str, object]:
     invite = Invite.objects.create(
         project=cast.project, role="viewer", digest=digest("inv_x"), expires_at=in_hand.expires_at
     )
+    webhook = Webhook.objects.create(project=cast.project, url="https://example.org/", events=[], secret="whsec_AAAA")
+    told = Delivery.objects.create(webhook=webhook, event="ping", payload={})
     return {
+        "webhook": webhook.pk,
+        "message": told.message,
         "slug": cast.project.slug,
         "task": in_hand.task_id,
         "annotation": made.id,

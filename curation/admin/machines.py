@@ -8,7 +8,7 @@ from django.utils import timezone
 from django.utils.safestring import SafeString
 
 from curation.admin.lists import BigList, OnlyRead, link
-from curation.models import Schedule, Worker
+from curation.models import Delivery, Schedule, Webhook, Worker
 from curation.services import machines
 
 
@@ -34,3 +34,22 @@ class ScheduleAdmin(OnlyRead, BigList):
     @admin.display(description="page")
     def page(self, schedule: Schedule) -> SafeString:
         return link(reverse("schedules", args=[schedule.project.slug]), "change or pause")
+
+
+@admin.register(Webhook)
+class WebhookAdmin(OnlyRead, BigList):
+    list_display = ("url", "project", "events", "active", "created_by", "created_at", "page")
+    list_filter = ("active", "project")
+    list_select_related = ("project", "created_by")
+    exclude = ("secret", "old_secret")
+
+    @admin.display(description="page")
+    def page(self, webhook: Webhook) -> SafeString:
+        return link(reverse("webhooks", args=[webhook.project.slug]), "change or pause")
+
+
+@admin.register(Delivery)
+class DeliveryAdmin(OnlyRead, BigList):
+    list_display = ("event", "webhook", "state", "attempts", "status", "error", "created_at", "delivered_at")
+    list_filter = ("state", "event")
+    list_select_related = ("webhook",)

@@ -28,7 +28,8 @@ from curation.api.shapes import RunShape
 from curation.downloads import KINDS, OTHER, download
 from curation.errors import NotFound
 from curation.models import Annotation, Dataset, DatasetVersion, Project
-from curation.services import deciding, exporting, freezing
+from curation.services import deciding, exporting, freezing, starting
+from curation.services.freezing import tracing
 from workers.writers import Target
 
 NDJSON = "application/x-ndjson"
@@ -55,6 +56,9 @@ class NewVersion(serializers.Serializer):
     target = fields.Text(default="trl-preference", max_length=40)
     filters = fields.Json(default=dict)
     splits = fields.Json(required=False)
+    split_by = serializers.ChoiceField(
+        choices=DatasetVersion.SplitBy.choices, default="prompt", help_text="what stays together in one split"
+    )
     seed = fields.Whole(default=0, min_value=0, max_value=2**31 - 1)
 
 
@@ -192,6 +196,48 @@ class FileView(Streamable):
     def get(self, request: Request, slug: str, name: str, number: int, filename: str) -> HttpResponseBase:
         version = version_for(request, slug, name, number)
         return download(request, version, filename)
+
+
+class TraceShape(serializers.Serializer):
+    row = fields.Json()
+    lineage = serializers.ListField(child=serializers.DictField())
+    item = fields.Json(allow_null=True)
+    minutes = fields.Real(help_text="measured on the annotations behind it")
+    annotations = serializers.ListField(child=serializers.DictField())
+    suggestions = serializers.ListField(child=serializers.DictField(), help_text="what models said of the same task")
+
+
+class RowView(APIView):
+    """One row of a version, traced back to the annotations behind it, whose they are and how long they took."""
+
+    @extend_schema(operation_id="trace_row", responses=TraceShape)
+    def get(self, request: Request, slug: str, name: str, number: int, split: str, row: int) -> Reply:
+        return Reply(tracing.told(tracing.trace(version_for(request, slug, name, number), split, row)))
+
+
+class Comparison(serializers.Serializer):
+    other = fields.Whole(min_value=1, max_value=2**31 - 1, help_text="the version that it is compared with")
+    dataset = fields.Text(
+        required=False, default="", allow_blank=True, max_length=40, help_text="its dataset, if another"
+    )
+
+
+class CompareView(APIView):
+    """Hold a version against another: the run's result counts what came, went and changed."""
+
+    @extend_schema(operation_id="compare_versions", request=Comparison, responses={202: RunShape})
+    @idempotent
+    def post(self, request: Request, slug: str, name: str, number: int) -> Reply:
+        version = version_for(request, slug, name, number)
+        project = access.project_for(request.user, slug, access.FREEZE)
+        body = Comparison(data=request.data)
+        body.is_valid(raise_exception=True)
+        given = body.validated_data
+        params = {"dataset": name, "number": version.number, "other": given["other"], "other_dataset": given["dataset"]}
+        return Reply(
+            shown_run(starting.start(project=project, method="compare", params=params, user=caller(request))),
+            status=202,
+        )
 
 
 def version_for(request: Request, slug: str, name: str, number: int) -> DatasetVersion:

@@ -30,7 +30,7 @@ def tagged(data: Any, *, status: int = 200) -> Reply:
 
 def tag_of(data: Any) -> str:
     """A strong tag: equal representations, and only these, have the same."""
-    return f'"{hashlib.sha256(orjson.dumps(data, default=str)).hexdigest()[:32]}"'
+    return f'"{hashlib.sha256(orjson.dumps(data, default=str, option=orjson.OPT_SORT_KEYS)).hexdigest()[:32]}"'
 
 
 def guarded(edit: View) -> View:

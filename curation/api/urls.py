@@ -17,9 +17,11 @@ from curation.api import (
     scores,
     suggestions,
     tasks,
+    webhooks,
 )
 
 PROJECT = "projects/<slug:slug>"
+WEBHOOK = f"{PROJECT}/webhooks/<int:webhook_id>"
 VERSION = f"{PROJECT}/datasets/<slug:name>/versions/<int:number>"
 
 urlpatterns = [
@@ -67,5 +69,11 @@ urlpatterns = [
     path(f"{VERSION}/files/<str:filename>", datasets.FileView.as_view(), name="api-file"),
     path(f"{VERSION}/rows/<slug:split>/<int:row>", datasets.RowView.as_view(), name="api-row"),
     path(f"{VERSION}/compare", datasets.CompareView.as_view(), name="api-compare"),
+    path(f"{PROJECT}/webhooks", webhooks.WebhooksView.as_view(), name="api-webhooks"),
+    path(WEBHOOK, webhooks.WebhookView.as_view(), name="api-webhook"),
+    path(f"{WEBHOOK}/rotate", webhooks.RotateView.as_view(), name="api-webhook-rotate"),
+    path(f"{WEBHOOK}/ping", webhooks.PingView.as_view(), name="api-webhook-ping"),
+    path(f"{WEBHOOK}/deliveries", webhooks.DeliveriesView.as_view(), name="api-deliveries"),
+    path(f"{WEBHOOK}/deliveries/<uuid:message>/replay", webhooks.ReplayView.as_view(), name="api-replay"),
     re_path("", problems.nothing_here, name="api-nothing"),
 ]

@@ -14,6 +14,7 @@ from django.db.models import F
 from django.utils import timezone
 
 from curation.models import Annotation, Assignment, Progress, Task
+from curation.services import telling
 from curation.services.desk import Desk
 from curation.services.tallying import outcomes_of
 from curation.statements import Statement, rows, together
@@ -39,11 +40,12 @@ def count_answer(
 
     Locks are taken in this order everywhere, so that two tabs of one person cannot wait for each other.
     """
+    closed = hooked = False
     if held.state == State.ANSWERED:
         together(said)
         counters = bump(desk, active_ms=spent)
     else:
-        closed, settled = close_if_full(held.task_id, said)
+        closed, settled, hooked = close_if_full(held.task_id, said)
         if closed:
             settle(desk, held, 1)
         skipped = -1 if held.state == State.SKIPPED else 0
@@ -52,17 +54,21 @@ def count_answer(
     before = untallied(desk, Annotation.objects.get(pk=held.current_id)) if held.current_id else []
     tallies = [tally(desk, axis, outcome, step=n) for (axis, outcome), n in Counter(outcomes).items()]
     together([counters, point(held, State.ANSWERED, made), *before, *tallies])
+    if hooked and closed:
+        telling.task_completed(desk.project_id, held.task_id)
 
 
-def close_if_full(task_id: int, said: Sequence[Statement]) -> tuple[bool, bool]:
-    """Count one answer of a task; whether it was the last one wanted, and whether the task waits for nobody now."""
+def close_if_full(task_id: int, said: Sequence[Statement]) -> tuple[bool, bool, bool]:
+    """Count one answer of a task: whether it was the last one wanted, whether the task waits for nobody now, and
+    whether the project has webhooks to tell of it."""
     update = (
         "UPDATE curation_task SET done = done + 1,"
         " state = CASE WHEN state = 'open' AND done + 1 >= overlap THEN 'complete' ELSE state END"
-        " WHERE id = %s RETURNING state, done, overlap"
+        " WHERE id = %s RETURNING state, done, overlap,"
+        " (SELECT p.webhook_count FROM curation_project p WHERE p.id = project_id)"
     )
-    [(state, done, overlap)] = together([*said, (update, [task_id])])[-1]
-    return state == Task.State.COMPLETE and done == overlap, state != Task.State.OPEN
+    [(state, done, overlap, webhooks)] = together([*said, (update, [task_id])])[-1]
+    return state == Task.State.COMPLETE and done == overlap, state != Task.State.OPEN, bool(webhooks)
 
 
 def over(task_id: int) -> bool:

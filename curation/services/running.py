@@ -27,6 +27,7 @@ from django.utils import timezone
 from curation import queue
 from curation.errors import Conflict, DomainError, NotFound
 from curation.models import ModelVersion, Project, Run, RunLine, Shard, User, Worker
+from curation.services import telling
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -251,7 +252,11 @@ def finish(run: Run, state: str, *, result: dict[str, Any] | None = None, error:
     }
     if result is not None:
         changes["result"] = result
-    if Run.objects.filter(pk=run.pk, holder=run.holder, state=Run.State.RUNNING).update(**changes):
+    with transaction.atomic():
+        mine = Run.objects.filter(pk=run.pk, holder=run.holder, state=Run.State.RUNNING).update(**changes)
+        if mine:
+            telling.run_ended(run)
+    if mine:
         ended(run)
 
 
@@ -318,7 +323,11 @@ def cancel(run: Run) -> Run:
 
     now = timezone.now()
     at_once = {"state": Run.State.CANCELLED, "ended_at": now, "lease_until": None, "holder": ""}
-    if Run.objects.filter(unheld(now), pk=run.pk).update(**at_once):
+    with transaction.atomic():
+        stopped = Run.objects.filter(unheld(now), pk=run.pk).update(**at_once)
+        if stopped:
+            telling.run_ended(run)
+    if stopped:
         ended(run)
         return run
     if not Run.objects.filter(pk=run.pk, state=Run.State.RUNNING).update(cancel_requested=True):

@@ -7,15 +7,17 @@ from datetime import timedelta
 from django.db.models import Q
 from django.utils import timezone
 
-from curation.models import IdempotentReply, Invite, SignInLink
+from curation.models import Delivery, IdempotentReply, Invite, SignInLink
 
 REPLIES_KEPT = timedelta(days=7)
 LINKS_KEPT = timedelta(days=30)
+DELIVERIES_KEPT = timedelta(days=30)
 
 
 def tidy() -> int:
-    """Remove replies to repeated requests after a week, and links a month after they were over; how many."""
+    """Remove replies to repeated requests after a week, links that were over and deliveries after a month; how many."""
     now = timezone.now()
     over = Q(expires_at__lt=now - LINKS_KEPT)
     removed = IdempotentReply.objects.filter(created_at__lt=now - REPLIES_KEPT).delete()[0]
+    removed += Delivery.objects.filter(delivered_at__lt=now - DELIVERIES_KEPT).delete()[0]
     return removed + SignInLink.objects.filter(over).delete()[0] + Invite.objects.filter(over).delete()[0]

@@ -43,10 +43,9 @@ def tiny(head: str, tokenizer: Any, folder: str) -> Any:
     """A Llama of one thin layer; loaded from a folder, since DPOTrainer loads its reference from there again."""
     import transformers
 
-    sizes: dict[str, Any] = dict(
-        vocab_size=len(tokenizer), hidden_size=8, intermediate_size=16, num_hidden_layers=1, num_attention_heads=1,
-        pad_token_id=tokenizer.pad_token_id, eos_token_id=tokenizer.eos_token_id, num_labels=1,
-    )  # fmt: skip
+    sizes: dict[str, Any] = {"hidden_size": 8, "intermediate_size": 16, "num_hidden_layers": 1, "num_labels": 1}
+    sizes |= {"vocab_size": len(tokenizer), "num_attention_heads": 1}
+    sizes |= {"pad_token_id": tokenizer.pad_token_id, "eos_token_id": tokenizer.eos_token_id}
     kind = getattr(transformers, head)
     kind(transformers.LlamaConfig(**sizes)).save_pretrained(folder)
     return kind.from_pretrained(folder)

@@ -15,7 +15,7 @@ from django.db import transaction
 
 from curation.errors import Conflict
 from curation.models import DatasetFile, DatasetVersion, Run
-from curation.services import cards
+from curation.services import cards, telling
 from curation.services.freezing import consuming, facts
 from curation.services.freezing.companions import schema_of, write_companions
 from curation.services.freezing.croissant import croissant
@@ -67,6 +67,7 @@ def write(version: DatasetVersion, building: Path, report: Report) -> None:
         DatasetFile.objects.bulk_create(files)
         version.state = DatasetVersion.State.READY
         version.save()
+        telling.version_told(version, "dataset.version.ready")
         shutil.rmtree(version.folder, ignore_errors=True)
         building.rename(version.folder)
 
@@ -182,10 +183,13 @@ def result_of(version: DatasetVersion) -> dict[str, Any]:
 
 def ended(run: Run) -> None:
     """A version whose run did not succeed is failed; it can be made again under the next number."""
-    if run.state != Run.State.SUCCEEDED:
-        DatasetVersion.objects.filter(run=run).exclude(state=DatasetVersion.State.READY).update(
-            state=DatasetVersion.State.FAILED
-        )
+    if run.state == Run.State.SUCCEEDED:
+        return
+    unmade = DatasetVersion.objects.filter(run=run).exclude(state=DatasetVersion.State.READY)
+    with transaction.atomic():
+        if unmade.update(state=DatasetVersion.State.FAILED):
+            for version in DatasetVersion.objects.filter(run=run).select_related("dataset__project", "run"):
+                telling.version_told(version, "dataset.version.failed")
 
 
 def ready(version: DatasetVersion) -> DatasetVersion:
