@@ -9,6 +9,7 @@ urlpatterns = [
     path("new/", datasets.make, name="version-new"),
     path("count/", datasets.count, name="version-count"),
     path("<slug:name>/<int:number>/", datasets.page, name="version"),
+    path("<slug:name>/<int:number>/verify/", versions.verify, name="version-verify"),
     path("<slug:name>/<int:number>/compare/", versions.compare, name="version-compare"),
     path("compared/<uuid:run_id>/", versions.compared, name="compared"),
     path("compared/<uuid:run_id>/differences.jsonl", versions.differences, name="differences"),

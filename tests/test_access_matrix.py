@@ -111,6 +111,7 @@ API: dict[str, tuple[str, str, set[str]]] = {
     "api-deliveries": ("GET", "/api/v1/projects/{slug}/webhooks/{webhook}/deliveries", MANAGERS),
     "api-replay": ("POST", "/api/v1/projects/{slug}/webhooks/{webhook}/deliveries/{message}/replay", MANAGERS),
     "api-row": ("GET", "/api/v1/projects/{slug}/datasets/prefs/versions/1/rows/train/0", READERS),
+    "api-verify": ("POST", "/api/v1/projects/{slug}/datasets/prefs/versions/1/verify", FEEDERS),
     "api-compare": ("POST", "/api/v1/projects/{slug}/datasets/prefs/versions/1/compare", FEEDERS),
     "api-file": ("GET", "/api/v1/projects/{slug}/datasets/prefs/versions/1/files/train.jsonl", READERS),
 }
@@ -197,6 +198,7 @@ PAGES: dict[str, tuple[str, str, set[str]]] = {
     "delivery-replay": ("POST", "/projects/{slug}/webhooks/{webhook}/deliveries/{message}/replay/", MANAGERS),
     "version-row": ("GET", "/projects/{slug}/datasets/prefs/1/rows/train/0/", READERS),
     "version-rows": ("GET", "/projects/{slug}/datasets/prefs/1/rows/?split=train&row=0", READERS),
+    "version-verify": ("POST", "/projects/{slug}/datasets/prefs/1/verify/", FEEDERS),
     "version-compare": ("POST", "/projects/{slug}/datasets/prefs/1/compare/", FEEDERS),
     "compared": ("GET", "/projects/{slug}/datasets/compared/{compared}/", READERS),
     "differences": ("GET", "/projects/{slug}/datasets/compared/{compared}/differences.jsonl", READERS),

@@ -215,6 +215,19 @@ class RowView(APIView):
         return Reply(tracing.told(tracing.trace(version_for(request, slug, name, number), split, row)))
 
 
+class VerifyView(APIView):
+    """Read its files against their digests, and make it again from the database: is it still the same?"""
+
+    @extend_schema(operation_id="verify_version", request=None, responses={202: RunShape})
+    @idempotent
+    def post(self, request: Request, slug: str, name: str, number: int) -> Reply:
+        version = version_for(request, slug, name, number)
+        project = access.project_for(request.user, slug, access.FREEZE)
+        params = {"dataset": name, "number": version.number}
+        run = starting.start(project=project, method="verify", params=params, user=caller(request))
+        return Reply(shown_run(run), status=202)
+
+
 class Comparison(serializers.Serializer):
     other = fields.Whole(min_value=1, max_value=2**31 - 1, help_text="the version that it is compared with")
     dataset = fields.Text(

@@ -68,6 +68,7 @@ urlpatterns = [
     path(VERSION, datasets.VersionView.as_view(), name="api-version"),
     path(f"{VERSION}/files/<str:filename>", datasets.FileView.as_view(), name="api-file"),
     path(f"{VERSION}/rows/<slug:split>/<int:row>", datasets.RowView.as_view(), name="api-row"),
+    path(f"{VERSION}/verify", datasets.VerifyView.as_view(), name="api-verify"),
     path(f"{VERSION}/compare", datasets.CompareView.as_view(), name="api-compare"),
     path(f"{PROJECT}/webhooks", webhooks.WebhooksView.as_view(), name="api-webhooks"),
     path(WEBHOOK, webhooks.WebhookView.as_view(), name="api-webhook"),

@@ -16,7 +16,7 @@ from curation.services import (
     scoring,
     trying,
 )
-from curation.services.freezing import comparing
+from curation.services.freezing import comparing, rebuilding
 from curation.services.method import Method
 
 METHODS: dict[str, Method] = {
@@ -25,6 +25,7 @@ METHODS: dict[str, Method] = {
         importing.METHOD,
         freezing.METHOD,
         comparing.METHOD,
+        rebuilding.METHOD,
         scoring.METHOD,
         embedding.METHOD,
         prelabelling.METHOD,

@@ -56,6 +56,16 @@ def find_row(request: HttpRequest, slug: str, name: str, number: int) -> HttpRes
 
 
 @require_POST
+def verify(request: HttpRequest, slug: str, name: str, number: int) -> HttpResponse:
+    """Start a check of its files; the run's page shows how it goes."""
+    project = access.project_for(request.user, slug, access.FREEZE)
+    version_of(project, name, number)
+    user = request.user if request.user.is_authenticated else None
+    run = starting.start(project=project, method="verify", params={"dataset": name, "number": number}, user=user)
+    return HttpResponseRedirect(run.address)
+
+
+@require_POST
 def compare(request: HttpRequest, slug: str, name: str, number: int) -> HttpResponse:
     project = access.project_for(request.user, slug, access.FREEZE)
     version_of(project, name, number)
