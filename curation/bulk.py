@@ -60,15 +60,21 @@ def matching(
     model: type[Model], columns: Sequence[str], project_id: int, name: str, values: Sequence[str]
 ) -> list[Any]:
     """`columns` of the project's rows whose column `name` is one of `values`: one statement, one parameter."""
-    one_of = "= ANY(%s)" if connection.vendor == "postgresql" else "IN (SELECT value FROM json_each(%s))"
-    given = list(values) if connection.vendor == "postgresql" else orjson.dumps(values).decode()
+    among, given = one_of(values)
     wanted = ", ".join(f'"{column}"' for column in columns)
     with connection.cursor() as cursor:
         cursor.execute(
-            f'SELECT {wanted} FROM "{model._meta.db_table}" WHERE project_id = %s AND "{name}" {one_of}',
+            f'SELECT {wanted} FROM "{model._meta.db_table}" WHERE project_id = %s AND "{name}" {among}',
             [project_id, given],
         )
         return cursor.fetchall()
+
+
+def one_of(values: Sequence[Any]) -> tuple[str, Any]:
+    """A condition that a column is one of `values`, however many, with its one parameter."""
+    if connection.vendor == "postgresql":
+        return "= ANY(%s)", list(values)
+    return "IN (SELECT value FROM json_each(%s))", orjson.dumps(values).decode()
 
 
 def moment(value: datetime) -> Any:

@@ -471,9 +471,9 @@ def test_a_selection_is_the_same_each_time(cast: Cast) -> None:
     project = responses(cast, item("q", SKY, SEA))
     say(cast, "ann", Answer([poor(0, 3)]))
     version = freezing.request_version(project=project, dataset_name="x", target="w3c")
-    before = [astuple(row) for _, row, _ in answers(selection_of(version))]
+    before = [astuple(row) for _, _, row, _ in answers(selection_of(version))]
     say(cast, "ann", Answer([poor(0, 3)]))
-    assert [astuple(row) for _, row, _ in answers(selection_of(version))] == before
+    assert [astuple(row) for _, _, row, _ in answers(selection_of(version))] == before
 
 
 def test_an_import_says_how_sure_it_is_of_quotes(cast: Cast) -> None:

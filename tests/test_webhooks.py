@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
+import http.client
+import http.server
 import re
 import socket
 import threading
+import time
 from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
@@ -196,7 +200,8 @@ def test_two_senders_never_send_one_at_once(cast: Cast, webhook: Webhook, receiv
     "url",
     [
         "http://127.0.0.1/", "http://localhost/", "https://10.0.0.1/", "http://192.168.1.1:8080/x", "http://169.254.169.254/",
-        "http://[::1]/", "http://[fe80::1]/", "http://[fc00::1]/", "http://[::ffff:127.0.0.1]/", "http://[64:ff9b::7f00:1]/",
+        "http://[::1]/", "http://[fe80::1]/", "http://[fc00::1]/", "http://[fec0::1]/",
+        "http://[::ffff:127.0.0.1]/", "http://[64:ff9b::7f00:1]/",
         "http://2130706433/", "http://0x7f000001/", "http://0177.0.0.1/", "http://127.1/", "http://0.0.0.0/",
         "http://100.64.0.1/", "http://224.0.0.1/", "http://[2002:7f00:1::]/", "ftp://example.org/", "file:///etc/passwd",
         "https://user:secret@example.org/", "http://", "https://no-such-host.invalid/", "javascript:alert(1)",
@@ -252,6 +257,41 @@ def test_a_receiver_that_hangs_does_not_hold_up_the_others(
         webhooks.ping(webhook)
         assert sent(receiver) == ["ping"]
         assert Delivery.objects.get(webhook=slow).error.startswith("TimeoutError")
+
+
+def test_a_receiver_that_drips_is_hung_up_on(receiver: Receiver) -> None:
+    def drip(listening: socket.socket) -> None:
+        taken, _ = listening.accept()
+        with taken, contextlib.suppress(OSError):
+            taken.recv(4096)
+            for letter in b"HTTP/1.1 200 OK\r\n" * 50:
+                taken.send(bytes([letter]))
+                time.sleep(0.3)
+
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        threading.Thread(target=drip, args=[listening], daemon=True).start()
+        url, began = f"http://127.0.0.1:{listening.getsockname()[1]}/", time.monotonic()
+        with pytest.raises((OSError, http.client.HTTPException)):
+            outside.post(url, b"{}", {}, allowed=["127.0.0.1"], timeout=0.6)
+        assert time.monotonic() - began < 4
+
+
+def test_who_comes_late_says_nothing(cast: Cast, webhook: Webhook, receiver: Receiver) -> None:
+    made = webhooks.ping(webhook)
+    (late,) = delivering.claim()
+    Delivery.objects.update(due_at=timezone.now() - timedelta(seconds=1))
+    assert sent(receiver) == ["ping"]
+    delivering.settle(late, delivering.Outcome(500))
+    made.refresh_from_db()
+    assert made.state == "delivered"
+
+
+def test_a_redirect_into_the_house_is_not_followed(cast: Cast, webhook: Webhook, receiver: Receiver) -> None:
+    receiver.moods = [302]
+    made = webhooks.ping(webhook)
+    delivering.deliver_due()
+    made.refresh_from_db()
+    assert (made.state, made.status, made.error) == ("pending", 302, "answered 302") and len(receiver.messages) == 1
 
 
 def test_the_api(cast: Cast, receiver: Receiver) -> None:
@@ -318,8 +358,6 @@ def test_delivered_messages_are_tidied_after_a_month(cast: Cast, webhook: Webhoo
 
 
 def test_the_receiver_of_the_docs_takes_our_messages(cast: Cast, settings: Any, monkeypatch: Any, capsys: Any) -> None:
-    import http.server
-
     text = (Path(conf.BASE_DIR) / "docs" / "webhooks.md").read_text()
     code = re.findall(r"```python\n(.*?)```", text, re.S)[0]
     space: dict[str, Any] = {"__name__": "receiver"}

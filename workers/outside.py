@@ -10,7 +10,9 @@ import http.client
 import ipaddress
 import socket
 import ssl
+import threading
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import SplitResult, urlsplit
@@ -77,6 +79,8 @@ def public(ip: Address) -> bool:
         return public(mapped)
     if isinstance(ip, ipaddress.IPv6Address) and ip in ipaddress.ip_network("64:ff9b::/96"):
         return public(ipaddress.IPv4Address(int(ip) & 0xFFFFFFFF))
+    if isinstance(ip, ipaddress.IPv6Address) and ip.is_site_local:
+        return False
     return ip.is_global and not (ip.is_multicast or ip.is_reserved or (ip.version == 4 and ip in SHARED))
 
 
@@ -89,9 +93,16 @@ def is_network(text: str) -> bool:
 
 
 def post(url: str, body: bytes, headers: dict[str, str], *, allowed: Sequence[str] = (), timeout: float = 15) -> int:
-    """Send `body`; the status of the answer. Raises Refused, or OSError and http.client.HTTPException as they come."""
+    """Send `body`; the status of the answer. Raises Refused, or OSError and http.client.HTTPException as they come.
+
+    `timeout` is for each step and, by a timer that hangs up, for the whole: a receiver that answers a byte at a time
+    takes no longer than one that does not answer.
+    """
     place = checked(url, allowed)
     connection = connected(place, timeout)
+    end = threading.Timer(timeout + 1, hang_up, [connection])
+    end.daemon = True
+    end.start()
     try:
         target = place.url.path or "/"
         connection.request("POST", f"{target}?{place.url.query}" if place.url.query else target, body, headers)
@@ -99,7 +110,14 @@ def post(url: str, body: bytes, headers: dict[str, str], *, allowed: Sequence[st
         answer.read(READ)
         return answer.status
     finally:
+        end.cancel()
         connection.close()
+
+
+def hang_up(connection: http.client.HTTPConnection) -> None:
+    with suppress(OSError):
+        if connection.sock:
+            connection.sock.shutdown(socket.SHUT_RDWR)
 
 
 def connected(place: Place, timeout: float) -> http.client.HTTPConnection:
@@ -109,8 +127,11 @@ def connected(place: Place, timeout: float) -> http.client.HTTPConnection:
         connection = http.client.HTTPSConnection(place.host, place.port, timeout=timeout)
     else:
         connection = http.client.HTTPConnection(place.host, place.port, timeout=timeout)
-    plain = socket.create_connection((place.ip, place.port), timeout)
+    connection.sock = plain = socket.create_connection((place.ip, place.port), timeout)
     if place.url.scheme == "https":
-        plain = ssl.create_default_context().wrap_socket(plain, server_hostname=place.host)
-    connection.sock = plain
+        try:
+            connection.sock = ssl.create_default_context().wrap_socket(plain, server_hostname=place.host)
+        except BaseException:
+            plain.close()
+            raise
     return connection  # type: ignore[no-any-return]

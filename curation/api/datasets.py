@@ -54,7 +54,7 @@ class DatasetRows(Rows):
 
 class NewVersion(serializers.Serializer):
     target = fields.Text(default="trl-preference", max_length=40)
-    filters = fields.Json(default=dict)
+    filters = fields.Json(default=dict, help_text="what is selected, by name; docs/exporting.md lists them")
     splits = fields.Json(required=False)
     split_by = serializers.ChoiceField(
         choices=DatasetVersion.SplitBy.choices, default="prompt", help_text="what stays together in one split"

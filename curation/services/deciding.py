@@ -8,42 +8,23 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import combinations, groupby
-from typing import Any, Literal
+from typing import Any
 
 from django.db.models import Max
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from curation.errors import Invalid
 from curation.models import Annotation, Project, Protocol, TaskKind
+from curation.services.filtering import Filters, applicable, filters_from, who
 from curation.services.label_names import current_names
 from curation.services.reading import stream
 
+__all__ = ["Decision", "Filters", "applicable", "decide", "decisions", "filters_from", "last_annotation", "settled"]
+
 FIRST, SECOND, TIE, BOTH_BAD, UNDECIDED = "first", "second", "tie", "both_bad", "undecided"
 
-WHO: dict[str, str] = {
-    "people": "r.kind = 'person'",
-    "signed-in": "r.kind = 'person' AND r.user_id IS NOT NULL",
-    "imported": "r.kind = 'person' AND r.user_id IS NULL",
-    "models": "r.kind = 'model'",
-    "all": "1 = 1",
-}
-"""Whose answers decide, as a condition on the annotator."""
-
-
-class Filters(BaseModel):
-    """What is selected for a version, and when a label counts as decided."""
-
-    model_config = ConfigDict(extra="forbid")
-
-    axis: str = Field(default="overall", max_length=40, description="the axis whose preference is exported")
-    annotators: Literal["people", "signed-in", "imported", "models", "all"] = Field(
-        default="people", description="whose answers decide, or are exported"
-    )
-    min_annotations: int = Field(default=1, ge=1, le=1000, description="fewest answers on a pair")
-    min_confidence: float = Field(default=0.0, ge=0, le=1, description="smallest share of the answers for the winner")
-    min_margin: float = Field(default=0.0, ge=0, le=3, description="smallest strength of the decided preference")
+Vote = tuple[int, int | None, bool]
+"""Annotation, strength, and whether both are bad."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,28 +41,6 @@ class Decision:
     annotations: list[int]
     how: str = "majority"
     responses: tuple[int, int] | None = None
-
-
-def applicable(source: str, kind: str) -> tuple[str, ...]:
-    """The filters that mean something to targets of a source, in projects of a kind."""
-    if source in ("critiqued", "answered"):
-        return ("annotators",)
-    if source == "compared":
-        return "annotators", "min_annotations"
-    return tuple(name for name in Filters.model_fields if name != "axis" or kind == TaskKind.PREFERENCE)
-
-
-def filters_from(given: Any, names: Sequence[str] | None = None) -> Filters:
-    """Checked filters; of `names` only, where they are told. Raises Invalid naming the field."""
-    try:
-        found = Filters.model_validate(given)
-    except ValidationError as error:
-        first = error.errors()[0]
-        path = ".".join(str(part) for part in first["loc"])
-        raise Invalid(first["msg"], field=f"filters.{path}".rstrip(".")) from None
-    if names is not None and (idle := sorted(found.model_fields_set - set(names))):
-        raise Invalid(f"means nothing to this target; there is: {', '.join(names)}", field=f"filters.{idle[0]}")
-    return found
 
 
 def last_annotation(project: Project) -> int:
@@ -128,20 +87,22 @@ def decisions(
         return
     upto = last_annotation(project) if as_of is None else as_of
     some = f" AND a.task_id IN ({', '.join(['%s'] * len(tasks))})" if tasks else ""
+    mine, names = who(filters)
+    params = [project.pk, upto, upto, *names, *(tasks or ())]
+    raw = filters.labels == "raw"
     if project.kind == TaskKind.RANKING:
-        condition = f"{STANDING} AND {WHO[filters.annotators]}{some}"
-        yield from of_rankings(condition, [project.pk, upto, upto, *(tasks or ())])
+        yield from of_rankings(f"{STANDING} AND {mine}{some}", params, raw)
         return
     axis, named = axis_condition(protocol or project.protocol, filters.axis)
     rows = stream(
         f"SELECT a.task_id, t.pair_id, a.id, p.value, p.both_bad {ANSWERED}"
         f" JOIN curation_preference p ON p.annotation_id = a.id {STANDING}"
-        f" AND {WHO[filters.annotators]}{some} AND {axis}",
-        [project.pk, upto, upto, *(tasks or ()), *named],
+        f" AND {mine}{some} AND {axis}",
+        [*params, *named],
     )
     for (task_id, pair_id), votes in groupby(rows, key=lambda row: row[:2]):
         each = {pk: (pk, value, bool(bad)) for _, _, pk, value, bad in votes}
-        yield decide(task_id, pair_id, filters.axis, list(each.values()))
+        yield from labels(task_id, pair_id, filters.axis, list(each.values()), None, raw)
 
 
 def axis_condition(protocol: Protocol | None, axis: str) -> tuple[str, list[Any]]:
@@ -164,7 +125,7 @@ def axis_condition(protocol: Protocol | None, axis: str) -> tuple[str, list[Any]
     return f"({' OR '.join(parts)}) {order}", [*named, axis]
 
 
-def of_rankings(condition: str, params: Sequence[Any]) -> Iterator[Decision]:
+def of_rankings(condition: str, params: Sequence[Any], raw: bool = False) -> Iterator[Decision]:
     """The decision of every pair of every ranked item: one response is better where more put it before the other."""
     rows = stream(
         f"SELECT a.task_id, a.id, k.response_id, k.rank {ANSWERED} JOIN curation_rank k ON k.annotation_id = a.id"
@@ -184,14 +145,32 @@ def of_rankings(condition: str, params: Sequence[Any]) -> Iterator[Decision]:
                 if first in places and second in places
             ]
             if votes:
-                yield decide(task_id, None, "overall", votes, (first, second))
+                yield from labels(task_id, None, "overall", votes, (first, second), raw)
+
+
+def labels(
+    task_id: int,
+    pair_id: int | None,
+    axis: str,
+    votes: Sequence[Vote],
+    responses: tuple[int, int] | None,
+    raw: bool,
+) -> Iterator[Decision]:
+    """What is decided on a pair; `raw`: each answer on it as it was given, with the share of answers on its side."""
+    if not raw:
+        yield decide(task_id, pair_id, axis, votes, responses)
+        return
+    sides = Counter(side(value, bad) for _, value, bad in votes)
+    for vote in votes:
+        own = decide(task_id, pair_id, axis, [vote], responses)
+        yield replace(own, votes=len(votes), confidence=sides[own.outcome] / len(votes), how="raw")
 
 
 def decide(
     task_id: int,
     pair_id: int | None,
     axis: str,
-    votes: Sequence[tuple[int, int | None, bool]],
+    votes: Sequence[Vote],
     responses: tuple[int, int] | None = None,
 ) -> Decision:
     """Majority over first, second, tie and both bad. The value is the mean strength of the winning side's answers,

@@ -62,7 +62,7 @@ def claim() -> list[Delivery]:
     for one in due.select_related("webhook").order_by("due_at")[:AT_ONCE]:
         mine = Delivery.objects.filter(pk=one.pk, state=Delivery.State.PENDING, due_at=one.due_at)
         if mine.update(due_at=now + LEASE, attempts=F("attempts") + 1):
-            one.attempts += 1
+            one.attempts, one.due_at = one.attempts + 1, now + LEASE
             found.append(one)
     return found
 
@@ -103,7 +103,10 @@ def post(url: str, body: bytes, headers: dict[str, str]) -> Outcome:
 
 
 def settle(delivery: Delivery, outcome: Outcome) -> None:
-    """Write how it went: delivered, due again later, or dead. A receiver that says 410 wants no more."""
+    """Write how it went: delivered, due again later, or dead. A receiver that says 410 wants no more.
+
+    Whoever took it over after the lease, or sends it again by hand, has moved its due time: then this says nothing.
+    """
     now = timezone.now()
     changes: dict[str, object] = {"status": outcome.status, "error": outcome.error or f"answered {outcome.status}"}
     if outcome.ok:
@@ -116,7 +119,8 @@ def settle(delivery: Delivery, outcome: Outcome) -> None:
     else:
         pause = PAUSES[delivery.attempts - 1] * random.uniform(0.9, 1.1)
         changes |= {"due_at": now + timedelta(seconds=pause)}
-    Delivery.objects.filter(pk=delivery.pk).update(**changes)
+    mine = Delivery.objects.filter(pk=delivery.pk, state=Delivery.State.PENDING, due_at=delivery.due_at)
+    mine.update(**changes)
 
 
 def health(webhooks: Sequence[Webhook]) -> dict[int, Delivery | None]:

@@ -95,11 +95,21 @@ def delivery(webhook: Webhook, message: str) -> Delivery:
     return found
 
 
+def afresh() -> dict[str, Any]:
+    """A delivery as if it had not been tried."""
+    return {
+        "state": Delivery.State.PENDING,
+        "attempts": 0,
+        "due_at": timezone.now(),
+        "error": "",
+        "delivered_at": None,
+    }
+
+
 def replay(found: Delivery) -> Delivery:
     """Send it again, under the same id. Raises Conflict while it is on its way."""
-    again = {"state": Delivery.State.PENDING, "attempts": 0, "due_at": timezone.now(), "error": ""}
     with transaction.atomic():
-        if not Delivery.objects.filter(pk=found.pk).exclude(state=Delivery.State.PENDING).update(**again):
+        if not Delivery.objects.filter(pk=found.pk).exclude(state=Delivery.State.PENDING).update(**afresh()):
             raise Conflict("it is on its way already")
         queue.wake_deliveries()
     found.refresh_from_db()
@@ -108,9 +118,8 @@ def replay(found: Delivery) -> Delivery:
 
 def replay_dead(webhook: Webhook) -> int:
     """Send everything again that was given up; how many."""
-    again = {"state": Delivery.State.PENDING, "attempts": 0, "due_at": timezone.now(), "error": ""}
     with transaction.atomic():
-        count = Delivery.objects.filter(webhook=webhook, state=Delivery.State.DEAD).update(**again)
+        count = Delivery.objects.filter(webhook=webhook, state=Delivery.State.DEAD).update(**afresh())
         queue.wake_deliveries()
     return count
 

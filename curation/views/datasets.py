@@ -6,7 +6,6 @@ from itertools import islice
 from typing import Any
 
 import orjson
-from django import forms
 from django.http import HttpRequest, HttpResponse, HttpResponseBase, HttpResponseRedirect
 from django.shortcuts import render
 from django.urls import reverse
@@ -15,91 +14,15 @@ from django.views.decorators.http import require_GET, require_http_methods
 from curation import access
 from curation.downloads import download
 from curation.errors import DomainError, NotFound
-from curation.models import DatasetVersion, Progress, Project
+from curation.models import DatasetVersion, Project
 from curation.rendering import markdown
-from curation.services import deciding, exporting, freezing
-from workers.writers import Target, targets
+from curation.services import exporting, freezing
+from curation.views.version_form import EXAMPLE, VersionForm
+from workers.writers import targets
 
 SHOWN = 50
 COUNTED = 20_000
 """Above so many tasks the form does not count the rows beforehand."""
-PREFERENCES = ("trl-preference", "trl-preference-implicit")
-FILTERS = ("annotators", "min_annotations", "min_confidence", "axis")
-
-
-class VersionForm(forms.Form):
-    """What a version is made of. Shares are percent, since people think in them."""
-
-    name = forms.SlugField(label="Dataset", max_length=40, help_text="A new name starts a new line of versions.")
-    target = forms.ChoiceField(label="Target", help_text="The format, by who reads it.")
-    test_share = forms.IntegerField(
-        label="Test share, %", min_value=0, max_value=90, initial=10, help_text="What has one prompt stays together."
-    )
-    seed = forms.IntegerField(label="Seed", min_value=0, max_value=2**31 - 1, initial=0)
-    annotators = forms.ChoiceField(
-        label="Answers of",
-        choices=[
-            ("people", "People, signed in or imported"),
-            ("signed-in", "People who signed in"),
-            ("imported", "Imported answers of people"),
-            ("models", "Models"),
-            ("all", "Everybody"),
-        ],
-        help_text="Whose answers decide, or are exported; a vote that came with a file counts as one answer.",
-    )
-    min_annotations = forms.IntegerField(
-        label="Fewest answers on a pair", min_value=1, max_value=1000, initial=1, required=False
-    )
-    min_confidence = forms.FloatField(
-        label="Smallest majority, 0 to 1",
-        min_value=0,
-        max_value=1,
-        initial=0,
-        required=False,
-        help_text="Share of answers for the winner.",
-    )
-    axis = forms.ChoiceField(label="Axis", required=False)
-
-    def __init__(self, *args: Any, project: Project, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        self.project = project
-        fitting = freezing.offered(project)
-        usual = freezing.usual(project, fitting)
-        self.fitting = {target.name: target for target in fitting}
-        self.choose("target", [(target.name, target.title) for target in fitting])
-        self.choose("axis", [(axis, axis) for axis in axes_of(project)])
-        self.initial.setdefault("target", usual)
-        self.initial.setdefault("name", "preferences" if usual in PREFERENCES else "critiques")
-        self.initial.setdefault("annotators", usual_deciders(project))
-
-    def choose(self, name: str, choices: list[tuple[str, str]]) -> None:
-        field = self.fields[name]
-        assert isinstance(field, forms.ChoiceField)
-        field.choices = choices
-
-    @property
-    def chosen(self) -> Target | None:
-        """The target as the form stands; None while there is none, or none that fits."""
-        return self.fitting.get(self["target"].value())
-
-    @property
-    def applicable(self) -> tuple[str, ...]:
-        return deciding.applicable(self.chosen.source, self.project.kind) if self.chosen else ()
-
-    def common(self) -> list[forms.BoundField]:
-        return [self[name] for name in ("name", "target", "test_share", "seed")]
-
-    def selecting(self) -> list[forms.BoundField]:
-        """The fields that mean something to the chosen target."""
-        return [self[name] for name in FILTERS if name in self.applicable]
-
-    def filters(self) -> dict[str, Any]:
-        told = {name: self.cleaned_data.get(name) for name in FILTERS if name in self.applicable}
-        return {name: value for name, value in told.items() if value not in (None, "")}
-
-    def splits(self) -> dict[str, float]:
-        test = self.cleaned_data["test_share"]
-        return {"train": (100 - test) / 100, "test": test / 100} if test else {"train": 1.0}
 
 
 @require_GET
@@ -122,15 +45,16 @@ def make(request: HttpRequest, slug: str) -> HttpResponse:
                 target=form.cleaned_data["target"],
                 filters=form.filters(),
                 splits=form.splits(),
+                split_by=form.cleaned_data["split_by"] or "prompt",
                 seed=form.cleaned_data["seed"],
                 user=request.user if request.user.is_authenticated else None,
             )
         except DomainError as error:
-            form.add_error(error.field if error.field in form.fields else None, error.detail)
+            form.refuse(error)
         else:
             return HttpResponseRedirect(address(project, version))
     status = 422 if form.errors else 200
-    return render(request, "datasets/new.html", {"project": project, "form": form}, status=status)
+    return render(request, "datasets/new.html", {"project": project, "form": form, "example": EXAMPLE}, status=status)
 
 
 @require_GET
@@ -140,9 +64,13 @@ def count(request: HttpRequest, slug: str) -> HttpResponse:
     form = VersionForm(request.GET, project=project)
     context: dict[str, Any] = {"too_many": project.task_count > COUNTED}
     if form.is_valid() and form.chosen and not context["too_many"]:
-        filters = deciding.filters_from(form.filters(), form.applicable)
-        rows, answered = freezing.count(project, form.chosen, filters, most=COUNTED)
-        context |= {"rows": rows, "answered": answered, "what": form.chosen.what}
+        try:
+            filters = freezing.checked_filters(project, form.chosen, form.filters())
+        except DomainError as error:
+            context["trouble"] = error
+        else:
+            rows, answered = freezing.count(project, form.chosen, filters, most=COUNTED)
+            context |= {"rows": rows, "answered": answered, "what": form.chosen.what}
     return render(request, "datasets/_count.html", context)
 
 
@@ -211,15 +139,6 @@ def last_words(value: Any) -> str:
     else:
         text = value if isinstance(value, str) else orjson.dumps(value).decode()
     return text if len(text) <= 240 else f"{text[:240]}…"
-
-
-def usual_deciders(project: Project) -> str:
-    """Who signed in, once anybody has answered here: an imported vote would else cancel the answer of one person."""
-    return "signed-in" if Progress.objects.filter(project=project, done__gt=0).exists() else "people"
-
-
-def axes_of(project: Project) -> list[str]:
-    return project.protocol.axis_names if project.protocol else ["overall"]
 
 
 def may_make(request: HttpRequest, project: Project) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from argparse import ArgumentParser
 from typing import Any
 
@@ -13,6 +14,13 @@ from curation.services import freezing, running
 from workers.writers import targets
 
 
+def as_object(text: str) -> dict[str, Any]:
+    found = json.loads(text)
+    if not isinstance(found, dict):
+        raise ValueError
+    return found
+
+
 class Command(BaseCommand):
     help = "Make a version of a dataset from what is decided or said, and print its files."
 
@@ -21,8 +29,11 @@ class Command(BaseCommand):
         parser.add_argument("name")
         parser.add_argument("--target", default="trl-preference", choices=[target.name for target in targets])
         parser.add_argument("--split", nargs="*", default=["train=1"], metavar="NAME=SHARE", help="train=0.9 test=0.1")
+        kept = DatasetVersion.SplitBy.values
+        parser.add_argument("--split-by", default="prompt", choices=kept, help="what stays together in one split")
         parser.add_argument("--seed", type=int, default=0)
         parser.add_argument("--filter", nargs="*", default=[], metavar="FIELD=VALUE", help="annotators=people")
+        parser.add_argument("--filters", type=as_object, default={}, metavar="JSON", help='such as {"labels": "raw"}')
 
     def handle(self, *_args: Any, slug: str, name: str, **options: Any) -> None:
         project = Project.objects.select_related("protocol").filter(slug=slug, deleted_at=None).first()
@@ -33,8 +44,9 @@ class Command(BaseCommand):
                 project=project,
                 dataset_name=name,
                 target=options["target"],
-                filters=dict(pair.split("=", 1) for pair in options["filter"]),
+                filters={**options["filters"], **dict(pair.split("=", 1) for pair in options["filter"])},
                 splits={split: float(share) for split, share in (pair.split("=", 1) for pair in options["split"])},
+                split_by=options["split_by"],
                 seed=options["seed"],
             )
         except ValueError:

@@ -24,7 +24,9 @@ class Command(BaseCommand):
         parser.add_argument("--companion", type=Path, help="file of texts that the rows name by id")
         parser.add_argument("--pairing", default="auto", choices=PAIRINGS, help="which responses of an item to compare")
         parser.add_argument("--map", nargs="*", default=[], metavar="ROLE=COLUMN", help="prompt=question response_a=…")
-        parser.add_argument("--source", default="", help="what the items come from, such as the name of a published set")
+        parser.add_argument(
+            "--source", default="", help="what the items come from, such as the name of a published set"
+        )
         parser.add_argument("--licence", default="", help="of the source, such as CC-BY-4.0")
         parser.add_argument("--source-url", default="", help="where the source is found")
 

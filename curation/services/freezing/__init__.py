@@ -4,7 +4,7 @@ Ordered streams are merged, so memory stays constant. Files are written into a f
 into place at the end, so a run broken off leaves nothing half done.
 """
 
-from curation.services.freezing.asking import FreezeParams, begin, check_splits, request_version
+from curation.services.freezing.asking import FreezeParams, begin, check_splits, checked_filters, request_version
 from curation.services.freezing.making import ended, execute, ready
 from curation.services.freezing.offering import offered, usual
 from curation.services.freezing.sources import count
@@ -20,4 +20,4 @@ METHOD = Method(
     begin=begin,
 )
 
-__all__ = ["METHOD", "check_splits", "count", "offered", "ready", "request_version", "usual"]
+__all__ = ["METHOD", "check_splits", "checked_filters", "count", "offered", "ready", "request_version", "usual"]

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from curation.models import TaskKind
-from curation.services.deciding import ANSWERED, STANDING, WHO
+from curation.services.deciding import ANSWERED
 from curation.services.freezing.companions import CRITIQUES, RANKS, VERDICTS, Companion
 from curation.services.freezing.moments import in_utc
 from curation.services.freezing.selecting import Beside, Candidate, Fields, Selection, Stream, loaded
@@ -31,19 +31,18 @@ SAYING = ("axis", "value", "both_bad", "probability")
 
 def candidates(selection: Selection) -> Iterator[Candidate]:
     joined, item, on = ABOUT[TaskKind(selection.project.kind)]
-    who = WHO[selection.filters.annotators]
     live = f"{joined} JOIN curation_item i ON i.id = {item} AND i.deleted_at IS NULL"
     rows = stream(
         f"{ANSWERS.format(on=on)} {ANSWERED} {live} JOIN curation_protocol c ON c.id = a.protocol_id"
-        f" {STANDING} AND {who} ORDER BY a.id",
-        selection.standing,
+        f" {selection.condition} ORDER BY a.id",
+        selection.params,
     )
     beside = {
-        "preferences": Beside(preferred(selection, live, who), 1),
-        "responses": Beside(shown(selection, live, who), 1),
+        "preferences": Beside(preferred(selection, live), 1),
+        "responses": Beside(shown(selection, live), 1),
         **{one.stem: Beside(said(one, selection), 1) for one in (CRITIQUES, VERDICTS, RANKS)},
     }
-    for pk, task_id, _, external_id, prompt_hash, prompt, first, second, kind, name, *rest in rows:
+    for pk, task_id, item_id, external_id, prompt_hash, prompt, first, second, kind, name, *rest in rows:
         found = {what: [named(what, one) for one in each.at((pk,))] for what, each in beside.items()}
         mine = [one for one in found["responses"] if first is None or one["id"] in (first, second)]
         given = AnsweredRow(
@@ -57,7 +56,7 @@ def candidates(selection: Selection) -> Iterator[Candidate]:
             ranks=found["ranks"],
         )
         trace = {"item": external_id, "task": task_id, "annotation": pk, "kind": kind, "annotator": name}
-        yield Candidate(prompt_hash, given, None, (trace,))
+        yield Candidate(prompt_hash, given, None, (trace,), item_id, tuple(one["id"] for one in mine))
 
 
 def told(pk: int, kind: str, name: str, rest: list[Any]) -> dict[str, Any]:
@@ -78,19 +77,19 @@ def told(pk: int, kind: str, name: str, rest: list[Any]) -> dict[str, Any]:
     }
 
 
-def preferred(selection: Selection, live: str, who: str) -> Stream:
+def preferred(selection: Selection, live: str) -> Stream:
     return stream(
         f"{PREFERENCES} {ANSWERED} {live} JOIN curation_preference p ON p.annotation_id = a.id"
-        f" {STANDING} AND {who} ORDER BY a.id, p.id",
-        selection.standing,
+        f" {selection.condition} ORDER BY a.id, p.id",
+        selection.params,
     )
 
 
-def shown(selection: Selection, live: str, who: str) -> Stream:
+def shown(selection: Selection, live: str) -> Stream:
     return stream(
         f"SELECT a.id, s.id, s.text, s.model {ANSWERED} {live} JOIN curation_response s ON s.item_id = i.id"
-        f" {STANDING} AND {who} ORDER BY a.id, s.position, s.id",
-        selection.standing,
+        f" {selection.condition} ORDER BY a.id, s.position, s.id",
+        selection.params,
     )
 
 

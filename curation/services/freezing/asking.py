@@ -6,13 +6,14 @@ import re
 from typing import Any
 
 from django.db import transaction
-from django.db.models import F
+from django.db.models import F, Q
 from pydantic import Field
 
 from curation.errors import Invalid
-from curation.models import Dataset, DatasetVersion, Project, Run, User
+from curation.models import Dataset, DatasetVersion, ModelVersion, Project, Run, User
 from curation.services import running
-from curation.services.deciding import applicable, filters_from, last_annotation
+from curation.services.deciding import last_annotation
+from curation.services.filtering import Filters, applicable, filters_from, kept
 from curation.services.freezing.offering import offered
 from curation.services.method import Params
 from workers.writers import Target, targets
@@ -28,6 +29,7 @@ class FreezeParams(Params):
     target: str = "trl-preference"
     filters: Any = Field(default_factory=dict)
     splits: Any = Field(default_factory=lambda: {"train": 1.0})
+    split_by: Any = "prompt"
     seed: Any = 0
 
 
@@ -47,6 +49,7 @@ def request_version(
     target: str = "trl-preference",
     filters: Any = None,
     splits: Any = None,
+    split_by: Any = "prompt",
     seed: Any = 0,
     user: User | None = None,
 ) -> DatasetVersion:
@@ -57,7 +60,9 @@ def request_version(
     if isinstance(seed, bool) or not isinstance(seed, int) or not 0 <= seed < 2**31:
         raise Invalid("must be a whole number from 0 to 2147483647", field="seed")
     names = applicable(wanted.source, project.kind)
-    checked = filters_from(filters or {}, names)
+    checked = checked_filters(project, wanted, filters or {})
+    if split_by not in DatasetVersion.SplitBy.values:
+        raise Invalid(f"must be one of {', '.join(DatasetVersion.SplitBy.values)}", field="split_by")
     shares = check_splits(splits if splits is not None else {"train": 1.0})
     protocol = project.protocol.version if project.protocol else None
     with transaction.atomic():
@@ -68,8 +73,9 @@ def request_version(
             dataset=dataset,
             number=dataset.last_number,
             target=target,
-            filters=checked.model_dump(include=set(names)),
+            filters=kept(checked, names),
             splits=shares,
+            split_by=split_by,
             seed=seed,
             lineage={"last_annotation": last_annotation(project), "protocol": protocol},
             created_by=user,
@@ -78,6 +84,19 @@ def request_version(
         version.run = running.start(project=project, method="freeze", params=params, user=user, unit=f"{wanted.what}s")
         version.save(update_fields=["run"])
     return version
+
+
+def checked_filters(project: Project, target: Target, given: Any) -> Filters:
+    """Filters that mean something to a target, the models of scores by id: of a name the newest. Raises Invalid."""
+    filters = filters_from(given, applicable(target.source, project.kind), target.source)
+    for number, wanted in enumerate(filters.scores):
+        mine = ModelVersion.objects.filter(Q(project=None) | Q(project=project))
+        by = {"pk": wanted.model} if isinstance(wanted.model, int) else {"name": wanted.model}
+        found = mine.filter(**by).order_by("-number").first()
+        if found is None:
+            raise Invalid("is no model that this project can see", field=f"filters.scores.{number}.model")
+        wanted.model = found.pk
+    return filters
 
 
 def fitting(project: Project, name: str) -> Target:

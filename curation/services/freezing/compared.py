@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from itertools import groupby
 from typing import Any
 
-from curation.services.deciding import ANSWERED, STANDING, TIE, UNDECIDED, WHO, decide, settled
+from curation.services.deciding import ANSWERED, TIE, UNDECIDED, Vote, decide, settled
 from curation.services.freezing.selecting import (
     NOT_ANSWERED,
     Beside,
@@ -42,7 +42,6 @@ JOIN curation_response s ON s.id = p.second_id
 WHERE i.project_id = %s AND i.deleted_at IS NULL
 ORDER BY i.id, t.id
 """
-Vote = tuple[int, int | None, bool]
 
 
 def candidates(selection: Selection) -> Iterator[Candidate]:
@@ -52,15 +51,15 @@ def candidates(selection: Selection) -> Iterator[Candidate]:
         votes = by_task(preferences.at(item), names)
         said = by_response(verdicts.at(item), names)
         for _, task_id, pair_id, *content in pairs:
-            yield candidate(selection, (task_id, pair_id), content, votes.get(task_id, {}), said, levels)
+            yield candidate(selection, (task_id, pair_id), item[0], content, votes.get(task_id, {}), said, levels)
 
 
 def preferred(selection: Selection) -> Stream:
     return stream(
         f"SELECT q.item_id, a.task_id, a.protocol_id, a.id, p.axis, p.value, p.both_bad {ANSWERED}"
         f" JOIN curation_pair q ON q.id = t.pair_id JOIN curation_preference p ON p.annotation_id = a.id"
-        f" {STANDING} AND {WHO[selection.filters.annotators]} ORDER BY q.item_id, a.task_id, a.id, p.id",
-        selection.standing,
+        f" {selection.condition} ORDER BY q.item_id, a.task_id, a.id, p.id",
+        selection.params,
     )
 
 
@@ -69,8 +68,8 @@ def judged(selection: Selection) -> Stream:
         f"SELECT s.item_id, v.response_id, a.annotator_id, a.protocol_id, a.id, v.question, v.answer {ANSWERED}"
         f" JOIN curation_verdict v ON v.annotation_id = a.id AND v.start IS NULL"
         f" JOIN curation_response s ON s.id = v.response_id"
-        f" {STANDING} AND {WHO[selection.filters.annotators]} ORDER BY s.item_id, a.id, v.id",
-        selection.standing,
+        f" {selection.condition} ORDER BY s.item_id, a.id, v.id",
+        selection.params,
     )
 
 
@@ -111,6 +110,7 @@ def by_response(rows: Iterable[tuple[Any, ...]], names: CurrentNames | None) -> 
 def candidate(
     selection: Selection,
     ids: tuple[int, int],
+    item_id: int,
     content: list[Any],
     votes: Mapping[str, Mapping[int, Vote]],
     said: Mapping[int, Mapping[str, Mapping[int, Any]]],
@@ -137,7 +137,7 @@ def candidate(
         verdicts=(verdicts(both[0], levels, least), verdicts(both[1], levels, least)),
     )
     trace = {"item": item, "pair": pair_id, "task": task_id, "votes": fewest, "annotations": sorted(used)}
-    return Candidate(prompt_hash, row, None, (trace,))
+    return Candidate(prompt_hash, row, None, (trace,), item_id, (first_id, second_id))
 
 
 def preference(axis: str, votes: list[Vote]) -> float | None:

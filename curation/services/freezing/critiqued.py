@@ -17,7 +17,7 @@ import orjson
 
 from curation.models import Annotation, TaskKind
 from curation.segmenting import units_of
-from curation.services.deciding import ANSWERED, STANDING, WHO
+from curation.services.deciding import ANSWERED
 from curation.services.freezing.moments import in_utc
 from curation.services.freezing.selecting import Beside, Candidate, Fields, Selection, context_of, loaded
 from curation.services.label_names import CurrentNames
@@ -72,13 +72,15 @@ def candidates(selection: Selection) -> Iterator[Candidate]:
     rows = answers(selection)
     per = selection.target.per
     if per == "answer":
-        for prompt_hash, row, task in rows:
-            yield Candidate(prompt_hash, row, None, (lineage(row, task),))
+        for prompt_hash, item_id, row, task in rows:
+            yield Candidate(prompt_hash, row, None, (lineage(row, task),), item_id, (row.response_id,))
         return
-    for _, together in groupby(rows, key=lambda one: (one[1].item, one[1].response_id if per == "response" else 0)):
+    for _, together in groupby(rows, key=lambda one: (one[1], one[2].response_id if per == "response" else 0)):
         found = list(together)
-        given = [row for _, row, _ in found]
-        yield Candidate(found[0][0], given, None, [lineage(row, task) for _, row, task in found])
+        given = [row for _, _, row, _ in found]
+        traces = [lineage(row, task) for _, _, row, task in found]
+        responses = tuple(dict.fromkeys(row.response_id for row in given))
+        yield Candidate(found[0][0], given, None, traces, found[0][1], responses)
 
 
 def lineage(row: CritiquedRow, task_id: int) -> dict[str, Any]:
@@ -92,8 +94,8 @@ def lineage(row: CritiquedRow, task_id: int) -> dict[str, Any]:
     }
 
 
-def answers(selection: Selection) -> Iterator[tuple[str, CritiquedRow, int]]:
-    """Each answer on each response with the hash of its prompt and its task."""
+def answers(selection: Selection) -> Iterator[tuple[str, int, CritiquedRow, int]]:
+    """Each answer on each response with the hash of its prompt, its item and its task."""
     names, kind = selection.names(), selection.project.kind
     unit = selection.protocol.unit if selection.protocol else ""
     critiques, verdicts = Beside(said(selection, "critique", "c"), 3), Beside(said(selection, "verdict", "v"), 3)
@@ -109,7 +111,7 @@ def answers(selection: Selection) -> Iterator[tuple[str, CritiquedRow, int]]:
         given = ranked.get(key[2], {})
         places = [given[pk] for pk in beside] if given.keys() >= set(beside) else []
         made = replace(made, responses=tuple(shown), answer=replace(made.answer, ranks=places))
-        yield about["prompt_hash"], in_units(made, unit, about), about["task"]
+        yield about["prompt_hash"], key[0], in_units(made, unit, about), about["task"]
 
 
 ABOUT = (
@@ -123,9 +125,9 @@ def answered(selection: Selection) -> Iterator[tuple[tuple[int, int, int], Row]]
     kind = TaskKind(selection.project.kind)
     told = "" if kind == TaskKind.RESPONSE else SAID.format(ranked=RANKED if selection.target.per == "item" else "")
     two = "q.first_id, q.second_id" if kind == TaskKind.PREFERENCE else "t.response_id, NULL"
-    sql = f"{ANSWERS.format(beside=two)} {ANSWERED} {ON[kind]} {LIVE} {STANDING}"
-    sql += f" AND {WHO[selection.filters.annotators]} {told} ORDER BY s.item_id, s.id, a.id"
-    for row in stream(sql, selection.standing):
+    sql = f"{ANSWERS.format(beside=two)} {ANSWERED} {ON[kind]} {LIVE} {selection.condition}"
+    sql += f" {told} ORDER BY s.item_id, s.id, a.id"
+    for row in stream(sql, selection.params):
         about = dict(zip(ABOUT, row[3:], strict=True))
         about["beside"] = [pk for pk in (about["first"], about["second"]) if pk is not None]
         yield row[:3], about
@@ -138,9 +140,9 @@ def said(selection: Selection, table: str, short: str) -> Iterator[tuple[Any, ..
     kept = "AND c.review <> 'rejected'" if table == "critique" else ""
     return stream(
         f"{columns} {ANSWERED} JOIN curation_{table} {short} ON {short}.annotation_id = a.id"
-        f" JOIN curation_response s ON s.id = {short}.response_id {LIVE} {STANDING}"
-        f" AND {WHO[selection.filters.annotators]} {kept} ORDER BY {order.format(short)}, {short}.id",
-        selection.standing,
+        f" JOIN curation_response s ON s.id = {short}.response_id {LIVE} {selection.condition}"
+        f" {kept} ORDER BY {order.format(short)}, {short}.id",
+        selection.params,
     )
 
 

@@ -23,7 +23,7 @@ LINEAGE: Fields = (
 )  # fmt: skip
 
 PAIRS = """
-SELECT t.id, i.external_id, i.prompt, i.prompt_hash, f.id, f.text, f.messages, f.model,
+SELECT t.id, i.id, i.external_id, i.prompt, i.prompt_hash, f.id, f.text, f.messages, f.model,
        s.id, s.text, s.messages, s.model
 FROM curation_task t
 JOIN curation_pair p ON p.id = t.pair_id
@@ -34,7 +34,7 @@ WHERE t.project_id = %s AND p.deleted_at IS NULL AND i.deleted_at IS NULL
 ORDER BY t.id
 """
 RANKED = """
-SELECT t.id, i.external_id, i.prompt, i.prompt_hash, s.id, s.text, s.messages, s.model
+SELECT t.id, i.id, i.external_id, i.prompt, i.prompt_hash, s.id, s.text, s.messages, s.model
 FROM curation_task t
 JOIN curation_item i ON i.id = t.item_id
 JOIN curation_response s ON s.item_id = i.id AND s.deleted_at IS NULL
@@ -47,6 +47,7 @@ class Content(NamedTuple):
     """A pair of responses with its prompt, JSON still as text."""
 
     task_id: int
+    item_id: int
     item: str
     prompt: str
     prompt_hash: str
@@ -70,19 +71,24 @@ def candidates(selection: Selection) -> Iterator[Candidate]:
         if reason or decision is None:
             yield Candidate(content.prompt_hash, reason=reason)
             continue
-        yield Candidate(content.prompt_hash, row(content, decision), None, (lineage(content, decision),))
+        trace = lineage(content, decision)
+        sides = trace["chosen"], trace["rejected"]
+        yield Candidate(content.prompt_hash, row(content, decision), None, (trace,), content.item_id, sides)
 
 
 def with_contents(selection: Selection) -> Iterator[tuple[Content, Decision | None]]:
-    """Every pair of the project with its decision, or None where nobody answered."""
+    """Every pair of the project with what is decided on it, or None where nobody answered."""
     project = selection.project
     found = decisions(project, selection.filters, as_of=selection.upto, protocol=selection.protocol)
     decision = next(found, None)
     for content in ranked(project.pk) if project.kind == TaskKind.RANKING else pairs(project.pk):
         while decision is not None and place_of(decision) < content.key[: len(place_of(decision))]:
             decision = next(found, None)
-        there = decision is not None and place_of(decision) == content.key[: len(place_of(decision))]
-        yield content, decision if there else None
+        if decision is None or place_of(decision) != content.key[: len(place_of(decision))]:
+            yield content, None
+        while decision is not None and place_of(decision) == content.key[: len(place_of(decision))]:
+            yield content, decision
+            decision = next(found, None)
 
 
 def place_of(decision: Decision) -> tuple[int, ...]:
@@ -95,8 +101,8 @@ def pairs(project_id: int) -> Iterator[Content]:
 
 def ranked(project_id: int) -> Iterator[Content]:
     """Each two responses of every ranked item."""
-    for about, responses in groupby(stream(RANKED, [project_id]), key=lambda row: row[:4]):
-        for first, second in combinations([response[4:] for response in responses], 2):
+    for about, responses in groupby(stream(RANKED, [project_id]), key=lambda row: row[:5]):
+        for first, second in combinations([response[5:] for response in responses], 2):
             yield Content(*about, *first, *second)
 
 

@@ -8,7 +8,7 @@ from typing import Any
 from django.db import connection
 
 from curation.models import DatasetVersion, TaskKind
-from curation.services.deciding import ANSWERED, STANDING, WHO
+from curation.services.deciding import ANSWERED
 from curation.services.freezing.selecting import Selection, selection_of
 from curation.services.reading import stream
 from workers.agreement import Agreement
@@ -56,9 +56,9 @@ def agreement(selection: Selection) -> dict[str, dict[str, Any]]:
         return {}
     rows = stream(
         f"SELECT p.axis, a.task_id, p.value, p.both_bad {ANSWERED}"
-        f" JOIN curation_preference p ON p.annotation_id = a.id {STANDING}"
-        f" AND {WHO[selection.filters.annotators]} ORDER BY p.axis, a.task_id",
-        selection.standing,
+        f" JOIN curation_preference p ON p.annotation_id = a.id {selection.condition}"
+        f" ORDER BY p.axis, a.task_id",
+        selection.params,
     )
     return {axis: agreement_on(list_by_task(some)) for axis, some in groupby(rows, key=lambda row: row[0])}
 
@@ -107,10 +107,10 @@ def protocols(selection: Selection) -> list[int]:
 
 
 def of(selection: Selection) -> str:
-    return f"{ANSWERED} {STANDING} AND {WHO[selection.filters.annotators]}"
+    return f"{ANSWERED} {selection.condition}"
 
 
 def several(sql: str, selection: Selection) -> list[tuple[Any, ...]]:
     with connection.cursor() as cursor:
-        cursor.execute(sql, selection.standing)
+        cursor.execute(sql, selection.params)
         return list(cursor.fetchall())

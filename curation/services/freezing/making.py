@@ -171,6 +171,7 @@ def manifest_of(version: DatasetVersion, files: list[DatasetFile]) -> bytes:
             "filters": version.filters,
             "splits": version.splits,
             "seed": version.seed,
+            **({} if version.split_by == DatasetVersion.SplitBy.PROMPT else {"split_by": version.split_by}),
             "files": {file.name: {"sha256": file.sha256, "rows": file.rows, "bytes": file.bytes} for file in files},
         },
         option=orjson.OPT_SORT_KEYS | orjson.OPT_INDENT_2,

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any
 
 import orjson
 
 from curation.models import DatasetVersion, Project, Protocol
-from curation.services.deciding import Filters
+from curation.services.deciding import STANDING
+from curation.services.filtering import Filters, who
 from curation.services.label_names import CurrentNames, current_names
 from workers.writers import Target, targets
 
@@ -27,6 +29,13 @@ class Candidate:
     reason: str | None = None
     lineage: Sequence[Mapping[str, Any]] = ()
     """Where it came from: a pair's decision, or each of the answers in it."""
+    item_id: int = 0
+    responses: tuple[int, ...] = ()
+    """What it is about; of a decided pair the chosen response, then the rejected one."""
+    source: str = ""
+    """Of its item; only where a version is split by it."""
+    group: str = ""
+    """What a version is balanced by."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,11 +47,24 @@ class Selection:
     filters: Filters
     upto: int
     protocol: Protocol | None = None
+    seed: int = 0
+    split_by: str = DatasetVersion.SplitBy.PROMPT
+    as_of: datetime | None = None
+    """The moment up to which scores are read; None: as they are."""
 
     @property
     def standing(self) -> list[int]:
         """The parameters of STANDING."""
         return [self.project.pk, self.upto, self.upto]
+
+    @property
+    def condition(self) -> str:
+        """Behind ANSWERED: the answers that stand, of those who are asked; its parameters are `params`."""
+        return f"{STANDING} AND {who(self.filters)[0]}"
+
+    @property
+    def params(self) -> list[Any]:
+        return [*self.standing, *who(self.filters)[1]]
 
     def names(self) -> CurrentNames | None:
         """How earlier labels are read; None where nothing was ever relabelled."""
@@ -54,7 +76,9 @@ def selection_of(version: DatasetVersion) -> Selection:
     project, number = version.dataset.project, version.lineage.get("protocol")
     protocol = Protocol.objects.filter(project=project, version=number).first() if number else project.protocol
     upto = version.lineage["last_annotation"]
-    return Selection(project, targets.get(version.target), Filters.model_validate(version.filters), upto, protocol)
+    filters, as_of = Filters.model_validate(version.filters), version.created_at
+    target = targets.get(version.target)
+    return Selection(project, target, filters, upto, protocol, version.seed, version.split_by, as_of)
 
 
 NOT_ANSWERED = "not answered"

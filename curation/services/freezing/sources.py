@@ -9,6 +9,7 @@ from types import ModuleType
 from curation.models import Project
 from curation.services.deciding import Filters, last_annotation
 from curation.services.freezing import answered, compared, critiqued, decided
+from curation.services.freezing.narrowing import narrowed
 from curation.services.freezing.selecting import NOT_ANSWERED, Candidate, Fields, Selection
 from workers.writers import Dropped, Target
 
@@ -22,8 +23,7 @@ SOURCES: Mapping[str, ModuleType] = {
 
 def candidates(selection: Selection) -> Iterator[Candidate]:
     """Everything that may become a row, in an order that never changes."""
-    found: Iterator[Candidate] = SOURCES[selection.target.source].candidates(selection)
-    return found
+    return narrowed(selection, SOURCES[selection.target.source].candidates)
 
 
 def lineage_of(target: Target) -> Fields:

@@ -35,9 +35,7 @@ def change(project: Project, rows: Mapping[int, Landing], votes: VoteBox, source
     if not rows:
         return 0
     origin = () if source_id is None else (source_id,)
-    contents = (
-        (r.prompt, r.context, r.metadata, r.prompt_hash, r.content_hash, *origin, pk) for pk, r in rows.items()
-    )
+    contents = ((r.prompt, r.context, r.metadata, r.prompt_hash, r.content_hash, *origin, pk) for pk, r in rows.items())
     bulk.update(Item, (*ITEM, "source_id") if origin else ITEM, contents)
     Item.objects.filter(pk__in=rows, deleted_at__isnull=False).update(deleted_at=None)
     responses, back = keep_responses(rows)

@@ -16,7 +16,18 @@ from curation.services.importing.rows import Landing
 from curation.services.importing.storing import first_task, insert_pairs, insert_responses, insert_tasks, tasks_of
 from curation.services.importing.votes import Place, VoteBox
 
-ITEM = ("id", "project_id", "external_id", "prompt", "context", "metadata", "prompt_hash", "content_hash", "created_at", "source_id")
+ITEM = (
+    "id",
+    "project_id",
+    "external_id",
+    "prompt",
+    "context",
+    "metadata",
+    "prompt_hash",
+    "content_hash",
+    "created_at",
+    "source_id",
+)
 
 
 def land(project: Project, batch: Sequence[Landing], votes: VoteBox, source_id: int | None = None) -> Counter[str]:

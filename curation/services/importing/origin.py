@@ -9,17 +9,16 @@ from urllib.parse import urlsplit
 from curation.errors import Invalid
 from curation.models import Project, Source
 
-FIELDS = ("source", "licence", "source_url")
 COLUMNS = {"source": "name", "licence": "licence", "source_url": "url"}
+LONGEST = {"source": 200, "licence": 100, "source_url": 500}
 
 
 def origin_from(source: str = "", licence: str = "", source_url: str = "") -> dict[str, str]:
     """What an import keeps of its origin; empty where nothing was said. Raises Invalid naming the field."""
     given = {"source": source.strip(), "licence": licence.strip(), "source_url": source_url.strip()}
     for name, text in given.items():
-        most = Source._meta.get_field(COLUMNS[name]).max_length
-        if len(text) > most:
-            raise Invalid(f"has more than {most} characters", field=name)
+        if len(text) > LONGEST[name]:
+            raise Invalid(f"has more than {LONGEST[name]} characters", field=name)
         if any(ord(character) < 32 or 0xD800 <= ord(character) < 0xE000 for character in text):
             raise Invalid("holds characters that are no text", field=name)
         if text and not given["source"]:

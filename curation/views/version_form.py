@@ -1,0 +1,242 @@
+"""The form that asks for a dataset version: what everybody is asked, and under "More" the rest of the filters."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import orjson
+from django import forms
+from django.db.models import Q
+
+from curation.errors import DomainError
+from curation.models import DatasetVersion, ModelVersion, Progress, Project
+from curation.services import deciding, freezing
+from workers.writers import Target
+
+PREFERENCES = ("trl-preference", "trl-preference-implicit")
+FILTERS = ("annotators", "min_annotations", "min_confidence", "labels", "axis")
+MODELS = 200
+SAID_BY = {
+    "where": "where",
+    "scores": "score_model",
+    "caps": "cap_rows",
+    "balance": "balance_by",
+    "name": "name",
+}
+"""Under which field an error in a part of the filters is told; others are called the same."""
+EXAMPLE = '[{"field": "item.metadata.topic", "op": "in", "value": ["code", "maths"]}]'
+
+
+class Moments(forms.DateTimeInput):
+    input_type = "datetime-local"
+
+    def __init__(self) -> None:
+        super().__init__(format="%Y-%m-%dT%H:%M")
+
+
+class VersionForm(forms.Form):
+    """What a version is made of. Shares are percent, since people think in them."""
+
+    name = forms.SlugField(label="Dataset", max_length=40, help_text="A new name starts a new line of versions.")
+    target = forms.ChoiceField(label="Target", help_text="The format, by who reads it.")
+    test_share = forms.IntegerField(
+        label="Test share, %",
+        min_value=0,
+        max_value=90,
+        initial=10,
+        help_text="What has one prompt stays together, unless you choose otherwise below.",
+    )
+    seed = forms.IntegerField(label="Seed", min_value=0, max_value=2**31 - 1, initial=0)
+    annotators = forms.ChoiceField(
+        label="Answers of",
+        choices=[
+            ("people", "People, signed in or imported"),
+            ("signed-in", "People who signed in"),
+            ("imported", "Imported answers of people"),
+            ("models", "Models"),
+            ("all", "Everybody"),
+        ],
+        help_text="Whose answers decide, or are exported; a vote that came with a file counts as one answer.",
+    )
+    min_annotations = forms.IntegerField(
+        label="Fewest answers on a pair", min_value=1, max_value=1000, initial=1, required=False
+    )
+    min_confidence = forms.FloatField(
+        label="Smallest majority, 0 to 1",
+        min_value=0,
+        max_value=1,
+        initial=0,
+        required=False,
+        help_text="Share of answers for the winner.",
+    )
+    labels = forms.ChoiceField(
+        label="Rows",
+        choices=[("decided", "One for each pair, as it was decided"), ("raw", "One for each annotator's own answer")],
+        required=False,
+    )
+    axis = forms.ChoiceField(label="Axis", required=False)
+
+    names = forms.CharField(
+        label="Only these annotators", required=False, help_text="Names as in the raw answers, with commas between."
+    )
+    not_names = forms.CharField(label="All but these annotators", required=False)
+    since = forms.DateTimeField(label="Answers from", required=False, widget=Moments, help_text="UTC.")
+    until = forms.DateTimeField(label="Answers before", required=False, widget=Moments, help_text="UTC.")
+    split_by = forms.ChoiceField(
+        label="Stays in one split",
+        required=False,
+        choices=DatasetVersion.SplitBy.choices,
+        help_text="Near-duplicate prompts are found by their text; it takes minutes for a million of them.",
+    )
+    score_model = forms.ChoiceField(label="Model", required=False)
+    score_head = forms.CharField(
+        label="Head", required=False, max_length=40, help_text="Of models with several; else leave it empty."
+    )
+    score_of = forms.ChoiceField(
+        label="Of",
+        required=False,
+        choices=[
+            ("any", "Any response"),
+            ("chosen", "The chosen response"),
+            ("rejected", "The rejected response"),
+            ("margin", "Chosen less rejected"),
+        ],
+    )
+    score_min = forms.FloatField(label="Score from", required=False)
+    score_max = forms.FloatField(label="Up to", required=False)
+    cap_prompt = forms.IntegerField(label="Most of one prompt", min_value=1, max_value=2**31 - 1, required=False)
+    cap_rows = forms.IntegerField(
+        label="Most rows",
+        min_value=1,
+        max_value=2**31 - 1,
+        required=False,
+        help_text="Which ones follows from the seed.",
+    )
+    balance_by = forms.CharField(
+        label="Balance by", required=False, help_text="Such as item.source, chosen.model or item.metadata.topic."
+    )
+    balance_most = forms.IntegerField(
+        label="Most of each",
+        min_value=1,
+        max_value=2**31 - 1,
+        required=False,
+        help_text="Empty: as many as the smallest has.",
+    )
+    where = forms.CharField(
+        label="Conditions",
+        required=False,
+        widget=forms.Textarea(attrs={"rows": 3, "class": "mono", "spellcheck": "false"}),
+        help_text="A JSON list; all of them must hold.",
+    )
+
+    def __init__(self, *args: Any, project: Project, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.project = project
+        fitting = freezing.offered(project)
+        usual = freezing.usual(project, fitting)
+        self.fitting = {target.name: target for target in fitting}
+        self.choose("target", [(target.name, target.title) for target in fitting])
+        self.choose("axis", [(axis, axis) for axis in axes_of(project)])
+        self.choose("score_model", [("", "—"), *models_of(project)])
+        self.initial.setdefault("target", usual)
+        self.initial.setdefault("name", "preferences" if usual in PREFERENCES else "critiques")
+        self.initial.setdefault("annotators", usual_deciders(project))
+
+    def choose(self, name: str, choices: list[tuple[str, str]]) -> None:
+        field = self.fields[name]
+        assert isinstance(field, forms.ChoiceField)
+        field.choices = choices
+
+    @property
+    def chosen(self) -> Target | None:
+        """The target as the form stands; None while there is none, or none that fits."""
+        return self.fitting.get(self["target"].value())
+
+    @property
+    def applicable(self) -> tuple[str, ...]:
+        return deciding.applicable(self.chosen.source, self.project.kind) if self.chosen else ()
+
+    def common(self) -> list[forms.BoundField]:
+        return [self[name] for name in ("name", "target", "test_share", "seed")]
+
+    def selecting(self) -> list[forms.BoundField]:
+        """The fields that mean something to the chosen target."""
+        return [self[name] for name in FILTERS if name in self.applicable]
+
+    def more(self) -> list[tuple[str, list[forms.BoundField]]]:
+        """What is asked under "More", in groups with their titles."""
+        groups = {
+            "Who and when": ("names", "not_names", "since", "until"),
+            "Scores of a model": ("score_model", "score_head", "score_of", "score_min", "score_max"),
+            "How many": ("cap_prompt", "cap_rows", "balance_by", "balance_most"),
+            "Splits": ("split_by",),
+        }
+        return [(title, [self[name] for name in names]) for title, names in groups.items()]
+
+    @property
+    def opened(self) -> bool:
+        """Whether anything under "More" was said, or is wrong."""
+        said = [field for _, group in self.more() for field in group if field.name not in ("score_of", "split_by")]
+        told = [*said, self["where"]]
+        return any(one.value() for one in told) or self["split_by"].value() not in (None, "", "prompt")
+
+    def clean_where(self) -> Any:
+        text = self.cleaned_data["where"].strip()
+        if not text:
+            return None
+        try:
+            return orjson.loads(text)
+        except orjson.JSONDecodeError as error:
+            raise forms.ValidationError(
+                f"Is not JSON: {error.msg}, line {error.lineno}, column {error.colno}."
+            ) from None
+
+    def filters(self) -> dict[str, Any]:
+        """What was chosen, as the service takes it; what was left empty is as usual."""
+        given = self.cleaned_data
+        told: dict[str, Any] = {name: given.get(name) for name in FILTERS if name in self.applicable}
+        told |= {
+            name: [one.strip() for one in given[name].split(",") if one.strip()] for name in ("names", "not_names")
+        }
+        told |= {name: given[name].isoformat() if given[name] else None for name in ("since", "until")}
+        told["where"] = given["where"]
+        if given["score_model"] or given["score_min"] is not None or given["score_max"] is not None:
+            wanted = {name: given[f"score_{name}"] for name in ("head", "of", "min", "max")}
+            told["scores"] = [{**spoken(wanted), "model": int(given["score_model"] or 0)}]
+        told["caps"] = spoken({"per_prompt": given["cap_prompt"], "rows": given["cap_rows"]})
+        if given["balance_by"]:
+            told["balance"] = spoken({"by": given["balance_by"], "most": given["balance_most"]})
+        return {name: value for name, value in told.items() if value not in (None, "", [], {})}
+
+    def splits(self) -> dict[str, float]:
+        test = self.cleaned_data["test_share"]
+        return {"train": (100 - test) / 100, "test": test / 100} if test else {"train": 1.0}
+
+    def refuse(self, error: DomainError) -> None:
+        """Tell what a service refused, at the field that it is about."""
+        first, *rest = (error.field or "").removeprefix("filters.").split(".")
+        if first == "scores" and rest[-1:] and f"score_{rest[-1]}" in self.fields:
+            first = f"score_{rest[-1]}"
+        name = SAID_BY.get(first, first)
+        place = f"{'.'.join(rest)}: " if name == "where" and rest else ""
+        self.add_error(name if name in self.fields else None, f"{place}{error.detail}")
+
+
+def spoken(given: dict[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in given.items() if value not in (None, "")}
+
+
+def models_of(project: Project) -> list[tuple[str, str]]:
+    """The newest models that may have scored here."""
+    rows = ModelVersion.objects.filter(Q(project=None) | Q(project=project), retired_at=None)
+    kinds = [ModelVersion.Kind.CRITIC, ModelVersion.Kind.EMBEDDER, ModelVersion.Kind.POLICY]
+    return [(str(one.pk), str(one)) for one in rows.exclude(kind__in=kinds).order_by("-pk")[:MODELS]]
+
+
+def usual_deciders(project: Project) -> str:
+    """Who signed in, once anybody has answered here: an imported vote would else cancel the answer of one person."""
+    return "signed-in" if Progress.objects.filter(project=project, done__gt=0).exists() else "people"
+
+
+def axes_of(project: Project) -> list[str]:
+    return project.protocol.axis_names if project.protocol else ["overall"]
