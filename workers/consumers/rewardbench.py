@@ -1,4 +1,4 @@
-"""RewardBench's loader: rows of texts with these columns, one turn a prompt, every id once.
+"""RewardBench's loader: rows of texts with these columns, one turn a prompt.
 
 As its `load_preference_dataset` documents it; the package pins libraries of its own and is not asked.
 """

@@ -34,13 +34,20 @@ def check(version: DatasetVersion, building: Path, made: Sequence[DatasetFile]) 
     files = files_of(version, building, made)
     wanted = [consumers.get(name) for name in ("rules", *target.consumers)]
     said = [here(consumer, files) for consumer in wanted if not consumer.package]
+    accepted(said)
+    said.append(traced(version, target, files))
+    accepted(said)
     if files.total:
         said += elsewhere([consumer for consumer in wanted if consumer.package], files)
-    said.append(traced(version, target, files))
-    if refused := [one for one in said if one["ok"] is False]:
-        first = refused[0]
-        raise Conflict(f"the files were made, but {first['consumer']} would not read them: {first['detail']}")
+        accepted(said)
     return said
+
+
+def accepted(said: Sequence[Mapping[str, Any]]) -> None:
+    """Raises Conflict in the words of the first consumer that refuses."""
+    for one in said:
+        if one["ok"] is False:
+            raise Conflict(f"the files were made, but {one['consumer']} would not read them: {one['detail']}")
 
 
 def files_of(version: DatasetVersion, folder: Path, made: Sequence[DatasetFile]) -> Files:
@@ -64,6 +71,8 @@ def here(consumer: Consumer, files: Files) -> dict[str, Any]:
         return made | {"ok": True, "detail": consumer.read(files)}
     except Refused as error:
         return made | {"ok": False, "detail": str(error)}
+    except (KeyError, TypeError, ValueError, AttributeError, IndexError) as error:
+        return made | {"ok": False, "detail": f"it has not the shape that is read: {error!r}"}
 
 
 def elsewhere(wanted: Sequence[Consumer], files: Files) -> list[dict[str, Any]]:
@@ -73,14 +82,17 @@ def elsewhere(wanted: Sequence[Consumer], files: Files) -> list[dict[str, Any]]:
     if settings.CONSUMERS != "all":
         return [{"consumer": one.name, "version": "", "ok": None, "detail": OFF} for one in wanted]
     request = {"files": {**asdict(files), "folder": str(files.folder)}, "consumers": [one.name for one in wanted]}
-    done = subprocess.run(
-        [sys.executable, "-m", "workers.consumers"],
-        input=orjson.dumps(request),
-        capture_output=True,
-        cwd=settings.BASE_DIR,
-        timeout=LONGEST,
-        check=False,
-    )
+    try:
+        done = subprocess.run(
+            [sys.executable, "-m", "workers.consumers"],
+            input=orjson.dumps(request),
+            capture_output=True,
+            cwd=settings.BASE_DIR,
+            timeout=LONGEST,
+            check=False,
+        )
+    except subprocess.TimeoutExpired:
+        raise Conflict(f"the consumers did not answer within {LONGEST} s") from None
     if done.returncode:
         raise Conflict(f"the consumers could not be asked: {done.stderr[-500:].decode('utf-8', 'replace')}")
     found: list[dict[str, Any]] = orjson.loads(done.stdout)
@@ -102,7 +114,10 @@ def traced(version: DatasetVersion, target: Target, files: Files) -> dict[str, A
             raise Refused(f"annotation {unknown} is not among the raw answers", file="lineage.jsonl")
     except Refused as error:
         return made | {"ok": False, "detail": str(error)}
-    return made | {"ok": True, "detail": f"{count} rows are what the database has; every raw answer is along"}
+    return made | {
+        "ok": True,
+        "detail": f"the first {count} rows are as the database has them, their raw answers along",
+    }
 
 
 def with_rows(files: Files) -> Iterator[tuple[Mapping[str, Any], Mapping[str, Any], tuple[str, int]]]:
