@@ -7,8 +7,8 @@ from functools import partial
 from pathlib import Path
 from urllib.parse import quote
 
-from curation.models import Annotation, Annotator, Critique, Item, Project, Role, Run, Verdict
-from curation.services import freezing, importing, people, projects, running
+from curation.models import Annotation, Annotator, Critique, Delivery, Item, Project, Role, Run, Verdict, Webhook
+from curation.services import freezing, importing, people, projects, running, starting
 from tests.cast import Cast, make_pairs
 from tests.test_freezing import answer_all
 
@@ -62,6 +62,13 @@ def furnish(crew: Cast, folder: Path) -> House:
     answer_all(crew, "ann", -2, 1, 0, None, 2)
     version = freezing.request_version(project=project, dataset_name="preferences", user=olga)
     running.execute(str(version.run_id))
+    compared = starting.start(
+        project=project, method="compare", params={"dataset": "preferences", "number": 1, "other": 1}, user=olga
+    )
+    running.execute(str(compared.pk))
+    url = f"https://example.org/{LONG}"
+    webhook = Webhook.objects.create(project=project, url=url, events=["run.ended"], secret="whsec_AAAA")
+    told = Delivery.objects.create(webhook=webhook, event="run.ended", payload={"data": LONG}, state="dead", error=LONG)
     item = speak(project)
     (folder / "rows.jsonl").write_bytes(ROWS)
     landed = importing.import_now(project=project, user=olga, path=folder / "rows.jsonl", filename=f"{LONG}.jsonl")
@@ -88,6 +95,11 @@ def furnish(crew: Cast, folder: Path) -> House:
         "datasets": f"{root}/datasets/",
         "new version": f"{root}/datasets/new/",
         "version": f"{root}/datasets/preferences/1/",
+        "row of a version": f"{root}/datasets/preferences/1/rows/train/0/",
+        "versions compared": f"{root}/datasets/compared/{compared.pk}/",
+        "webhooks": f"{root}/webhooks/",
+        "webhook": f"{root}/webhooks/{webhook.pk}/",
+        "delivery": f"{root}/webhooks/{webhook.pk}/deliveries/{told.message}/",
         "runs": f"{root}/runs/",
         "run": f"{root}/runs/{landed.pk}/",
         "failed run": f"{root}/runs/{failed.pk}/",
