@@ -21,6 +21,7 @@ from curation.models import (
     Dataset,
     DatasetFile,
     DatasetVersion,
+    Delivery,
     Invite,
     Item,
     ModelVersion,
@@ -30,6 +31,7 @@ from curation.models import (
     Schedule,
     Task,
     User,
+    Webhook,
 )
 from curation.services import machines, people
 from tests.cast import Cast, make_pairs
@@ -57,6 +59,8 @@ def full(cast: Cast) -> Cast:
     length = ModelVersion.objects.create(name="length", number=1, kind="reward", reference="program:length")
     Completion.objects.create(model=length, prompt_hash="0" * 64, raw="I like it.", status="unparsed")
     Schedule.objects.create(project=cast.project, method="freeze", cron="0 3 * * *")
+    webhook = Webhook.objects.create(project=cast.project, url="https://example.org/", events=[], secret="whsec_AAAA")
+    Delivery.objects.create(webhook=webhook, event="ping", payload={})
     machines.report(machines.Self("cpu@test", ("cpu",)))
     people.make_invite(project=cast.project, by=cast.olga, role="viewer")
     people.issue_token(user=cast.ann, name="script", scopes=["read"], expires_at=None)

@@ -236,3 +236,37 @@ def test_a_tree_is_paged(crew: Cast, two: list[DatasetVersion], live_server: Any
         seen += [one["path"] for one in page.json()]
         url = page.links.get("next", {}).get("url")
     assert len(seen) == len(set(seen)) == two[0].files.count() + 3
+
+
+def test_odd_requests_are_answered(crew: Cast, two: list[DatasetVersion], live_server: Any) -> None:
+    """Bodies of the wrong shape, revisions with a slash, and a folder with links into nowhere and elsewhere."""
+    headers = {"Authorization": f"Bearer {people.token_for(crew.vic, 'read')}"}
+    api = f"{live_server.url}/hub/api/datasets/{crew.project.slug}/preferences"
+    for body, found in (([1], 0), ({"paths": 5}, 0), ({"paths": "train.jsonl"}, 1), ("x", 0)):
+        answer = httpx.post(f"{api}/paths-info/v1", json=body, headers=headers)
+        assert answer.status_code == 200 and len(answer.json()) == found, body
+    for path in ("revision/refs/pr/1", "commits/refs/pr/1", "tree/refs/pr/1"):
+        answer = httpx.get(f"{api}/{path}", headers=headers)
+        assert answer.status_code == 404 and answer.headers["X-Error-Code"] == "RevisionNotFound", path
+
+
+def test_links_in_a_models_folder_lead_nowhere(crew: Cast, live_server: Any, tmp_path: Path) -> None:
+    folder = tmp_path / "weights"
+    folder.mkdir()
+    (folder / "config.json").write_text("{}")
+    (folder / "secret.pkl").write_text("pickled")
+    (folder / "dangling.json").symlink_to(folder / "nothing.json")
+    (folder / "pickle.json").symlink_to(folder / "secret.pkl")
+    (folder / "outside.json").symlink_to("/etc/hostname")
+    common = {"kind": "reward", "reference": f"hf:{folder}", "state": "ready", "project": crew.project}
+    for number in (1, 2):
+        ModelVersion.objects.create(name="judge", number=number, fingerprint=str(number), **common)
+    headers = {"Authorization": f"Bearer {people.token_for(crew.vic, 'read')}"}
+    api = f"{live_server.url}/hub/api/models"
+    told = httpx.get(f"{api}/{crew.project.slug}/judge/revision/v1", headers=headers).json()
+    assert [one["rfilename"] for one in told["siblings"]] == ["config.json"]
+    again = httpx.get(f"{api}/{crew.project.slug}/judge/revision/{told['sha']}", headers=headers).json()
+    assert again["sha"] == told["sha"] != httpx.get(f"{api}/{crew.project.slug}/judge", headers=headers).json()["sha"]
+    listed = httpx.get(api, params={"author": crew.project.slug}, headers=headers).json()
+    assert [one["id"] for one in listed] == [f"{crew.project.slug}/judge"]
+    assert httpx.get(api, params={"author": "models"}, headers=headers).json() == []

@@ -83,8 +83,8 @@ class Folder:
         for top, folders, names in os.walk(self.path):
             folders[:] = sorted(folder for folder in folders if not folder.startswith("."))
             for name in sorted(names):
-                if not name.startswith("."):
-                    path = Path(top) / name
+                path = Path(top) / name
+                if not name.startswith(".") and path.is_file():
                     found[path.relative_to(self.path).as_posix()] = path.stat().st_size
         return found
 

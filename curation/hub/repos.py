@@ -28,6 +28,8 @@ SHARED = "models"
 SERVED = (".safetensors", ".json", ".txt", ".md", ".model", ".jinja", ".jsonl", ".vocab", ".tiktoken")
 """Of a model's folder these are given out: weights that run no code, tokenizers, configurations, words."""
 HEAD = "main"
+LOOKED_AT = 200
+"""Versions of a model among which a commit is looked for, the newest first."""
 
 
 class Missing(NotFound):
@@ -117,7 +119,7 @@ def labels_of(user: User, kind: str, namespace: str, name: str) -> list[tuple[st
         )
         found = [(f"v{n}", sha[:40]) for n, sha in versions.order_by("-number").values_list("number", "hash")]
         return [(HEAD, commit.sha), *found]
-    models = list(models_called(user, namespace, name))
+    models = list(models_called(user, namespace, name)[:LOOKED_AT])
     if not models:
         raise no_repo()
     return [(HEAD, sha_of(models[0])), *((f"v{model.number}", sha_of(model)) for model in models)]
@@ -129,6 +131,10 @@ def models_of(user: User) -> QuerySet[ModelVersion]:
     return (local.filter(reference__startswith="hf:/") | local.filter(reference__startswith="run:")).order_by("-pk")
 
 
+def name_of(model: ModelVersion) -> str:
+    return f"{model.project.slug if model.project else SHARED}/{model.name}"
+
+
 def models_called(user: User, namespace: str, name: str) -> QuerySet[ModelVersion]:
     rows = models_of(user).filter(name=name)
     where = {"project": None} if namespace == SHARED else {"project__slug": namespace}
@@ -137,13 +143,19 @@ def models_called(user: User, namespace: str, name: str) -> QuerySet[ModelVersio
 
 def model_commit(user: User, namespace: str, name: str, revision: str) -> Commit:
     """Raises Missing; a model that is only named here (on another Hub, on a server) has no files to give."""
-    versions = list(models_called(user, namespace, name))
-    if not versions:
+    versions = models_called(user, namespace, name)
+    number = numbered(revision)
+    if revision == HEAD:
+        found = versions.first()
+    elif number is not None:
+        found = versions.filter(number=number).first()
+    else:
+        some = versions[:LOOKED_AT] if is_commit(revision) else ()
+        found = next((one for one in some if sha_of(one).startswith(revision)), None)
+    if found is not None:
+        return commit_of_model(namespace, found)
+    if not versions.exists():
         raise no_repo()
-    wanted = numbered(revision)
-    for one in versions:
-        if revision == HEAD or one.number == wanted or (is_commit(revision) and sha_of(one).startswith(revision)):
-            return commit_of_model(namespace, one)
     raise Missing(f"{namespace}/{name} has no version {revision}", "RevisionNotFound")
 
 
@@ -152,7 +164,7 @@ def commit_of_model(namespace: str, model: ModelVersion) -> Commit:
     try:
         folder = references.folder(where, made_by(model, where)).resolve()
         found = weights.Folder(folder).sizes()
-    except Unusable:
+    except (Unusable, OSError):
         raise Missing("the files of this model are not on this machine", "RepoNotFound") from None
     return Commit(
         kind="model",
@@ -166,10 +178,10 @@ def commit_of_model(namespace: str, model: ModelVersion) -> Commit:
 
 
 def entries_below(folder: Path, sizes: Iterable[tuple[str, int]]) -> Iterable[Entry]:
-    """Files of a model's folder that are given out; what a link leads out of it is not."""
+    """Files of a model's folder that are given out; what a link leads out of it, or to another kind of file, is not."""
     for name, size in sizes:
         place = (folder / name).resolve()
-        if name.endswith(SERVED) and place.is_relative_to(folder):
+        if name.endswith(SERVED) and place.name.endswith(SERVED) and place.is_relative_to(folder) and place.is_file():
             yield Entry(name, size, digest(str(place), size, place.stat().st_mtime_ns), place)
 
 

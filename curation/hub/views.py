@@ -86,11 +86,14 @@ class ModelsView(HubView):
         rows = repos.models_of(caller(request))
         if search := asked(request, "search"):
             rows = rows.filter(name__icontains=search)
-        names: dict[str, None] = {}
-        for model in rows[:LISTED]:
-            names[f"{model.project.slug if model.project else repos.SHARED}/{model.name}"] = None
-        author = asked(request, "author")
-        return Reply([summary("model", name) for name in names if not author or name.startswith(f"{author}/")])
+        if author := asked(request, "author"):
+            rows = rows.filter(project=None) if author == repos.SHARED else rows.filter(project__slug=author)
+        if cursor := whole(request, "cursor", 0):
+            rows = rows.filter(pk__lt=cursor)
+        found = list(rows[: LISTED + 1])
+        names = {repos.name_of(model): None for model in found[:LISTED]}
+        answer = Reply([summary("model", name) for name in names])
+        return linked(request, answer, found[LISTED - 1].pk if len(found) > LISTED else None)
 
 
 class RepoView(HubView):
@@ -127,7 +130,8 @@ class PathsView(HubView):
     def post(self, request: Request, kind: str, namespace: str, name: str, revision: str) -> Reply:
         found = repos.commit(request, kind, namespace, name, revision)
         given: Any = request.data
-        paths = given.getlist("paths") if hasattr(given, "getlist") else given.get("paths", [])
+        told = given.getlist("paths") if hasattr(given, "getlist") else dict_of(given).get("paths", [])
+        paths = told if isinstance(told, list) else [told]
         known = {one["path"]: one for one in [*listing(found, found.entries, "", deep=True)]}
         return Reply([known[path] for path in paths if isinstance(path, str) and path in known])
 
@@ -176,7 +180,10 @@ class NothingView(HubView):
     """Every other address: nothing of it is here."""
 
     def get(self, request: Request, **_: Any) -> HttpResponse:
-        return problem(404, f"this Hub does not answer {request.path}")
+        refused = problem(404, f"this Hub does not answer {request.path}")
+        if "/revision/" in request.path or "/commits/" in request.path:
+            refused["X-Error-Code"] = "RevisionNotFound"
+        return refused
 
 
 def summary(kind: str, repo: str) -> dict[str, Any]:
@@ -233,6 +240,10 @@ def listing(found: Commit, entries: Any, path: str, *, deep: bool) -> list[dict[
                 "lastCommit": last,
             }
     return [made[name] for name in sorted(made)]
+
+
+def dict_of(data: Any) -> dict[str, Any]:
+    return data if isinstance(data, dict) else {}
 
 
 def asked(request: Request, name: str) -> str:

@@ -17,7 +17,7 @@ from curation.services import importing, queueing
 from curation.services.protocols import revise_protocol as revise_protocol  # one of a project's verbs
 
 SAMPLES = Path(__file__).resolve().parent.parent / "samples"
-RESERVED_SLUGS = {"new"}
+RESERVED_SLUGS = {"new", "models"}
 
 
 @transaction.atomic

@@ -79,18 +79,22 @@ def first_difference(line: Row, row: Row) -> str:
     """A column that says another thing in the one than in the other; what Parquet holds as JSON is passed over."""
     for column, value in line.items():
         made = row.get(column)
-        if type(made) is type(value) and not isinstance(value, dict) and plain(made) != plain(value):
+        if type(made) is type(value) and not isinstance(value, dict) and not says(value, made):
             return column
     return ""
 
 
-def plain(value: Any) -> Any:
-    """Without what only Parquet spells out: parts of a struct that are null."""
-    if isinstance(value, list):
-        return [plain(one) for one in value]
-    if isinstance(value, dict):
-        return {name: plain(one) for name, one in value.items() if one is not None}
-    return value
+def says(value: Any, made: Any) -> bool:
+    """Whether a JSON value says all that its Parquet does. Parquet spells nulls out, and has no pictures of messages."""
+    if isinstance(made, list):
+        return (
+            isinstance(value, list)
+            and len(value) == len(made)
+            and all(says(*two) for two in zip(value, made, strict=True))
+        )
+    if isinstance(made, dict):
+        return isinstance(value, dict) and all(says(value.get(name), one) for name, one in made.items())
+    return bool(value == made)
 
 
 def conversation(row: Row, column: str, *, last: str = "", first: str = "") -> list[Row]:
