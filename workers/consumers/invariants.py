@@ -85,7 +85,7 @@ def first_difference(line: Row, row: Row) -> str:
 
 
 def says(value: Any, made: Any) -> bool:
-    """Whether a JSON value says all that its Parquet does. Parquet spells nulls out, and has no pictures of messages."""
+    """Whether a JSON value says all that its Parquet does, which spells nulls out and has no pictures of messages."""
     if isinstance(made, list):
         return (
             isinstance(value, list)
