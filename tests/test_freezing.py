@@ -181,3 +181,14 @@ def test_a_split_without_rows_is_not_offered_to_loaders(cast: Cast) -> None:
     version = frozen(cast, splits={"train": 0.99999, "test": 0.00001})
     assert version.counts["rows"] == {"train": 1, "test": 0}
     assert version.filled_splits == ["train"] and "test.parquet" not in version.card.split("## Load")[1]
+
+
+def test_what_a_dead_worker_left_half_done_is_cleared_away(cast: Cast) -> None:
+    make_pairs(cast.project, 1)
+    answer_all(cast, "ann", 1)
+    version = freezing.request_version(project=cast.project, dataset_name="prefs", user=cast.olga)
+    left = version.folder.with_name(f"{version.folder.name}-dead")
+    left.mkdir(parents=True)
+    (left / "train.jsonl").write_text("half")
+    running.execute(str(version.run_id))
+    assert [path.name for path in version.folder.parent.iterdir()] == ["v1"]

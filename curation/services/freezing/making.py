@@ -36,7 +36,8 @@ def execute(run: Run, report: Report) -> dict[str, Any]:
     if version.state == DatasetVersion.State.READY:
         return result_of(version)
     building = version.folder.with_name(f"{version.folder.name}-{run.holder.rsplit(':', 1)[-1]}")
-    shutil.rmtree(building, ignore_errors=True)
+    for begun in version.folder.parent.glob(f"{version.folder.name}-*"):
+        shutil.rmtree(begun, ignore_errors=True)  # of a worker that died, or lost its lease
     building.mkdir(parents=True)
     try:
         write(version, building, report)
