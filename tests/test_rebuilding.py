@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import json
+from pathlib import Path
 from typing import Any
 
 import pytest
 from django.test import Client
 from django.utils import timezone
 
-from curation.models import Annotation, DatasetVersion, Item
-from curation.services import annotating, running, starting
+from curation.models import Annotation, Change, DatasetVersion, Item
+from curation.services import annotating, importing, running, starting
 from curation.services.desk import desk_in
 from tests.cast import Cast, make_pairs
 from tests.conftest import calling
@@ -75,6 +77,21 @@ def test_items_put_away_since_are_named(cast: Cast, version: DatasetVersion) -> 
     told = checked(cast, version)
     assert told["files_ok"] and not told["same"] and told["changed_items"] == [item.external_id]
     assert "lineage.parquet" in told["differing"] and "annotations.parquet" not in told["differing"]
+
+
+def test_items_corrected_by_a_later_import_are_named(cast: Cast, version: DatasetVersion, tmp_path: Path) -> None:
+    """What they were is kept beside."""
+    item = Item.objects.order_by("pk")[0]
+    texts = [response.text for response in item.responses.order_by("position")]
+    given = {"id": item.external_id, "prompt": "Corrected?", "responses": texts}
+    path = tmp_path / "again.jsonl"
+    path.write_text(json.dumps(given))
+    before = item.prompt
+    assert importing.import_now(project=cast.project, user=cast.olga, path=path).result["updated"] == 1
+    told = checked(cast, version)
+    assert not told["same"] and told["changed_items"] == [item.external_id] and told["files_ok"]
+    (change,) = Change.objects.all()
+    assert (change.kind, change.before["prompt"]) == ("corrected", before)
 
 
 def test_files_alone_can_be_read(cast: Cast, version: DatasetVersion) -> None:

@@ -103,7 +103,7 @@ def remade(version: DatasetVersion, folder: Path, report: Report) -> dict[str, s
 def changed_items(version: DatasetVersion) -> list[str]:
     """Items of the project that were put away or corrected since the version was made; the first of them."""
     gone = Item.objects.filter(project=version.dataset.project, deleted_at__gt=version.created_at)
-    since = Item.objects.filter(project=version.dataset.project, changes__created_at__gt=version.created_at)
+    since = Item.objects.filter(changes__project=version.dataset.project, changes__created_at__gt=version.created_at)
     names = [*gone.values_list("external_id", flat=True)[:NAMED], *since.values_list("external_id", flat=True)[:NAMED]]
     return list(dict.fromkeys(names))[:NAMED]
 

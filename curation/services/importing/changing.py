@@ -14,7 +14,7 @@ from django.db.models import F, QuerySet
 from django.utils import timezone
 
 from curation import bulk
-from curation.models import Assignment, Item, Pair, Progress, Project, Response, Task, TaskKind
+from curation.models import Assignment, Change, Item, Pair, Progress, Project, Response, Task, TaskKind
 from curation.services.importing.rows import Landing, Stored
 from curation.services.importing.storing import first_task, insert_pairs, insert_responses, insert_tasks, tasks_of
 from curation.services.importing.votes import Place, VoteBox
@@ -36,6 +36,7 @@ def change(project: Project, rows: Mapping[int, Landing], votes: VoteBox, source
         return 0
     origin = () if source_id is None else (source_id,)
     contents = ((r.prompt, r.context, r.metadata, r.prompt_hash, r.content_hash, *origin, pk) for pk, r in rows.items())
+    note(project, list(rows))
     bulk.update(Item, (*ITEM, "source_id") if origin else ITEM, contents)
     Item.objects.filter(pk__in=rows, deleted_at__isnull=False).update(deleted_at=None)
     responses, back = keep_responses(rows)
@@ -54,6 +55,20 @@ def change(project: Project, rows: Mapping[int, Landing], votes: VoteBox, source
             votes.put(vote, where)
         votes.answers.put(row.answers, responses[item_id], first_task(where, responses[item_id]))
     return tasks
+
+
+def note(project: Project, ids: list[int]) -> None:
+    """Record what items were before they are brought up to their new rows."""
+    kept = ("prompt", "context", "metadata", "prompt_hash", "source_id")
+    Change.objects.bulk_create(
+        Change(
+            project=project,
+            item_id=one.pk,
+            kind=Change.Kind.RESTORED if one.deleted_at else Change.Kind.CORRECTED,
+            before={name: getattr(one, name) for name in kept},
+        )
+        for one in Item.objects.filter(pk__in=ids).order_by("pk")
+    )
 
 
 def keep_answers(
