@@ -111,11 +111,11 @@ def test_work_stops_when_it_is_told_to_though_the_server_is_slow() -> None:
     def tick() -> None:
         raise Stop
 
-    with Answering(lambda body, n: Step(seconds=5)) as there:
+    with Answering(lambda body, n: Step(seconds=60)) as there:
         began = time.monotonic()
         with pytest.raises(Stop):
             list(Server(there.url, "tiny").ask([QUESTION], tick))
-    assert time.monotonic() - began < 3
+    assert time.monotonic() - began < 30
 
 
 def test_the_schema_goes_along_where_the_server_holds_models_to_it() -> None:
