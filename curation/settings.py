@@ -203,6 +203,9 @@ SPECTACULAR_SETTINGS = {
 CONSUMERS = os.environ.get("TOUCHSTONE_CONSUMERS", "all")
 """Who reads a version before it is offered: `all` that are installed, or `light`, those that are our own code."""
 
+TRAIN_LAUNCH = os.environ.get("TOUCHSTONE_TRAIN_LAUNCH", "")
+"""What starts the process that trains instead of python, such as `accelerate launch --num_processes 4`."""
+
 WEBHOOK_ALLOW = [one for one in os.environ.get("TOUCHSTONE_WEBHOOK_ALLOW", "").split(",") if one]
 """Hosts, host:port and networks (CIDR) that webhooks may lead to besides the public internet."""
 

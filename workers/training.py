@@ -1,13 +1,24 @@
-"""What every trainer takes and leaves: compared responses, and a folder with a model that transformers can load."""
+"""What every trainer takes and leaves: the files of a dataset version in, a folder that transformers can load out.
+
+A trainer is one file on the shelf `workers/trainers/`: its parameters are a pydantic model, from which forms are made;
+its docstring gives idea, formula and source. It works in a process of its own (`python -m workers.trainers`), writes
+checkpoints from which a second attempt goes on, and tells its progress line by line.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
+
+import orjson
+from pydantic import BaseModel, ConfigDict, Field
 
 from workers.shelf import Shelf
+
+TRAIN, HELD_OUT = "train", ("test", "validation", "dev", "eval")
+"""The split that is learnt from, and those that the result is measured on."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,13 +30,87 @@ class Compared:
     rejected: str
 
 
+class Settings(BaseModel):
+    """Parameters that every objective has; each adds its own."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    epochs: float = Field(1.0, gt=0, le=100, description="how often each row is seen")
+    max_steps: int = Field(0, ge=0, description="stop after so many steps; 0: as many as the epochs have")
+    learning_rate: float = Field(3e-5, gt=0, le=1, description="the highest that is reached")
+    warmup: float = Field(0.1, ge=0, lt=1, description="share of the steps over which the learning rate rises")
+    schedule: Literal["linear", "cosine", "constant"] = Field("linear", description="how the learning rate falls")
+    weight_decay: float = Field(0.0, ge=0, le=1)
+    step_tokens: int = Field(8192, ge=64, description="tokens of one step of the optimizer")
+    batch_tokens: int = Field(
+        4096, ge=64, description="tokens that go through the model at once; the rest of a step adds up"
+    )
+    max_length: int = Field(512, ge=8, le=1_000_000, description="tokens of a text; longer ones are cut")
+    precision: Literal["auto", "fp32", "bf16"] = Field("auto", description="bf16 where the hardware multiplies it")
+    lora: int = Field(0, ge=0, le=1024, description="rank of LoRA adapters; 0: all weights are trained")
+    save_every: int = Field(100, ge=1, description="steps between two checkpoints")
+
+
+@dataclass(frozen=True)
+class Job:
+    """One training: what it reads, where it starts from, where it writes, and whom it tells."""
+
+    folder: Path
+    """The files of the dataset version."""
+    target: str
+    lines: Mapping[str, str]
+    """Its JSON lines by split; only splits with rows."""
+    base: Path | None
+    """The model to start from; None where the trainer builds its own."""
+    out: Path
+    """`out/model` is what comes out, `out/checkpoints` what a second attempt goes on from."""
+    settings: Any
+    """An instance of the trainer's own parameters."""
+    seed: int = 0
+    template: str = ""
+    tell: Callable[[int, int, Mapping[str, float]], None] = field(default=lambda step, steps, values: None)
+    """(steps done, steps in all, numbers of this step)."""
+    log: Callable[[str], None] = field(default=lambda line: None)
+
+    def rows(self, split: str) -> Iterator[dict[str, Any]]:
+        """The rows of a split, none if it has no file."""
+        if split in self.lines:
+            with (self.folder / self.lines[split]).open("rb") as lines:
+                for line in lines:
+                    yield orjson.loads(line)
+
+    @property
+    def held_out(self) -> list[str]:
+        """The splits that are not learnt from."""
+        return [split for split in self.lines if split != TRAIN]
+
+    @property
+    def model(self) -> Path:
+        return self.out / "model"
+
+    @property
+    def checkpoints(self) -> Path:
+        return self.out / "checkpoints"
+
+
 @dataclass(frozen=True, slots=True)
 class Trainer:
-    """A method of training. `train(pairs, out, seed, log)` writes a model folder and gives its metrics."""
+    """An objective. `train(job)` writes `job.model`, and rows on held-out data by `workers.held_out.keep`."""
 
     name: str
     title: str
-    train: Callable[[Sequence[Compared], Path, int, Callable[[str], None]], dict[str, Any]]
+    about: str
+    reads: tuple[str, ...]
+    """Targets of dataset versions that it learns from."""
+    makes: str
+    """The kind of model that comes out: reward, cost, token, step, critic, policy."""
+    train: Callable[[Job], dict[str, Any]]
+    settings: type[Settings] = Settings
+    bases: tuple[str, ...] = ()
+    """Kinds of models to start from; empty: it builds its own."""
+    config: Callable[[Any], dict[str, Any]] = field(default=lambda settings: {})
+    """The config of the model version that comes out, by the settings."""
 
 
 trainers: Shelf[Trainer] = Shelf("workers.trainers", "trainer")
+"""Trainers: one file a method, each adding itself to the shelf in `workers/training.py`."""

@@ -23,7 +23,7 @@ from curation.services.method import Method, Params
 from curation.services.running import Report
 from workers import weights
 from workers.judging import Unusable
-from workers.training import Compared, trainers
+from workers.training import TRAIN, Job, trainers
 
 SAMPLES = Path(__file__).parents[1] / "samples"
 PAIRS, LABELS = SAMPLES / "helpfulness.jsonl", SAMPLES / "helpfulness-labels.json"
@@ -93,8 +93,8 @@ def queue_defaults(user: User | None = None) -> None:
         prelabel_sample(user)
 
 
-def pairs() -> Iterator[Compared]:
-    """The sample's pairs that have a clear preference, the preferred response first."""
+def pairs() -> Iterator[dict[str, Any]]:
+    """The sample's pairs that have a clear preference, as rows of `trl-preference`."""
     values = orjson.loads(LABELS.read_bytes())["values"]
     for line in PAIRS.read_bytes().splitlines():
         row = orjson.loads(line)
@@ -105,16 +105,18 @@ def pairs() -> Iterator[Compared]:
         messages = [{"role": "user", "content": prompt}] if isinstance(prompt, str) else prompt
         first, second = (text if isinstance(text, str) else text["text"] for text in row["responses"])
         chosen, rejected = (first, second) if value < 0 else (second, first)
-        yield Compared(messages, chosen, rejected)
+        sides = {"chosen": chosen, "rejected": rejected}
+        yield {"prompt": messages} | {side: [{"role": "assistant", "content": text}] for side, text in sides.items()}
 
 
 def execute(run: Run, report: Report) -> dict[str, Any]:
     """Train, look at what came out as at any model, and register it; all of it again if the worker died midway."""
-    out = run.folder / "model"
+    job = job_of(run, report)
+    out = job.model
     shutil.rmtree(out, ignore_errors=True)
     out.mkdir(parents=True)
     try:
-        metrics = trainers.get("frozen-head").train(list(pairs()), out, run.seed, report.log)
+        metrics = trainers.get("frozen-head").train(job)
     except ImportError as error:
         raise Conflict(f"{error.name} is not installed on the worker: pip install -r requirements-models.txt") from None
     except Unusable as error:
@@ -125,6 +127,15 @@ def execute(run: Run, report: Report) -> dict[str, Any]:
         version = register(run, metrics, found)
         report.checkpoint(done=metrics["pairs"], total=metrics["pairs"])
     return {"model": version.pk, "name": str(version), **metrics}
+
+
+def job_of(run: Run, report: Report) -> Job:
+    """The sample's pairs as a file, and where the model is to go."""
+    run.folder.mkdir(parents=True, exist_ok=True)
+    (run.folder / "pairs.jsonl").write_bytes(b"".join(orjson.dumps(row) + b"\n" for row in pairs()))
+    lines = {TRAIN: "pairs.jsonl"}
+    trainer = trainers.get("frozen-head")
+    return Job(run.folder, trainer.reads[0], lines, None, run.folder, trainer.settings.model_validate({}), run.seed, log=report.log)
 
 
 def register(run: Run, metrics: dict[str, Any], found: weights.Found) -> ModelVersion:

@@ -59,6 +59,8 @@ class Method:
     """Called when the run has ended, however it did."""
     begin: Callable[[Project | None, Any, User | None], Run] | None = None
     """Makes the run where making it takes more than its parameters."""
+    settle: Callable[[Project | None, Any], Any] | None = None
+    """Puts into the parameters what is settled when a run is started, such as the newest version. Raises Invalid."""
     model: Callable[[Any], int | None] = field(default=lambda params: getattr(params, "model", None))
     """The model version that is at work, out of the parameters."""
     startable: bool = True

@@ -14,6 +14,7 @@ from curation.services import (
     prioritising,
     probing,
     scoring,
+    training,
     trying,
 )
 from curation.services.freezing import comparing, rebuilding
@@ -36,5 +37,6 @@ METHODS: dict[str, Method] = {
         trying.METHOD,
         default_model.METHOD,
         probing.METHOD,
+        *training.METHODS,
     )
 }

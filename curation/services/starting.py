@@ -21,6 +21,8 @@ def start(
     if chosen.needs_project and project is None:
         raise Invalid(f"{method} needs a project", field="method")
     checked = validated(chosen, params)
+    if chosen.settle:
+        checked = chosen.settle(project, checked)
     if chosen.begin:
         return chosen.begin(project, checked, user)
     model = model_for(chosen, checked, project)

@@ -69,6 +69,18 @@ def states(encoder: Encoder, asked: Sequence[Asked]) -> Tensor:
     return torch.stack(rows)
 
 
+@torch.no_grad()
+def rewards_by(folder: Path, length: int, asked: Sequence[Asked]) -> list[float]:
+    """What a model that `save` wrote gives each (prompt, response)."""
+    if not asked:
+        return []
+    reader = encoder(folder, length)
+    model = reader.model.double()
+    pooled = model.base_model.pooler(states(reader, asked)[:, None].to(model.dtype))
+    found: list[float] = model.classifier(pooled)[:, 0].tolist()
+    return found
+
+
 def fit(chosen: Tensor, rejected: Tensor, *, weight: float) -> Head:
     """The head with the least loss. The loss is convex, so it is found whatever the start."""
     both = torch.cat([chosen, rejected])

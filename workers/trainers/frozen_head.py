@@ -15,9 +15,10 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from workers.intervals import wilson
+from workers.held_out import Ranked, keep, share, summed
+from workers.paired import Messages, PairRow, pairs_in
 from workers.references import builtin_folder
-from workers.training import Compared, Trainer, trainers
+from workers.training import TRAIN, Compared, Job, Settings, Trainer, trainers
 
 FOLDS = 8
 LAMBDA = 10.0
@@ -26,8 +27,34 @@ LEAST = 16
 """Fewer pairs than that are not enough to hold any out."""
 
 
-def train(pairs: Sequence[Compared], out: Path, seed: int, log: Callable[[str], None]) -> dict[str, Any]:
+class FrozenHead(Settings):
+    """Of the common parameters only the length of a text says anything here."""
+
+
+def train(job: Job) -> dict[str, Any]:
     """Raises ValueError for too few pairs."""
+    from workers.nn import bt_head
+
+    pairs = [as_compared(row) for row in pairs_in(job, TRAIN)]
+    metrics = learn(pairs, job.model, job.seed, job.log)
+    rows = [row for split in job.held_out for row in pairs_in(job, split)]
+    asked = [(row.prompt, text_of(side)) for row in rows for side in (row.chosen, row.rejected)]
+    scores = bt_head.rewards_by(job.model, LENGTH, asked)
+    held = [Ranked.of(row, *scores[2 * n : 2 * n + 2]) for n, row in enumerate(rows)]
+    keep(job.out, held)
+    return {**metrics, **summed(held)}
+
+
+def as_compared(row: PairRow) -> Compared:
+    return Compared(row.prompt, text_of(row.chosen), text_of(row.rejected))
+
+
+def text_of(messages: Messages) -> str:
+    return "\n\n".join(str(one.get("content") or "") for one in messages)
+
+
+def learn(pairs: Sequence[Compared], out: Path, seed: int, log: Callable[[str], None]) -> dict[str, Any]:
+    """A model in `out` from compared responses; how it does on pairs left out. Raises ValueError for too few pairs."""
     from workers.nn import bt_head
 
     if len(pairs) < LEAST:
@@ -43,8 +70,8 @@ def train(pairs: Sequence[Compared], out: Path, seed: int, log: Callable[[str], 
     metrics: dict[str, Any] = {
         "pairs": len(pairs),
         "folds": FOLDS,
-        "held_out": told(sum(right), len(pairs)),
-        "longer_is_better": told(longer, len(pairs)),
+        "held_out": share(sum(right), len(pairs)),
+        "longer_is_better": share(longer, len(pairs)),
         "trained_on": bt_head.accuracy(head, chosen, rejected),
     }
     log(f"held out: {metrics['held_out']['accuracy']:.2f}; length alone: {metrics['longer_is_better']['accuracy']:.2f}")
@@ -57,10 +84,14 @@ def longer_chosen(pair: Compared) -> float:
     return 0.5 if chosen == rejected else float(chosen > rejected)
 
 
-def told(right: float, n: int) -> dict[str, Any]:
-    """An accuracy with Wilson's 95 % interval."""
-    found = wilson(round(right), n)
-    return {"accuracy": round(right / n, 4), "n": n, "low": round(found.low or 0, 4), "high": round(found.high or 0, 4)}
-
-
-trainers.add(Trainer(name="frozen-head", title="Bradley-Terry head on a frozen encoder", train=train))
+trainers.add(
+    Trainer(
+        name="frozen-head",
+        title="Reward head on the built-in encoder",
+        about="A reward model from some dozen pairs, in seconds on one core: only a head on the frozen encoder learns.",
+        reads=("trl-preference", "trl-preference-implicit"),
+        makes="reward",
+        train=train,
+        settings=FrozenHead,
+    )
+)

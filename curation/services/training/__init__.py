@@ -1,0 +1,14 @@
+"""Training: a run that takes a dataset version and a base and leaves a model version; one method for each trainer.
+
+asking.py        what a run is started with
+performing.py    the process that trains, watched until it ends
+registering.py   what came out, as a model version
+"""
+
+from __future__ import annotations
+
+from curation.services.training.asking import methods
+
+METHODS = tuple(methods())
+
+__all__ = ["METHODS"]

@@ -1,0 +1,86 @@
+"""What a training leaves: a model version that names its run, its data and how it did."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.db.models import Max
+
+from curation.models import ModelVersion, Run
+from workers.training import Trainer
+from workers.weights import Found
+
+CARD = """# {name}
+
+{about}
+
+| | |
+|---|---|
+| Objective | {title} (`{objective}`) |
+| Trained on | dataset `{dataset}` of project `{project}` |
+| Started from | {base} |
+| Held out | {held} |
+| Run | `{run}`, seed {seed}, Touchstone {version} |
+
+Parameters: {params}
+"""
+
+
+def register(run: Run, trainer: Trainer, metrics: dict[str, Any], found: Found) -> ModelVersion:
+    """The model version of a run; the same again if the run is done twice."""
+    name = run.params["name"]
+    own = trainer.settings.model_validate(
+        {key: run.params[key] for key in trainer.settings.model_fields if key in run.params}
+    )
+    made = ModelVersion.objects.filter(made_by=run, name=name).first()
+    if made is None:
+        made = ModelVersion(made_by=run, name=name)
+        last = ModelVersion.objects.filter(name=name).aggregate(last=Max("number"))["last"] or 0
+        made.number = last + 1
+    made.kind = trainer.makes
+    made.reference = f"run:{run.pk}"
+    made.config = config_of(run, trainer, own)
+    made.project = run.project
+    made.fingerprint, made.licence = found.fingerprint, found.licence
+    made.facts = {**found.facts, "trained": {name: metrics[name] for name in TOLD if name in metrics}}
+    made.state, made.problem = ModelVersion.State.READY, ""
+    made.created_by = run.created_by
+    made.card = card(run, trainer, metrics, made)
+    made.save()
+    return made
+
+
+TOLD = ("held_out", "longer_is_better", "steps", "pairs", "rows", "tokens", "seconds")
+
+
+def config_of(run: Run, trainer: Trainer, own: Any) -> dict[str, Any]:
+    """How the model is to be read: as it was read when it was trained."""
+    base = ModelVersion.objects.filter(pk=run.params.get("base") or 0).first()
+    told = (base.config if base else {}) | {"max_length": own.max_length}
+    kept = {name: told[name] for name in ("template", "max_length") if name in told}
+    return {**kept, **trainer.config(own)}
+
+
+def card(run: Run, trainer: Trainer, metrics: dict[str, Any], made: ModelVersion) -> str:
+    base = ModelVersion.objects.filter(pk=run.params.get("base") or 0).first()
+    held = metrics.get("held_out") or {}
+    words = (
+        f"{held['accuracy']:.3f} right of {held['n']} (95 % interval {held['low']:.3f} to {held['high']:.3f})"
+        if held.get("n")
+        else "nothing: the version has no rows outside of train"
+    )
+    own = {name: value for name, value in run.params.items() if name in trainer.settings.model_fields}
+    return CARD.format(
+        name=made.name,
+        about=trainer.about,
+        title=trainer.title,
+        objective=trainer.name,
+        dataset=run.params["dataset"],
+        project=run.home.slug,
+        base=str(base) if base else "nothing: it builds its own model",
+        held=words,
+        run=run.pk,
+        seed=run.seed,
+        version=run.code_version,
+        params=", ".join(f"{name} {value}" for name, value in own.items()),
+    )
