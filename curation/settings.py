@@ -203,6 +203,9 @@ SPECTACULAR_SETTINGS = {
 CONSUMERS = os.environ.get("TOUCHSTONE_CONSUMERS", "all")
 """Who reads a version before it is offered: `all` that are installed, or `light`, those that are our own code."""
 
+DATASET_SHARD_ROWS = envint("TOUCHSTONE_DATASET_SHARD_ROWS", 250_000)
+"""A split of more rows is cut into files of so many."""
+
 WEBHOOK_ALLOW = [one for one in os.environ.get("TOUCHSTONE_WEBHOOK_ALLOW", "").split(",") if one]
 """Hosts, host:port and networks (CIDR) that webhooks may lead to besides the public internet."""
 

@@ -27,7 +27,7 @@ from curation.api.runs import shown as shown_run
 from curation.api.shapes import RunShape
 from curation.downloads import KINDS, OTHER, download
 from curation.errors import NotFound
-from curation.models import Annotation, Dataset, DatasetVersion, Project
+from curation.models import Annotation, Dataset, DatasetFile, DatasetVersion, Project
 from curation.services import deciding, exporting, freezing, starting
 from curation.services.freezing import tracing
 from workers.writers import Target
@@ -88,6 +88,7 @@ class VersionShape(serializers.Serializer):
     checks = serializers.ListField(child=serializers.DictField(), help_text="what each consumer said of its files")
     verified = fields.Json(help_text="when it was last checked or made anew, and how it went")
     files = FileShape(many=True)
+    wholes = FileShape(many=True, help_text="splits and companions that are cut into shards, each also as one file")
     run = serializers.UUIDField(allow_null=True)
     created_at = serializers.DateTimeField()
 
@@ -333,10 +334,11 @@ def shown(version: DatasetVersion, slug: str) -> dict[str, Any]:
     def url(filename: str) -> str:
         return reverse("api-file", kwargs={"slug": slug, "name": name, "number": number, "filename": filename})
 
-    files = [
-        {"name": f.name, "split": f.split, "rows": f.rows, "bytes": f.bytes, "sha256": f.sha256, "url": url(f.name)}
-        for f in version.files.all()
-    ]
+    def told(file: DatasetFile) -> dict[str, Any]:
+        facts = {name: getattr(file, name) for name in ("name", "split", "rows", "bytes", "sha256")}
+        return {**facts, "url": url(file.name)}
+
+    files, wholes = map(told, version.files.all()), map(told, exporting.wholes_of(version))
     fields = (
         "number",
         "state",
@@ -354,4 +356,5 @@ def shown(version: DatasetVersion, slug: str) -> dict[str, Any]:
         "verified",
         "created_at",
     )
-    return {"dataset": name, **{f: getattr(version, f) for f in fields}, "files": files, "run": version.run_id}
+    listed = {"files": list(files), "wholes": list(wholes)}
+    return {"dataset": name, **{f: getattr(version, f) for f in fields}, **listed, "run": version.run_id}

@@ -121,7 +121,10 @@ def front_matter(version: DatasetVersion, target: Target, files: list[DatasetFil
     for file in files:
         if file.split in version.filled_splits and file.name.endswith(".parquet"):
             paths.setdefault(file.split, []).append(file.name)
-    data = [{"split": split, "path": names[0] if len(names) == 1 else names} for split, names in paths.items()]
+    data = [
+        {"split": split, "path": names[0] if len(names) == 1 else shard_pattern(split, len(names))}
+        for split, names in paths.items()
+    ]
     licence = licence_of(version)
     told: dict[str, Any] = {
         "pretty_name": title(version),
@@ -135,6 +138,11 @@ def front_matter(version: DatasetVersion, target: Target, files: list[DatasetFil
         known = licence.lower() in KNOWN
         told |= {"license": licence.lower()} if known else {"license": "other", "license_name": licence}
     return f"---\n{yaml.safe_dump(told, sort_keys=False, allow_unicode=True)}---"
+
+
+def shard_pattern(split: str, count: int) -> str:
+    """The pattern that all shards of a split fit, and those of no other split."""
+    return f"{split}-?????-of-{count:05d}.parquet"
 
 
 def split_sizes(version: DatasetVersion, files: list[DatasetFile]) -> list[dict[str, Any]]:

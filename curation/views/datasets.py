@@ -18,6 +18,7 @@ from curation.models import DatasetVersion, Project
 from curation.rendering import markdown
 from curation.services import exporting, freezing
 from curation.views.version_form import EXAMPLE, VersionForm
+from workers.tables import shards
 from workers.writers import targets
 
 SHOWN = 50
@@ -87,6 +88,7 @@ def page(request: HttpRequest, slug: str, name: str, number: int) -> HttpRespons
         "project": project,
         "version": version,
         "files": [file for file in files if file.split in version.splits],
+        "wholes": exporting.wholes_of(version),
         "companions": [file for file in files if file.split not in version.splits],
         "rows": first_rows(version),
         "what": targets.get(version.target).what,
@@ -120,10 +122,10 @@ def version_of(project: Project, name: str, number: int) -> DatasetVersion:
 
 def first_rows(version: DatasetVersion) -> list[dict[str, Any]]:
     """The first rows of the first split, as the page shows them."""
-    path = version.folder / f"{next(iter(version.splits), '')}.jsonl"
-    if version.state != DatasetVersion.State.READY or not path.is_file():
+    paths = shards(version.folder, next(iter(version.splits), ""), "jsonl")
+    if version.state != DatasetVersion.State.READY or not paths:
         return []
-    with path.open("rb") as lines:
+    with paths[0].open("rb") as lines:
         return [shown_row(orjson.loads(line)) for line in islice(lines, 5)]
 
 
