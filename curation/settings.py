@@ -209,6 +209,11 @@ DATASET_SHARD_ROWS = envint("TOUCHSTONE_DATASET_SHARD_ROWS", 250_000)
 WEBHOOK_ALLOW = [one for one in os.environ.get("TOUCHSTONE_WEBHOOK_ALLOW", "").split(",") if one]
 """Hosts, host:port and networks (CIDR) that webhooks may lead to besides the public internet."""
 
+HUB_TOKEN = os.environ.get("TOUCHSTONE_HUB_TOKEN", "")
+"""With which dataset versions are pushed to a Hub. It is never logged, shown or stored."""
+HUB_ENDPOINTS = [one for one in os.environ.get("TOUCHSTONE_HUB_ENDPOINTS", "https://huggingface.co").split(",") if one]
+"""Hubs that may be pushed to; the first one is meant where none is named."""
+
 # --- Work -------------------------------------------------------------------------------------------
 # The broker only wakes a worker; the Run and Shard rows are the truth (curation/services/running.py). So a message
 # that is lost, late or delivered twice does no harm, and nothing here tries to keep one.

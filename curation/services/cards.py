@@ -43,8 +43,11 @@ KNOWN = {
 """Licences that the Hub has a word for; others are told as `other`."""
 
 
-def card(version: DatasetVersion, files: list[DatasetFile]) -> str:
-    """A README with the front matter that dataset loaders read, then the facts in words and tables."""
+def card(version: DatasetVersion, files: list[DatasetFile], repo: str = "") -> str:
+    """A README with the front matter that dataset loaders read, then the facts in words and tables.
+
+    `repo` is the repository of another Hub where it lies with these files of it.
+    """
     counts, target = version.counts, targets.get(version.target)
     there = {file.split for file in files}
     parts = [
@@ -76,7 +79,7 @@ def card(version: DatasetVersion, files: list[DatasetFile]) -> str:
         ),
         "\n".join(f"- `{name}`: {words}." for name, words in COMPANIONS.items() if name in there),
         "## Load",
-        loading(version),
+        loading_from(version, repo) if repo else loading(version),
     ]
     return "\n\n".join(part for part in parts if part) + "\n"
 
@@ -271,6 +274,15 @@ def loading(version: DatasetVersion) -> str:
         f"```python\n{code}\n```\n\n"
         'Or out of this folder: `load_dataset(".")`. The files are also on the version\'s page, in `touchstone-client`,'
         f" and under `/api/v1/projects/{slug}/datasets/{name}/versions/{number}/files/`."
+    )
+
+
+def loading_from(version: DatasetVersion, repo: str) -> str:
+    code = f'from datasets import load_dataset\n\ndata = load_dataset("{repo}", revision="v{version.number}")'
+    return (
+        f"```python\n{code}\n```\n\n"
+        f"Made with Touchstone, where its SHA-256 is `{version.hash}`. The digests of the files here are in "
+        "`manifest.json`."
     )
 
 

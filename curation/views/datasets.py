@@ -6,6 +6,7 @@ from itertools import islice
 from typing import Any
 
 import orjson
+from django.conf import settings
 from django.http import HttpRequest, HttpResponse, HttpResponseBase, HttpResponseRedirect
 from django.shortcuts import render
 from django.urls import reverse
@@ -17,6 +18,7 @@ from curation.errors import DomainError, NotFound
 from curation.models import DatasetVersion, Project
 from curation.rendering import markdown
 from curation.services import exporting, freezing
+from curation.services.freezing import pushing
 from curation.views.version_form import EXAMPLE, VersionForm
 from workers.tables import shards
 from workers.writers import targets
@@ -94,6 +96,8 @@ def page(request: HttpRequest, slug: str, name: str, number: int) -> HttpRespons
         "what": targets.get(version.target).what,
         "card": markdown(version.card.split("---", 2)[-1]),
         "can_make": may_make(request, project),
+        "hubs": pushing.endpoints() if settings.HUB_TOKEN else [],
+        "names_stand_in_rows": targets.get(version.target).named,
         "others": others_like(version),
         "host": f"{request.scheme}://{request.get_host()}",
     }
