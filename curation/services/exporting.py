@@ -91,7 +91,7 @@ def file_of(version: DatasetVersion, name: str) -> DatasetFile:
 
 def wholes_of(version: DatasetVersion) -> list[DatasetFile]:
     """What is served besides the files: every split or companion that was cut, as one file."""
-    return [DatasetFile(version=version, name=name, **told) for name, told in version.wholes.items()]
+    return [DatasetFile(version=version, name=name, **told) for name, told in sorted(version.wholes.items())]
 
 
 def content_of(version: DatasetVersion, name: str) -> Content:

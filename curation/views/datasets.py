@@ -83,15 +83,17 @@ def page(request: HttpRequest, slug: str, name: str, number: int) -> HttpRespons
     project = access.project_for(request.user, slug, access.READ)
     version = version_of(project, name, number)
     order = list(version.splits)
+    wholes = exporting.wholes_of(version)
+    cut = {file.split for file in wholes}
     files = sorted(
-        version.files.all(), key=lambda file: (order.index(file.split) if file.split in order else 99, file.name)
+        [*wholes, *version.files.all()],
+        key=lambda file: (order.index(file.split) if file.split in order else 99, file.name),
     )
     context = {
         "project": project,
         "version": version,
-        "files": [file for file in files if file.split in version.splits],
-        "wholes": exporting.wholes_of(version),
-        "companions": [file for file in files if file.split not in version.splits],
+        "files": [file for file in files if file.split not in cut or file.name in version.wholes],
+        "shards": [file for file in files if file.split in cut and file.name not in version.wholes],
         "rows": first_rows(version),
         "what": targets.get(version.target).what,
         "card": markdown(version.card.split("---", 2)[-1]),
