@@ -18,7 +18,7 @@ from typing import Any
 MAGIC = b"PAR1"
 TRUE, FALSE, BYTE, I16, I32, I64, DOUBLE, BINARY, LIST, SET, MAP, STRUCT = range(1, 13)
 Struct = dict[int, tuple[int, Any]]
-"""Type and value of each field, by its id; a list is its element type and its values."""
+"""Type and value of each field, by its id; a list is its element type and its values, a written struct its bytes."""
 ROWS, GROUPS = 3, 4
 """Fields of FileMetaData."""
 COLUMNS, GROUP_AT, ORDINAL = 1, 5, 7
@@ -52,22 +52,19 @@ def joined(paths: Sequence[Path], end: Path) -> list[Stretch]:
 def tail(paths: Sequence[Path]) -> bytes:
     """What stands behind the row groups of all files in the file that they are together."""
     whole: Struct = {}
-    at = len(MAGIC)
+    groups: list[bytes] = []
+    rows, at = 0, len(MAGIC)
     for body in bodies(paths):
         found = Reader(footer(body)).struct()
-        groups = found[GROUPS][1][1]
-        for group in groups:
+        for group in found[GROUPS][1][1]:
             move(group, at - body.start)
+            if ORDINAL in group:
+                group[ORDINAL] = I16, len(groups)
+            groups.append(Writer().struct(group))
         at += body.end - body.start
-        if not whole:
-            whole = found
-            continue
-        whole[ROWS] = I64, whole[ROWS][1] + found[ROWS][1]
-        whole[GROUPS][1][1].extend(groups)
-    for number, group in enumerate(whole[GROUPS][1][1]):
-        if ORDINAL in group:
-            group[ORDINAL] = I16, number
-    made = Writer().struct(whole)
+        rows += found[ROWS][1]
+        whole = whole or found
+    made = Writer().struct(whole | {ROWS: (I64, rows), GROUPS: (LIST, (STRUCT, groups))})
     return made + len(made).to_bytes(4, "little") + MAGIC
 
 
@@ -200,4 +197,4 @@ class Writer:
             size = len(values)
             head = bytes([size << 4 | each]) if size < 15 else bytes([0xF0 | each]) + self.varint(size)
             return head + b"".join(self.value(each, one) for one in values)
-        return self.struct(value)
+        return value if isinstance(value, bytes) else self.struct(value)
