@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 from django.http import HttpResponse, HttpResponseBase, StreamingHttpResponse
@@ -23,13 +22,12 @@ OTHER = "application/octet-stream"
 
 def download(request: Any, version: DatasetVersion, filename: str) -> HttpResponseBase:
     """The answer to GET or HEAD of a version's file."""
-    file = exporting.file_of(version, filename)
-    return send(request, version.folder / file.name, file.bytes, file.sha256)
+    return send(request, exporting.content_of(version, filename))
 
 
-def send(request: Any, path: Path, size: int, sha256: str, extra: dict[str, str] | None = None) -> HttpResponseBase:
-    """The answer to GET or HEAD of a file of `size` bytes; `extra` are more headers of it."""
-    tag = f'"{sha256}"'
+def send(request: Any, content: exporting.Content, extra: dict[str, str] | None = None) -> HttpResponseBase:
+    """The answer to GET or HEAD of a file; `extra` are more headers of it."""
+    tag = f'"{content.sha256}"'
     headers = {"ETag": tag, "Accept-Ranges": "bytes", "Cache-Control": "private, max-age=0, must-revalidate"}
     headers |= extra or {}
     if tag in request.headers.get("If-None-Match", ""):
@@ -38,18 +36,18 @@ def send(request: Any, path: Path, size: int, sha256: str, extra: dict[str, str]
     if request.method == "HEAD" or request.headers.get("If-Range", tag) != tag:
         wanted = ""
     try:
-        part = exporting.part(path, size, sha256, wanted)
+        part = exporting.part(content, wanted)
     except exporting.OutOfRange as error:
         refused = problem(error.status, error.detail, title=error.title)
-        refused["Content-Range"] = f"bytes */{size}"
+        refused["Content-Range"] = f"bytes */{content.size}"
         return refused
     headers |= {
         "Content-Length": str(part.end - part.start),
-        "Content-Disposition": f'attachment; filename="{path.name}"',
-        "Content-Type": KINDS.get(path.name.rpartition(".")[2], OTHER),
+        "Content-Disposition": f'attachment; filename="{content.name}"',
+        "Content-Type": KINDS.get(content.name.rpartition(".")[2], OTHER),
     }
     if not part.whole:
-        headers["Content-Range"] = f"bytes {part.start}-{part.end - 1}/{part.size}"
+        headers["Content-Range"] = f"bytes {part.start}-{part.end - 1}/{content.size}"
     status = 200 if part.whole else 206
     if request.method == "HEAD":
         return HttpResponse(status=status, headers=headers)

@@ -206,8 +206,16 @@ CONSUMERS = os.environ.get("TOUCHSTONE_CONSUMERS", "all")
 TRAIN_LAUNCH = os.environ.get("TOUCHSTONE_TRAIN_LAUNCH", "")
 """What starts the process that trains instead of python, such as `accelerate launch --num_processes 4`."""
 
+DATASET_SHARD_ROWS = envint("TOUCHSTONE_DATASET_SHARD_ROWS", 250_000)
+"""A split of more rows is cut into files of so many."""
+
 WEBHOOK_ALLOW = [one for one in os.environ.get("TOUCHSTONE_WEBHOOK_ALLOW", "").split(",") if one]
 """Hosts, host:port and networks (CIDR) that webhooks may lead to besides the public internet."""
+
+HUB_TOKEN = os.environ.get("TOUCHSTONE_HUB_TOKEN", "")
+"""With which dataset versions are pushed to a Hub. It is never logged, shown or stored."""
+HUB_ENDPOINTS = [one for one in os.environ.get("TOUCHSTONE_HUB_ENDPOINTS", "https://huggingface.co").split(",") if one]
+"""Hubs that may be pushed to; the first one is meant where none is named."""
 
 # --- Work -------------------------------------------------------------------------------------------
 # The broker only wakes a worker; the Run and Shard rows are the truth (curation/services/running.py). So a message

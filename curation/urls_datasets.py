@@ -11,6 +11,7 @@ urlpatterns = [
     path("<slug:name>/<int:number>/", datasets.page, name="version"),
     path("<slug:name>/<int:number>/verify/", versions.verify, name="version-verify"),
     path("<slug:name>/<int:number>/compare/", versions.compare, name="version-compare"),
+    path("<slug:name>/<int:number>/push/", versions.push, name="version-push"),
     path("compared/<uuid:run_id>/", versions.compared, name="compared"),
     path("compared/<uuid:run_id>/differences.jsonl", versions.differences, name="differences"),
     path("<slug:name>/<int:number>/rows/<slug:split>/<int:row>/", versions.row, name="version-row"),

@@ -115,6 +115,7 @@ API: dict[str, tuple[str, str, set[str]]] = {
     "api-row": ("GET", "/api/v1/projects/{slug}/datasets/prefs/versions/1/rows/train/0", READERS),
     "api-verify": ("POST", "/api/v1/projects/{slug}/datasets/prefs/versions/1/verify", FEEDERS),
     "api-compare": ("POST", "/api/v1/projects/{slug}/datasets/prefs/versions/1/compare", FEEDERS),
+    "api-push": ("POST", "/api/v1/projects/{slug}/datasets/prefs/versions/1/push", FEEDERS),
     "api-file": ("GET", "/api/v1/projects/{slug}/datasets/prefs/versions/1/files/train.jsonl", READERS),
 }
 WRITES: dict[str, tuple[str, str, set[str]]] = {
@@ -205,6 +206,7 @@ PAGES: dict[str, tuple[str, str, set[str]]] = {
     "version-rows": ("GET", "/projects/{slug}/datasets/prefs/1/rows/?split=train&row=0", READERS),
     "version-verify": ("POST", "/projects/{slug}/datasets/prefs/1/verify/", FEEDERS),
     "version-compare": ("POST", "/projects/{slug}/datasets/prefs/1/compare/", FEEDERS),
+    "version-push": ("POST", "/projects/{slug}/datasets/prefs/1/push/", FEEDERS),
     "compared": ("GET", "/projects/{slug}/datasets/compared/{compared}/", READERS),
     "differences": ("GET", "/projects/{slug}/datasets/compared/{compared}/differences.jsonl", READERS),
     "version-file": ("GET", "/projects/{slug}/datasets/prefs/1/train.jsonl", READERS),

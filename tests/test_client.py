@@ -91,6 +91,33 @@ def test_tables_of_a_version(crew: Cast, client: Client, tmp_path: Path) -> None
     assert len(version.to_pandas("train", tmp_path)) == version.to_datasets(tmp_path)["train"].num_rows == 4
 
 
+@pytest.mark.training
+def test_shards_are_pulled_as_they_are_or_as_one_file(
+    crew: Cast, client: Client, live_server: Any, settings: Any, tmp_path: Path
+) -> None:
+    settings.DATASET_SHARD_ROWS = 2
+    make_pairs(crew.project, 5)
+    answer_all(crew, "ann", -1, 1, 2, -2, 1)
+    run = client.project(crew.project.slug).dataset("prefs").make()
+    work(run.id)
+    version = run.wait().version()
+    shards = [f"train-{n:05d}-of-00003.parquet" for n in range(3)]
+    assert [path.name for path in version.download(tmp_path)] == shards
+    assert len(version.to_pandas("train", tmp_path)) == version.to_datasets(tmp_path)["train"].num_rows == 5
+    (whole,) = version.download(tmp_path, ["train.parquet"])
+    rows = list(version.rows("train"))
+    import pandas
+
+    assert len(pandas.read_parquet(whole)) == len(rows) == len(list(version.rows("annotations"))) == 5
+
+    async def pulled() -> int:
+        async with AsyncClient(live_server.url, people.token_for(crew.olga)) as other:
+            there = await (await other.project(crew.project.slug)).dataset("prefs").version(1)
+            return len(await there.download(tmp_path / "other"))
+
+    assert asyncio.run(pulled()) == 3
+
+
 def test_raw_rows_come_lazily(crew: Cast, client: Client) -> None:
     make_pairs(crew.project, 3)
     answer_all(crew, "ann", -1, 0, 2)

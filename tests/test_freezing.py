@@ -14,7 +14,7 @@ from curation.errors import Conflict, Invalid
 from curation.models import DatasetVersion, Item, Run
 from curation.services import annotating, assigning, freezing, projects, running
 from curation.services.desk import desk_of
-from curation.services.exporting import OutOfRange, file_of, part
+from curation.services.exporting import OutOfRange, content_of, part
 from tests.cast import Cast, make_pairs
 
 
@@ -137,7 +137,7 @@ def test_a_version_whose_run_was_cancelled_is_failed(cast: Cast) -> None:
     version.refresh_from_db()
     assert version.state == "failed"
     with pytest.raises(Conflict):
-        file_of(version, "train.jsonl")
+        content_of(version, "train.jsonl")
 
 
 def test_a_run_done_twice_leaves_one_version(cast: Cast) -> None:
@@ -154,15 +154,14 @@ def test_parts_of_a_file(cast: Cast) -> None:
     make_pairs(cast.project, 1)
     answer_all(cast, "ann", 1)
     version = frozen(cast)
-    file = file_of(version, "train.jsonl")
-    place = version.folder / file.name, file.bytes, file.sha256
-    whole = b"".join(part(*place).chunks())
-    assert len(whole) == file.bytes
+    content = content_of(version, "train.jsonl")
+    whole = b"".join(part(content).chunks())
+    assert len(whole) == content.size
     for wanted, expected in [("bytes=0-9", whole[:10]), ("bytes=5-", whole[5:]), ("bytes=-7", whole[-7:])]:
-        assert b"".join(part(*place, wanted).chunks()) == expected
-    assert part(*place, "lines=1-2").whole
+        assert b"".join(part(content, wanted).chunks()) == expected
+    assert part(content, "lines=1-2").whole
     with pytest.raises(OutOfRange):
-        part(*place, f"bytes={file.bytes}-")
+        part(content, f"bytes={content.size}-")
 
 
 def test_raw_answers_name_the_protocol_version_and_the_time_in_utc(cast: Cast) -> None:

@@ -95,6 +95,34 @@ def test_load_dataset(crew: Cast, two: list[DatasetVersion], client: Client) -> 
 
 
 @pytest.mark.training
+def test_load_dataset_reads_all_shards(crew: Cast, client: Client, settings: Any) -> None:
+    settings.DATASET_SHARD_ROWS = 2
+    make_pairs(crew.project, 9)
+    answer_all(crew, "ann", *[-1, 1, 2] * 3)
+    made = version(crew.project, crew.olga, splits={"train": 0.7, "test": 0.3})
+    assert made.files.filter(split="train", name__endswith=".parquet").count() > 1
+    slug = crew.project.slug
+    told = client(
+        f"""
+        import json
+        from datasets import load_dataset
+        from huggingface_hub import HfApi, snapshot_download
+        whole = load_dataset("{slug}/preferences")
+        streamed = load_dataset("{slug}/preferences", streaming=True)
+        files = HfApi().list_repo_files("{slug}/preferences", repo_type="dataset")
+        local = load_dataset(snapshot_download("{slug}/preferences", repo_type="dataset"))
+        print(json.dumps([{{name: part.to_list() for name, part in whole.items()}},
+                          {{name: list(part) for name, part in streamed.items()}},
+                          {{name: part.to_list() for name, part in local.items()}}, files]))
+        """,
+        people.token_for(crew.vic, "read"),
+    )
+    assert {name: len(rows) for name, rows in told[0].items()} == made.counts["rows"]
+    assert told[0] == told[1] == told[2]
+    assert {one.name for one in made.files.all()} < set(told[3]) and "train.parquet" not in told[3]
+
+
+@pytest.mark.training
 def test_snapshots_lists_and_refs(crew: Cast, two: list[DatasetVersion], client: Client, live_server: Any) -> None:
     token, repo = people.token_for(crew.vic, "read"), f"{crew.project.slug}/preferences"
     told = client(

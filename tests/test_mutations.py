@@ -73,7 +73,7 @@ def write(folder: Path, name: str, rows: list[Row]) -> Files:
     except (pa.ArrowException, TypeError, KeyError, AttributeError, ValueError):
         write(folder, name, given(name))
         (folder / "train.jsonl").write_bytes(b"".join(lenient(row) for row in rows))
-    return Files(folder, name, {"train": ["train.parquet"]}, {"train": "train.jsonl"}, {"train": len(rows)})
+    return Files(folder, name, {"train": ["train.parquet"]}, {"train": ["train.jsonl"]}, {"train": len(rows)})
 
 
 def lenient(row: Any) -> bytes:

@@ -6,8 +6,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-import orjson
-
 from workers.training import Job
 
 Messages = Sequence[Mapping[str, Any]]
@@ -45,15 +43,10 @@ def pairs_in(job: Job, split: str) -> Iterator[PairRow]:
 
 def lineage_of(job: Job, split: str) -> dict[int, dict[str, Any]]:
     """Strength, confidence and item of the rows of a split, by number; empty where the version kept none."""
-    path = job.folder / "lineage.jsonl"
-    if not path.is_file():
-        return {}
     found = {}
-    with path.open("rb") as lines:
-        for line in lines:
-            trace = orjson.loads(line)
-            if trace["split"] == split:
-                found[trace["row"]] = {name: trace.get(name) for name in KEPT}
+    for trace in job.rows_in("lineage.jsonl"):
+        if trace["split"] == split:
+            found[trace["row"]] = {name: trace.get(name) for name in KEPT}
     return found
 
 

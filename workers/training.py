@@ -75,7 +75,15 @@ class Job:
     def rows(self, split: str) -> Iterator[dict[str, Any]]:
         """The rows of a split, none if it has no file."""
         if split in self.lines:
-            with (self.folder / self.lines[split]).open("rb") as lines:
+            yield from self.rows_in(self.lines[split])
+
+    def rows_in(self, name: str) -> Iterator[dict[str, Any]]:
+        """The rows of a file of JSON lines, or of the shards that it was cut into."""
+        from workers.tables import shards
+
+        path = self.folder / name
+        for one in [path] if path.is_file() else shards(self.folder, *name.split(".", 1)):
+            with one.open("rb") as lines:
                 for line in lines:
                     yield orjson.loads(line)
 

@@ -27,7 +27,7 @@ from curation.api.runs import shown as shown_run
 from curation.api.shapes import RunShape
 from curation.downloads import KINDS, OTHER, download
 from curation.errors import NotFound
-from curation.models import Annotation, Dataset, DatasetVersion, Project
+from curation.models import Annotation, Dataset, DatasetFile, DatasetVersion, Project
 from curation.services import deciding, exporting, freezing, starting
 from curation.services.freezing import tracing
 from workers.writers import Target
@@ -87,7 +87,9 @@ class VersionShape(serializers.Serializer):
     facts = fields.Json(help_text="annotators, agreement, sources and licences behind it")
     checks = serializers.ListField(child=serializers.DictField(), help_text="what each consumer said of its files")
     verified = fields.Json(help_text="when it was last checked or made anew, and how it went")
+    pushed = fields.Json(help_text="where it was pushed, by place: repository, commit and moment")
     files = FileShape(many=True)
+    wholes = FileShape(many=True, help_text="splits and companions that are cut into shards, each also as one file")
     run = serializers.UUIDField(allow_null=True)
     created_at = serializers.DateTimeField()
 
@@ -228,6 +230,33 @@ class VerifyView(APIView):
         return Reply(shown_run(run), status=202)
 
 
+class Pushing(serializers.Serializer):
+    repo = fields.Text(max_length=200, help_text="the repository, as namespace/name; it is made if it is not there")
+    endpoint = fields.Text(
+        required=False, default="", allow_blank=True, max_length=200, help_text="a Hub that is allowed here"
+    )
+    private = fields.Flag(required=False, default=True)
+    branch = fields.Text(required=False, default="main", max_length=100)
+    tag = fields.Text(required=False, default="", allow_blank=True, max_length=100, help_text="empty: v and the number")
+    companions = fields.Flag(required=False, default=False, help_text="raw answers, critiques and lineage too")
+    names = fields.Flag(required=False, default=False, help_text="annotators under their own names, not pseudonyms")
+
+
+class PushView(APIView):
+    """Push a version to a Hub: the run's result has the commit's address."""
+
+    @extend_schema(operation_id="push_version", request=Pushing, responses={202: RunShape})
+    @idempotent
+    def post(self, request: Request, slug: str, name: str, number: int) -> Reply:
+        version = version_for(request, slug, name, number)
+        project = access.project_for(request.user, slug, access.FREEZE)
+        body = Pushing(data=request.data)
+        body.is_valid(raise_exception=True)
+        params = {"dataset": name, "number": version.number, **body.validated_data}
+        run = starting.start(project=project, method="push", params=params, user=caller(request))
+        return Reply(shown_run(run), status=202)
+
+
 class Comparison(serializers.Serializer):
     other = fields.Whole(min_value=1, max_value=2**31 - 1, help_text="the version that it is compared with")
     dataset = fields.Text(
@@ -333,10 +362,11 @@ def shown(version: DatasetVersion, slug: str) -> dict[str, Any]:
     def url(filename: str) -> str:
         return reverse("api-file", kwargs={"slug": slug, "name": name, "number": number, "filename": filename})
 
-    files = [
-        {"name": f.name, "split": f.split, "rows": f.rows, "bytes": f.bytes, "sha256": f.sha256, "url": url(f.name)}
-        for f in version.files.all()
-    ]
+    def told(file: DatasetFile) -> dict[str, Any]:
+        facts = {name: getattr(file, name) for name in ("name", "split", "rows", "bytes", "sha256")}
+        return {**facts, "url": url(file.name)}
+
+    files, wholes = map(told, version.files.all()), map(told, exporting.wholes_of(version))
     fields = (
         "number",
         "state",
@@ -352,6 +382,8 @@ def shown(version: DatasetVersion, slug: str) -> dict[str, Any]:
         "facts",
         "checks",
         "verified",
+        "pushed",
         "created_at",
     )
-    return {"dataset": name, **{f: getattr(version, f) for f in fields}, "files": files, "run": version.run_id}
+    listed = {"files": list(files), "wholes": list(wholes)}
+    return {"dataset": name, **{f: getattr(version, f) for f in fields}, **listed, "run": version.run_id}

@@ -72,6 +72,7 @@ urlpatterns = [
     path(f"{VERSION}/rows/<slug:split>/<int:row>", datasets.RowView.as_view(), name="api-row"),
     path(f"{VERSION}/verify", datasets.VerifyView.as_view(), name="api-verify"),
     path(f"{VERSION}/compare", datasets.CompareView.as_view(), name="api-compare"),
+    path(f"{VERSION}/push", datasets.PushView.as_view(), name="api-push"),
     path(f"{PROJECT}/webhooks", webhooks.WebhooksView.as_view(), name="api-webhooks"),
     path(WEBHOOK, webhooks.WebhookView.as_view(), name="api-webhook"),
     path(f"{WEBHOOK}/rotate", webhooks.RotateView.as_view(), name="api-webhook-rotate"),

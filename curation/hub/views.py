@@ -19,6 +19,7 @@ from curation.downloads import send
 from curation.hub import repos
 from curation.hub.repos import HEAD, Commit, Entry, Missing
 from curation.models import Scope
+from curation.services.exporting import Content
 
 LISTED = 1000
 """Files on a page of a tree, repositories on a page of a list."""
@@ -173,7 +174,7 @@ class ResolveView(HubView):
             "X-Linked-Size": str(one.size),
             "Access-Control-Expose-Headers": "X-Repo-Commit, X-Linked-ETag, X-Linked-Size",
         }
-        return send(request, one.place, one.size, one.sha256, extra)
+        return send(request, Content.of(one.place, one.size, one.sha256), extra)
 
 
 class NothingView(HubView):

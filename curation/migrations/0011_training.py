@@ -7,7 +7,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('curation', '0007_datasets'),
+        ('curation', '0008_shards_and_pushes'),
     ]
 
     operations = [

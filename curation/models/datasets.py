@@ -61,6 +61,10 @@ class DatasetVersion(models.Model):
     verified = models.JSONField(
         default=dict, help_text="when its files were last checked or made anew, and how it went"
     )
+    wholes = models.JSONField(
+        default=dict, help_text="rows, bytes and SHA-256 of each cut split or companion as one file, by name"
+    )
+    pushed = models.JSONField(default=dict, help_text="where it was pushed, by address: repository, commit and moment")
     run = models.ForeignKey("curation.Run", on_delete=models.PROTECT, null=True, related_name="versions")
     created_by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, null=True, related_name="+")
     created_at = models.DateTimeField(default=timezone.now)

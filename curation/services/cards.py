@@ -43,8 +43,11 @@ KNOWN = {
 """Licences that the Hub has a word for; others are told as `other`."""
 
 
-def card(version: DatasetVersion, files: list[DatasetFile]) -> str:
-    """A README with the front matter that dataset loaders read, then the facts in words and tables."""
+def card(version: DatasetVersion, files: list[DatasetFile], repo: str = "") -> str:
+    """A README with the front matter that dataset loaders read, then the facts in words and tables.
+
+    `repo` is the repository of another Hub where it lies with these files of it.
+    """
     counts, target = version.counts, targets.get(version.target)
     there = {file.split for file in files}
     parts = [
@@ -76,7 +79,7 @@ def card(version: DatasetVersion, files: list[DatasetFile]) -> str:
         ),
         "\n".join(f"- `{name}`: {words}." for name, words in COMPANIONS.items() if name in there),
         "## Load",
-        loading(version),
+        loading_from(version, repo) if repo else loading(version),
     ]
     return "\n\n".join(part for part in parts if part) + "\n"
 
@@ -121,7 +124,10 @@ def front_matter(version: DatasetVersion, target: Target, files: list[DatasetFil
     for file in files:
         if file.split in version.filled_splits and file.name.endswith(".parquet"):
             paths.setdefault(file.split, []).append(file.name)
-    data = [{"split": split, "path": names[0] if len(names) == 1 else names} for split, names in paths.items()]
+    data = [
+        {"split": split, "path": names[0] if len(names) == 1 else shard_pattern(split, len(names))}
+        for split, names in paths.items()
+    ]
     licence = licence_of(version)
     told: dict[str, Any] = {
         "pretty_name": title(version),
@@ -135,6 +141,11 @@ def front_matter(version: DatasetVersion, target: Target, files: list[DatasetFil
         known = licence.lower() in KNOWN
         told |= {"license": licence.lower()} if known else {"license": "other", "license_name": licence}
     return f"---\n{yaml.safe_dump(told, sort_keys=False, allow_unicode=True)}---"
+
+
+def shard_pattern(split: str, count: int) -> str:
+    """The pattern that all shards of a split fit, and those of no other split."""
+    return f"{split}-?????-of-{count:05d}.parquet"
 
 
 def split_sizes(version: DatasetVersion, files: list[DatasetFile]) -> list[dict[str, Any]]:
@@ -263,6 +274,15 @@ def loading(version: DatasetVersion) -> str:
         f"```python\n{code}\n```\n\n"
         'Or out of this folder: `load_dataset(".")`. The files are also on the version\'s page, in `touchstone-client`,'
         f" and under `/api/v1/projects/{slug}/datasets/{name}/versions/{number}/files/`."
+    )
+
+
+def loading_from(version: DatasetVersion, repo: str) -> str:
+    code = f'from datasets import load_dataset\n\ndata = load_dataset("{repo}", revision="v{version.number}")'
+    return (
+        f"```python\n{code}\n```\n\n"
+        f"Made with Touchstone, where its SHA-256 is `{version.hash}`. The digests of the files here are in "
+        "`manifest.json`."
     )
 
 

@@ -17,7 +17,7 @@ from curation.services import (
     training,
     trying,
 )
-from curation.services.freezing import comparing, rebuilding
+from curation.services.freezing import comparing, pushing, rebuilding
 from curation.services.method import Method
 
 METHODS: dict[str, Method] = {
@@ -27,6 +27,7 @@ METHODS: dict[str, Method] = {
         freezing.METHOD,
         comparing.METHOD,
         rebuilding.METHOD,
+        pushing.METHOD,
         scoring.METHOD,
         embedding.METHOD,
         prelabelling.METHOD,

@@ -6,6 +6,7 @@ from itertools import islice
 from typing import Any
 
 import orjson
+from django.conf import settings
 from django.http import HttpRequest, HttpResponse, HttpResponseBase, HttpResponseRedirect
 from django.shortcuts import render
 from django.urls import reverse
@@ -17,7 +18,9 @@ from curation.errors import DomainError, NotFound
 from curation.models import DatasetVersion, Project
 from curation.rendering import markdown
 from curation.services import exporting, freezing
+from curation.services.freezing import pushing
 from curation.views.version_form import EXAMPLE, VersionForm
+from workers.tables import shards
 from workers.writers import targets
 
 SHOWN = 50
@@ -80,18 +83,23 @@ def page(request: HttpRequest, slug: str, name: str, number: int) -> HttpRespons
     project = access.project_for(request.user, slug, access.READ)
     version = version_of(project, name, number)
     order = list(version.splits)
+    wholes = exporting.wholes_of(version)
+    cut = {file.split for file in wholes}
     files = sorted(
-        version.files.all(), key=lambda file: (order.index(file.split) if file.split in order else 99, file.name)
+        [*wholes, *version.files.all()],
+        key=lambda file: (order.index(file.split) if file.split in order else 99, file.name),
     )
     context = {
         "project": project,
         "version": version,
-        "files": [file for file in files if file.split in version.splits],
-        "companions": [file for file in files if file.split not in version.splits],
+        "files": [file for file in files if file.split not in cut or file.name in version.wholes],
+        "shards": [file for file in files if file.split in cut and file.name not in version.wholes],
         "rows": first_rows(version),
         "what": targets.get(version.target).what,
         "card": markdown(version.card.split("---", 2)[-1]),
         "can_make": may_make(request, project),
+        "hubs": pushing.endpoints() if settings.HUB_TOKEN else [],
+        "names_stand_in_rows": targets.get(version.target).named,
         "others": others_like(version),
         "host": f"{request.scheme}://{request.get_host()}",
     }
@@ -120,10 +128,10 @@ def version_of(project: Project, name: str, number: int) -> DatasetVersion:
 
 def first_rows(version: DatasetVersion) -> list[dict[str, Any]]:
     """The first rows of the first split, as the page shows them."""
-    path = version.folder / f"{next(iter(version.splits), '')}.jsonl"
-    if version.state != DatasetVersion.State.READY or not path.is_file():
+    paths = shards(version.folder, next(iter(version.splits), ""), "jsonl")
+    if version.state != DatasetVersion.State.READY or not paths:
         return []
-    with path.open("rb") as lines:
+    with paths[0].open("rb") as lines:
         return [shown_row(orjson.loads(line)) for line in islice(lines, 5)]
 
 

@@ -78,6 +78,19 @@ def compare(request: HttpRequest, slug: str, name: str, number: int) -> HttpResp
     return HttpResponseRedirect(reverse("compared", args=[slug, run.pk]))
 
 
+@require_POST
+def push(request: HttpRequest, slug: str, name: str, number: int) -> HttpResponse:
+    """Start a push; the run's page shows how it goes, and the version's where it went."""
+    project = access.project_for(request.user, slug, access.FREEZE)
+    version_of(project, name, number)
+    params: dict[str, Any] = {"dataset": name, "number": number}
+    params |= {field: request.POST.get(field, "").strip() for field in ("repo", "endpoint", "tag")}
+    params["branch"] = request.POST.get("branch", "").strip() or "main"
+    params |= {field: field in request.POST for field in ("private", "companions", "names")}
+    user = request.user if request.user.is_authenticated else None
+    return HttpResponseRedirect(starting.start(project=project, method="push", params=params, user=user).address)
+
+
 @require_GET
 def compared(request: HttpRequest, slug: str, run_id: str) -> HttpResponse:
     """What a comparison found. While it is at work, htmx asks again every second."""

@@ -31,12 +31,12 @@ class Refused(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Files:
-    """The data files of a version: Parquet by split (those with rows), JSON lines by split, rows of each split."""
+    """The data files of a version: Parquet and JSON lines by split (those with rows), and the rows of each split."""
 
     folder: Path
     target: str
     parquet: dict[str, list[str]]
-    lines: dict[str, str]
+    lines: dict[str, list[str]]
     rows: dict[str, int] = field(default_factory=dict)
 
     @property
@@ -47,14 +47,16 @@ class Files:
         return {split: [str(self.folder / name) for name in names] for split, names in self.parquet.items()}
 
     def read_lines(self, split: str) -> Iterator[tuple[int, Any]]:
-        """Number and content of each JSON line. Raises Refused for a line that is none."""
-        name = self.lines[split]
-        with (self.folder / name).open("rb") as lines:
-            for number, line in enumerate(lines):
-                try:
-                    yield number, orjson.loads(line)
-                except ValueError as error:
-                    raise Refused(f"is no JSON: {error}", file=name, row=number) from None
+        """Number in the split and content of each JSON line. Raises Refused for a line that is none."""
+        number = 0
+        for name in self.lines[split]:
+            with (self.folder / name).open("rb") as lines:
+                for line in lines:
+                    try:
+                        yield number, orjson.loads(line)
+                    except ValueError as error:
+                        raise Refused(f"is no JSON: {error}", file=f"{split}.jsonl", row=number) from None
+                    number += 1
 
     def sample(self, most: int = SAMPLED) -> list[dict[str, Any]]:
         """Rows out of the Parquet files, spread evenly over their row groups."""

@@ -26,8 +26,8 @@ def read(files: Files) -> str:
     """Every JSON line against the rules, and the Parquet files against the schema and the lines."""
     target, seen = targets.get(files.target), set()
     rule = RULES.get(files.target, nothing_more)
-    for split, name in files.lines.items():
-        count = 0
+    for split in files.lines:
+        name, count = f"{split}.jsonl", 0
         for number, row in files.read_lines(split):
             try:
                 if not isinstance(row, dict) or tuple(row) != target.columns:

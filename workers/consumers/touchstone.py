@@ -15,7 +15,8 @@ ANCHORED = ("", "exact")
 
 def read(files: Files) -> str:
     reader, items = readers.get(files.target), 0
-    for split, name in files.lines.items():
+    for split in files.lines:
+        name = f"{split}.jsonl"
         rows = ((number, without_pictures(row)) for number, row in files.read_lines(split))
         for number, item in read_back(reader, rows, name):
             items += 1

@@ -44,6 +44,8 @@ class Target:
     """All of these must be compared."""
     consumers: tuple[str, ...] = ("datasets",)
     """Who reads its files before a version is offered (workers/consumers/)."""
+    named: bool = False
+    """Whether its rows name annotators."""
     separated: bool = False
     """Whether its consumers read tab-separated values: then each split has such a file too."""
 

@@ -34,6 +34,7 @@ targets.add(
         name="annotations",
         title="Raw answers (a row for each annotator's answer)",
         columns=COLUMNS,
+        named=True,
         row=row,
         source="answered",
         fields=fields,

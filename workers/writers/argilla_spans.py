@@ -68,6 +68,7 @@ targets.add(
         name="argilla-spans",
         title="Argilla (records with spans)",
         columns=COLUMNS,
+        named=True,
         consumers=("datasets", "touchstone"),
         row=row,
         source="critiqued",

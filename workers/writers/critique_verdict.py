@@ -48,6 +48,7 @@ targets.add(
         name="critique-verdict",
         title="Critique with a verdict (correctness, critique, error types)",
         columns=COLUMNS,
+        named=True,
         consumers=("datasets", "touchstone"),
         row=row,
         source="critiqued",

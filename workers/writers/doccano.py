@@ -45,6 +45,7 @@ targets.add(
         name="doccano",
         title="doccano (a text with labelled spans)",
         columns=COLUMNS,
+        named=True,
         consumers=("datasets", "touchstone"),
         row=row,
         source="critiqued",

@@ -71,6 +71,7 @@ targets.add(
         name="label-studio",
         title="Label Studio (tasks with annotations or predictions)",
         columns=COLUMNS,
+        named=True,
         consumers=("datasets", "touchstone"),
         row=row,
         source="critiqued",

@@ -75,6 +75,7 @@ targets.add(
         name="mqm-tsv",
         title="MQM (a row an error, marked with <v>)",
         columns=COLUMNS,
+        named=True,
         consumers=("datasets", "touchstone"),
         row=row,
         source="critiqued",

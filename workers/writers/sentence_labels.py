@@ -75,6 +75,7 @@ targets.add(
         name="sentence-labels",
         title="Sentence labels (faithful, reason, correct, with evidence)",
         columns=COLUMNS,
+        named=True,
         consumers=("datasets", "touchstone"),
         row=row,
         source="critiqued",

@@ -69,6 +69,7 @@ targets.add(
         name="text2grad",
         title="Text2Grad (feedback, good and poor spans)",
         columns=COLUMNS,
+        named=True,
         consumers=("datasets", "touchstone"),
         row=row,
         source="critiqued",

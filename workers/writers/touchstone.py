@@ -118,6 +118,7 @@ targets.add(
         name="touchstone",
         title="Touchstone (an item with everything said of its responses)",
         columns=COLUMNS,
+        named=True,
         consumers=("datasets", "touchstone"),
         row=row,
         source="critiqued",

@@ -150,6 +150,7 @@ targets.add(
         name="w3c",
         title="W3C Web Annotation (an AnnotationPage an answer)",
         columns=COLUMNS,
+        named=True,
         consumers=("datasets", "touchstone"),
         row=row,
         source="critiqued",

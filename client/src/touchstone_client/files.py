@@ -18,7 +18,7 @@ def wanted(version: VersionShape, names: Sequence[str] | None) -> list[FileShape
     """The files to fetch: those named, or the Parquet of every split. Raises KeyError for one that is not there."""
     if names is None:
         return [one for one in version.files if one.split in version.splits and one.name.endswith(".parquet")]
-    known = {one.name: one for one in version.files}
+    known = {one.name: one for one in [*version.files, *version.wholes]}
     if missing := [name for name in names if name not in known]:
         raise KeyError(f"{', '.join(missing)} not in this version; there is: {', '.join(sorted(known))}")
     return [known[name] for name in names]

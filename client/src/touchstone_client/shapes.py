@@ -64,6 +64,8 @@ class VersionShape(Shape):
     card: str = ""
     lineage: dict[str, Any] = {}
     files: list[FileShape] = []
+    wholes: list[FileShape] = []
+    """Splits that are cut into shards, each also as one file."""
     run: str | None = None
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from typing import Any
 
+from django.conf import settings
 from django.db import transaction
 from django.db.models import F, Q
 from pydantic import Field
@@ -19,6 +20,7 @@ from curation.services.method import Params
 from workers.writers import Target, targets
 
 NAME = re.compile(r"[a-z][a-z0-9_-]{0,39}")
+LIKE_A_SHARD = re.compile(r"-\d{5}(-of-\d{5})?$")
 RESERVED = {"annotations", "critiques", "verdicts", "ranks", "lineage", "readme", "manifest"}
 
 
@@ -77,7 +79,11 @@ def request_version(
             splits=shares,
             split_by=split_by,
             seed=seed,
-            lineage={"last_annotation": last_annotation(project), "protocol": protocol},
+            lineage={
+                "last_annotation": last_annotation(project),
+                "protocol": protocol,
+                "shard_rows": settings.DATASET_SHARD_ROWS,
+            },
             created_by=user,
         )
         params = {"version": version.pk, "dataset": dataset_name, "number": version.number, "target": target}
@@ -117,7 +123,7 @@ def check_splits(given: Any) -> dict[str, float]:
     if not isinstance(given, dict) or not 1 <= len(given) <= 10:
         raise Invalid("must be an object of split names and shares, such as {train: 0.9, test: 0.1}", field="splits")
     for name, share in given.items():
-        if not isinstance(name, str) or not NAME.fullmatch(name) or name in RESERVED:
+        if not isinstance(name, str) or not NAME.fullmatch(name) or name in RESERVED or LIKE_A_SHARD.search(name):
             raise Invalid("is no name for a split", field=f"splits.{name}")
         if isinstance(share, bool) or not isinstance(share, int | float) or not 0 < share <= 1:
             raise Invalid("must be a share above 0 and up to 1", field=f"splits.{name}")

@@ -140,7 +140,7 @@ def write_companions(version: DatasetVersion, building: Path) -> dict[str, int]:
     for companion in (ANSWERS, CRITIQUES, VERDICTS, RANKS):
         if companion is not ANSWERS and companion.empty(version):
             continue
-        with Table(building, companion.stem, schema_of(companion.fields)) as table:
+        with Table(building, companion.stem, schema_of(companion.fields), version.lineage.get("shard_rows")) as table:
             for row in companion.rows(version):
                 table.add(row)
         counts[companion.stem] = table.rows

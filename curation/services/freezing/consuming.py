@@ -16,6 +16,7 @@ from django.conf import settings
 from curation.errors import Conflict
 from curation.models import DatasetFile, DatasetVersion, Response
 from workers.consumers import Consumer, Files, Refused, consumers
+from workers.tables import shards
 from workers.writers import Target, targets
 
 TRACED = 500
@@ -53,7 +54,7 @@ def accepted(said: Sequence[Mapping[str, Any]]) -> None:
 def files_of(version: DatasetVersion, folder: Path, made: Sequence[DatasetFile]) -> Files:
     """The data files, without splits that have no rows."""
     parquet: dict[str, list[str]] = {}
-    lines: dict[str, str] = {}
+    lines: dict[str, list[str]] = {}
     rows: dict[str, int] = {}
     for file in made:
         if file.split in version.splits and file.rows:
@@ -61,7 +62,7 @@ def files_of(version: DatasetVersion, folder: Path, made: Sequence[DatasetFile])
                 parquet.setdefault(file.split, []).append(file.name)
                 rows[file.split] = rows.get(file.split, 0) + file.rows
             elif file.name.endswith(".jsonl"):
-                lines[file.split] = file.name
+                lines.setdefault(file.split, []).append(file.name)
     return Files(folder, version.target, parquet, lines, rows)
 
 
@@ -102,7 +103,7 @@ def elsewhere(wanted: Sequence[Consumer], files: Files) -> list[dict[str, Any]]:
 def traced(version: DatasetVersion, target: Target, files: Files) -> dict[str, Any]:
     """Whether rows say what the database says of the responses that their lineage names, and raw answers are along."""
     made = {"consumer": "lineage", "version": ""}
-    if not (files.folder / "annotations.parquet").is_file():
+    if not shards(files.folder, "annotations", "parquet"):
         return made | {"ok": False, "detail": "the raw answers are missing"}
     count = 0
     try:
@@ -124,14 +125,18 @@ def with_rows(files: Files) -> Iterator[tuple[Mapping[str, Any], Mapping[str, An
     """The first lines of the lineage, each with its row."""
     splits = {split: files.read_lines(split) for split in files.lines}
     last: dict[str, tuple[int, Any]] = {}
-    with (files.folder / "lineage.jsonl").open("rb") as lines:
-        for line in islice(lines, TRACED):
-            trace = orjson.loads(line)
-            split, number = trace["split"], trace["row"]
-            while split not in last or last[split][0] < number:
-                last[split] = next(splits[split], (2**62, None))
-            if last[split][0] == number:
-                yield trace, last[split][1], (files.lines[split], number)
+    for trace in traces(files):
+        split, number = trace["split"], trace["row"]
+        while split not in last or last[split][0] < number:
+            last[split] = next(splits[split], (2**62, None))
+        if last[split][0] == number:
+            yield trace, last[split][1], (f"{split}.jsonl", number)
+
+
+def traces(files: Files) -> Iterator[dict[str, Any]]:
+    """The first lines of the lineage; those of its first shard are enough."""
+    with shards(files.folder, "lineage", "jsonl")[0].open("rb") as lines:
+        yield from map(orjson.loads, islice(lines, TRACED))
 
 
 def same_responses(trace: Mapping[str, Any], row: Mapping[str, Any], place: tuple[str, int]) -> None:
@@ -153,13 +158,12 @@ def unanswered(files: Files) -> int | None:
     import pyarrow.parquet as pq
 
     named: set[int] = set()
-    with (files.folder / "lineage.jsonl").open("rb") as lines:
-        for line in islice(lines, TRACED):
-            trace = orjson.loads(line)
-            named.update(trace["annotations"] if "annotations" in trace else [trace["annotation"]])
-    table = pq.ParquetFile(files.folder / "annotations.parquet")
-    for group in range(table.num_row_groups):
-        if not named:
-            break
-        named -= set(table.read_row_group(group, columns=["annotation"])["annotation"].to_pylist())
+    for trace in traces(files):
+        named.update(trace["annotations"] if "annotations" in trace else [trace["annotation"]])
+    for path in shards(files.folder, "annotations", "parquet"):
+        table = pq.ParquetFile(path)
+        for group in range(table.num_row_groups):
+            if not named:
+                return None
+            named -= set(table.read_row_group(group, columns=["annotation"])["annotation"].to_pylist())
     return min(named, default=None)

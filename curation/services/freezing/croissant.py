@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import Any
 
 from curation.models import DatasetFile, DatasetVersion
-from curation.services.cards import licence_of, title
+from curation.services.cards import licence_of, shard_pattern, title
 from workers.writers import targets
 
 CONTEXT = {
@@ -54,7 +54,10 @@ KINDS = {"bool": "sc:Boolean", "int64": "sc:Integer", "double": "sc:Float"}
 
 def croissant(version: DatasetVersion, files: list[DatasetFile]) -> dict[str, Any]:
     """The document that goes along as `croissant.json`."""
-    data = [file for file in files if file.split in version.splits and file.name.endswith(".parquet") and file.rows]
+    data: dict[str, list[DatasetFile]] = {}
+    for file in files:
+        if file.split in version.splits and file.name.endswith(".parquet") and file.rows:
+            data.setdefault(file.split, []).append(file)
     return {
         "@context": CONTEXT,
         "@type": "sc:Dataset",
@@ -68,8 +71,11 @@ def croissant(version: DatasetVersion, files: list[DatasetFile]) -> dict[str, An
         "url": f"/projects/{version.dataset.project.slug}/datasets/{version.dataset.name}/{version.number}/",
         "citeAs": f"{title(version)}, SHA-256 {version.hash}",
         **annotation_of(version),
-        "distribution": [file_object(file) for file in files],
-        "recordSet": [record_set(version, file) for file in data],
+        "distribution": [
+            *(file_object(file) for file in files),
+            *(file_set(split, found) for split, found in data.items() if len(found) > 1),
+        ],
+        "recordSet": [record_set(version, split, found) for split, found in data.items()],
     }
 
 
@@ -109,24 +115,35 @@ def file_object(file: DatasetFile) -> dict[str, Any]:
     }
 
 
-def record_set(version: DatasetVersion, file: DatasetFile) -> dict[str, Any]:
-    """The rows of one Parquet file; conversations are one field, a list of objects."""
-    name = file.name.removesuffix(".parquet")
+def file_set(split: str, files: list[DatasetFile]) -> dict[str, Any]:
+    """The shards of a split."""
     return {
-        "@type": "cr:RecordSet",
-        "@id": name,
-        "name": name,
-        "description": f"Rows of the split {file.split}.",
-        "field": [field(name, file, column.name, column.type) for column in targets.get(version.target).schema()],
+        "@type": "cr:FileSet",
+        "@id": f"{split}-shards",
+        "name": f"{split}-shards",
+        "includes": shard_pattern(split, len(files)),
+        "encodingFormat": FORMATS["parquet"],
     }
 
 
-def field(record_set: str, file: DatasetFile, column: str, kind: Any) -> dict[str, Any]:
+def record_set(version: DatasetVersion, split: str, files: list[DatasetFile]) -> dict[str, Any]:
+    """The rows of a split; conversations are one field, a list of objects."""
+    place = {"fileObject": {"@id": files[0].name}} if len(files) == 1 else {"fileSet": {"@id": f"{split}-shards"}}
+    return {
+        "@type": "cr:RecordSet",
+        "@id": split,
+        "name": split,
+        "description": f"Rows of the split {split}.",
+        "field": [field(split, place, column.name, column.type) for column in targets.get(version.target).schema()],
+    }
+
+
+def field(record_set: str, place: dict[str, Any], column: str, kind: Any) -> dict[str, Any]:
     """One column; a list of objects, such as a conversation, with a field for each of their parts."""
     import pyarrow as pa
 
     made: dict[str, Any] = {"@type": "cr:Field", "@id": f"{record_set}/{column}", "name": column}
-    source = {"fileObject": {"@id": file.name}, "extract": {"column": column}}
+    source = {**place, "extract": {"column": column}}
     if pa.types.is_list(kind) and pa.types.is_struct(kind.value_type):
         parts = [
             {

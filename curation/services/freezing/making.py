@@ -16,7 +16,7 @@ from django.db import transaction
 from curation.errors import Conflict
 from curation.models import DatasetFile, DatasetVersion, Run
 from curation.services import cards, telling
-from curation.services.freezing import consuming, facts
+from curation.services.freezing import consuming, facts, storing
 from curation.services.freezing.companions import schema_of, write_companions
 from curation.services.freezing.croissant import croissant
 from curation.services.freezing.selecting import Candidate, Fields, selection_of
@@ -24,6 +24,7 @@ from curation.services.freezing.sources import candidates, lineage_of
 from curation.services.freezing.splitting import splitter
 from curation.services.freezing.walking import sorting_on_disk, tell
 from curation.services.running import Report
+from workers import blobs
 from workers.writers import Dropped, Target, targets
 
 ROW: Fields = (("split", "text"), ("row", "whole"))
@@ -57,11 +58,13 @@ def write(version: DatasetVersion, building: Path, report: Report) -> None:
     version.facts = facts.facts_of(version)
     manifest = manifest_of(version, files)
     version.hash = hashlib.sha256(manifest).hexdigest()
+    version.wholes = storing.wholes_of(building, files)
     version.counts = counts
     version.card = cards.card(version, files)
     (building / "manifest.json").write_bytes(manifest)
     (building / "README.md").write_text(version.card)
     (building / "croissant.json").write_bytes(orjson.dumps(croissant(version, files), option=orjson.OPT_INDENT_2))
+    storing.keep(building, files)
     with transaction.atomic():
         report.checkpoint(done=counts["looked_at"], total=counts["looked_at"])
         DatasetFile.objects.filter(version=version).delete()
@@ -71,6 +74,7 @@ def write(version: DatasetVersion, building: Path, report: Report) -> None:
         telling.version_told(version, "dataset.version.ready")
         shutil.rmtree(version.folder, ignore_errors=True)
         building.rename(version.folder)
+        blobs.flush(version.folder.parent)
 
 
 def write_splits(version: DatasetVersion, building: Path, report: Report) -> dict[str, Any]:
@@ -81,8 +85,9 @@ def write_splits(version: DatasetVersion, building: Path, report: Report) -> dic
     dropped: Counter[str] = Counter()
     looked_at = 0
     with ExitStack() as files:
-        splits = {name: files.enter_context(Split(building, name, target)) for name in shares}
-        lineage = files.enter_context(Table(building, "lineage", schema_of((*ROW, *lineage_of(target)))))
+        most = most_of(version)
+        splits = {name: files.enter_context(Split(building, name, target, most)) for name in shares}
+        lineage = files.enter_context(Table(building, "lineage", schema_of((*ROW, *lineage_of(target))), most))
         where = splitter(version)
         for candidate in candidates(selection_of(version)):
             looked_at += 1
@@ -119,12 +124,12 @@ def expected(version: DatasetVersion, target: Target) -> int | None:
 class Split:
     """The files of one split under way: JSON lines and Parquet, and tab-separated values where a target has them."""
 
-    def __init__(self, folder: Path, name: str, target: Target) -> None:
+    def __init__(self, folder: Path, name: str, target: Target, most: int | None) -> None:
         from workers.tables import Table
 
         self.name, self.columns = name, target.columns
         self.files = ExitStack()
-        self.table = self.files.enter_context(Table(folder, name, target.schema()))
+        self.table = self.files.enter_context(Table(folder, name, target.schema(), most))
         self.separated: Any = None
         if target.separated:
             file = self.files.enter_context((folder / f"{name}.tsv").open("w", encoding="utf-8", newline=""))
@@ -146,22 +151,27 @@ class Split:
         return number
 
 
-def describe(version: DatasetVersion, building: Path, counts: dict[str, Any]) -> list[DatasetFile]:
-    """Name, size, rows and SHA-256 of every data file."""
-    from workers.tables import sha256
+def most_of(version: DatasetVersion) -> int | None:
+    """Rows that a file of a version holds at most, as it was when it was asked for; None before files were cut."""
+    most: int | None = version.lineage.get("shard_rows")
+    return most
 
-    rows = {**counts, **counts["rows"]}
-    return [
-        DatasetFile(
-            version=version,
-            name=path.name,
-            split=path.stem,
-            rows=rows[path.stem],
-            bytes=path.stat().st_size,
-            sha256=sha256(path),
+
+def describe(version: DatasetVersion, building: Path, counts: dict[str, Any]) -> list[DatasetFile]:
+    """Name, split, place in it, size, rows and SHA-256 of every data file."""
+    from workers.tables import SHARD, sha256
+
+    rows, most = {**counts, **counts["rows"]}, most_of(version)
+    made = []
+    for path in sorted(building.iterdir()):
+        cut = SHARD.fullmatch(path.stem)
+        split, shard = (cut["stem"], int(cut["number"])) if cut else (path.stem, 0)
+        held = min(most, rows[split] - shard * most) if cut and most else rows[split]
+        size, digest = path.stat().st_size, sha256(path)
+        made.append(
+            DatasetFile(version=version, name=path.name, split=split, shard=shard, rows=held, bytes=size, sha256=digest)
         )
-        for path in sorted(building.iterdir())
-    ]
+    return made
 
 
 def manifest_of(version: DatasetVersion, files: list[DatasetFile]) -> bytes:

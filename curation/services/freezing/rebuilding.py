@@ -13,7 +13,7 @@ from pydantic import Field
 from curation.errors import Invalid
 from curation.models import DatasetFile, DatasetVersion, Item, Project, Run, User
 from curation.services import running
-from curation.services.freezing import making
+from curation.services.freezing import making, storing
 from curation.services.freezing.companions import write_companions
 from curation.services.freezing.walking import sorting_on_disk
 from curation.services.method import Method, Params
@@ -49,6 +49,7 @@ def execute(run: Run, report: Report) -> dict[str, Any]:
     version = version_of(run.home, run.params["dataset"], run.params["number"])
     files = list(DatasetFile.objects.filter(version=version).order_by("pk"))
     damaged = [words for n, file in enumerate(files) if (words := damage(version, file, report, n, len(files)))]
+    damaged += [f"{name}: its shards are not what they were together" for name in version.wholes if torn(version, name)]
     if manifest_hash(version) != version.hash:
         damaged.append("manifest.json is not the one that the hash was taken over")
     result: dict[str, Any] = {"files": len(files), "files_ok": not damaged, "damaged": damaged}
@@ -70,6 +71,15 @@ def damage(version: DatasetVersion, file: DatasetFile, report: Report, n: int, t
     if path.stat().st_size != file.bytes:
         return f"{file.name} has {path.stat().st_size} bytes, not {file.bytes}"
     return "" if sha256(path) == file.sha256 else f"{file.name} has other bytes than it had"
+
+
+def torn(version: DatasetVersion, name: str) -> bool:
+    """Whether the shards of a split put together are another file than they were; a damaged shard alone is named."""
+    told = version.wholes[name]
+    try:
+        return storing.measured(storing.stretches(version.folder, name)) != (told["bytes"], told["sha256"])
+    except (OSError, ValueError):
+        return True
 
 
 def manifest_hash(version: DatasetVersion) -> str:

@@ -21,7 +21,7 @@ from django.conf import settings
 from django.db import transaction
 
 from curation.errors import Conflict
-from curation.models import DatasetFile, DatasetVersion, ModelVersion, Run, TrainingPoint
+from curation.models import DatasetVersion, ModelVersion, Run, TrainingPoint
 from curation.services import candidates
 from curation.services.running import Report
 from curation.services.training.asking import trainer_of
@@ -66,13 +66,12 @@ def describe(run: Run, folder: Path) -> None:
     version = version_of(run)
     trainer = trainer_of(run)
     own = {name: run.params[name] for name in trainer.settings.model_fields if name in run.params}
-    files = DatasetFile.objects.filter(version=version, split__in=version.filled_splits, name__endswith=".jsonl")
     base = ModelVersion.objects.select_related("made_by").get(pk=run.params["base"]) if run.params.get("base") else None
     job = {
         "trainer": trainer.name,
         "folder": str(version.folder),
         "target": version.target,
-        "lines": {file.split: file.name for file in files},
+        "lines": {split: f"{split}.jsonl" for split in version.filled_splits},
         "base": asdict(candidates.spec_of(base)) if base else None,
         "template": base.config.get("template", "") if base else "",
         "settings": own,
