@@ -61,6 +61,9 @@ class DatasetVersion(models.Model):
     verified = models.JSONField(
         default=dict, help_text="when its files were last checked or made anew, and how it went"
     )
+    changed_items = models.PositiveIntegerField(
+        default=0, db_default=0, editable=False, help_text="its items that were corrected, removed or restored since"
+    )
     run = models.ForeignKey("curation.Run", on_delete=models.PROTECT, null=True, related_name="versions")
     created_by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, null=True, related_name="+")
     created_at = models.DateTimeField(default=timezone.now)

@@ -169,6 +169,8 @@ class Choice:
     critiqued: bool = False
     newest: bool = True
     key: str = ""
+    removed: bool = False
+    """Those that were taken out, instead of those that are there."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -184,7 +186,7 @@ def list_page(project: Project, choice: Choice, limit: int) -> ListPage:
     """A page of the list, by id, or by external id where its beginning is given."""
     field_ = "external_id" if choice.start else "pk"
     down = choice.newest and not choice.start
-    items = Item.objects.filter(project=project, deleted_at=None)
+    items = Item.objects.filter(project=project, deleted_at__isnull=not choice.removed)
     if choice.start:
         items = items.filter(external_id__startswith=choice.start, external_id__gte=choice.start)
     if choice.key and (choice.start or is_id(choice.key)):

@@ -15,6 +15,7 @@ from curation.models import DatasetFile, DatasetVersion, Item, Project, Run, Use
 from curation.services import running
 from curation.services.freezing import making
 from curation.services.freezing.companions import write_companions
+from curation.services.freezing.selecting import past_of
 from curation.services.freezing.walking import sorting_on_disk
 from curation.services.method import Method, Params
 from curation.services.running import Report
@@ -90,6 +91,8 @@ def rebuilt(version: DatasetVersion, files: list[DatasetFile], run: Run, report:
     names = sorted({*before, *made})
     differing = [name for name in names if before.get(name) != made.get(name)]
     told = {"rebuilt": True, "same": not differing, "differing": differing}
+    if past_of(version).last is None:
+        told["items_as_now"] = True
     return told | ({"changed_items": changed_items(version)} if differing else {})
 
 
