@@ -4,7 +4,20 @@ from django.contrib import admin
 from django.urls import URLPattern, URLResolver, include, path
 from django.views.generic import RedirectView
 
-from curation.views import health, helping, images, items, members, people, projects, protocols, runs, schedules, tokens
+from curation.views import (
+    health,
+    helping,
+    images,
+    items,
+    members,
+    people,
+    projects,
+    protocols,
+    removing,
+    runs,
+    schedules,
+    tokens,
+)
 
 project: list[URLPattern | URLResolver] = [
     path("", projects.page, name="project"),
@@ -19,6 +32,8 @@ project: list[URLPattern | URLResolver] = [
     path("members/invites/", members.invite, name="invite-create"),
     path("members/invites/<int:invite_id>/withdraw/", members.withdraw, name="invite-withdraw"),
     path("items/", items.index, name="items"),
+    path("items/remove/", removing.remove, name="items-remove"),
+    path("items/restore/", removing.restore, name="items-restore"),
     path("items/<int:item_id>/", items.page, name="item"),
     path("images/<str:sha256>", images.image, name="image"),
     path("runs/", runs.index, name="runs"),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import pytest
+from django.test import Client
 
 from curation.errors import Invalid, Withdrawn
 from curation.models import Annotation, Change, Item, Project, Task, TaskKind
@@ -13,6 +14,7 @@ from curation.services.answering import Answer
 from curation.services.browsing import Choice, list_page
 from curation.services.desk import desk_in
 from tests.cast import Cast
+from tests.conftest import calling
 from tests.critics import frozen, item, poor, responses, say
 from tests.imports import bring, in_order, row
 from tests.test_importing_changes import answer, left, skip, take
@@ -185,3 +187,66 @@ def test_only_items_of_the_project_and_with_a_reason_that_can_be_kept(cast: Cast
             removing.remove(project=other, ids=ids(other, "item-0"), user=None, reason=reason)
         assert told.value.field == "reason"
     assert Change.objects.count() == 0 and Item.objects.get().deleted_at is None
+
+
+# --- The doors ----------------------------------------------------------------------------------------
+
+
+def test_by_the_api_as_it_was_read(worked: Cast) -> None:
+    client, url = calling(worked.mia), f"/api/v1/projects/{worked.project.slug}/items"
+    one = client.get(url).json()["results"][0]
+    read = client.get(f"{url}/{one['id']}")
+    assert read.json() | one == read.json() and read.json()["removed_at"] is None
+    assert client.get(f"{url}/{one['id']}", HTTP_IF_NONE_MATCH=read["ETag"]).status_code == 304
+    late = client.delete(f"{url}/{one['id']}", HTTP_IF_MATCH='"older"')
+    assert late.status_code == 412 and read["ETag"] in late.json()["detail"]
+    assert client.delete(f"{url}/{one['id']}?reason=spam", HTTP_IF_MATCH=read["ETag"]).status_code == 204
+    assert client.delete(f"{url}/{one['id']}").status_code == 204, "it is gone already"
+    assert Change.objects.get().reason == "spam" and Change.objects.get().made_by == worked.mia
+    assert one["id"] not in [row["id"] for row in client.get(url).json()["results"]]
+    assert [row["id"] for row in client.get(f"{url}?removed=yes").json()["results"]] == [one["id"]]
+    assert client.get(f"{url}?removed=maybe").status_code == 422
+    gone = client.get(f"{url}/{one['id']}")
+    assert gone.json()["removed_at"] and gone["ETag"] != read["ETag"]
+    wrong = client.post(f"{url}/{one['id']}/restore", {}, HTTP_IF_MATCH=read["ETag"])
+    assert wrong.status_code == 412
+    back = client.post(f"{url}/{one['id']}/restore", {"reason": "ham"}, HTTP_IF_MATCH=gone["ETag"])
+    assert back.status_code == 200 and back.json()["removed_at"] is None and back["ETag"] == read["ETag"]
+    assert client.delete(f"{url}/{one['id']}?reason={'x' * 301}").status_code == 422
+    for number in (2**63, 999_999):
+        assert client.get(f"{url}/{number}").status_code == 404
+    in_order(worked.project)
+
+
+def test_from_the_list_and_from_its_page(worked: Cast) -> None:
+    project, browser = worked.project, Client()
+    browser.force_login(worked.mia, backend="django.contrib.auth.backends.ModelBackend")
+    items = f"/projects/{project.slug}/items/"
+    first, second, *_ = ids(project, "0", "1", "2", "3")
+    assert f'name="item" value="{first}"' in browser.get(items).content.decode()
+    went = browser.post(f"{items}remove/", {"item": [first, second], "reason": "spam", "back": "order=oldest&evil=1"})
+    assert went.status_code == 302 and went.headers["Location"] == f"{items}?order=oldest"
+    told = browser.get(went.headers["Location"]).content.decode()
+    assert "2 items removed." in told and f'value="{first}"' not in told
+    assert f'value="{first}"' in browser.get(f"{items}?removed=yes").content.decode()
+    page = browser.get(f"{items}{first}/").content.decode()
+    assert "Removed by mia" in page and "spam" in page and "Bring it back" in page
+    back = browser.post(f"{items}restore/", {"item": first})
+    assert back.headers["Location"] == f"{items}{first}/"
+    assert "Remove this item" in browser.get(back.headers["Location"]).content.decode()
+    assert b"No item was ticked" in browser.post(f"{items}restore/", {"back": ""}, follow=True).content
+    for wrong in ("x", "-1", "1" * 30):
+        assert browser.post(f"{items}remove/", {"item": wrong}).status_code == 422
+    browser.force_login(worked.rita, backend="django.contrib.auth.backends.ModelBackend")
+    for address in (items, f"{items}{first}/", f"{items}{second}/"):
+        seen = browser.get(address).content.decode()
+        assert 'name="item"' not in seen and "Remove" not in seen.replace("Removed", "")
+
+
+def test_the_annotator_is_told_by_the_api(worked: Cast) -> None:
+    task = take(worked.rita, worked.project)
+    removing.remove(project=worked.project, ids=ids(worked.project, "2"), user=None)
+    said = {"preferences": [{"axis": "overall", "value": 1}]}
+    answered = calling(worked.rita).post(f"/api/v1/tasks/{task}/submit", said, HTTP_IDEMPOTENCY_KEY="k")
+    assert answered.status_code == 409 and answered.json()["kept"] is True
+    assert answered.json()["title"] == "No longer asked" and "taken out" in answered.json()["detail"]

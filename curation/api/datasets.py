@@ -29,7 +29,7 @@ from curation.downloads import KINDS, OTHER, download
 from curation.errors import NotFound
 from curation.models import Annotation, Dataset, DatasetVersion, Project
 from curation.services import deciding, exporting, freezing, starting
-from curation.services.freezing import tracing
+from curation.services.freezing import changed, tracing
 from workers.writers import Target
 
 NDJSON = "application/x-ndjson"
@@ -87,6 +87,9 @@ class VersionShape(serializers.Serializer):
     facts = fields.Json(help_text="annotators, agreement, sources and licences behind it")
     checks = serializers.ListField(child=serializers.DictField(), help_text="what each consumer said of its files")
     verified = fields.Json(help_text="when it was last checked or made anew, and how it went")
+    changed_items = fields.Whole(
+        allow_null=True, help_text="its items that changed since; null of one made before that was followed"
+    )
     files = FileShape(many=True)
     run = serializers.UUIDField(allow_null=True)
     created_at = serializers.DateTimeField()
@@ -205,6 +208,7 @@ class TraceShape(serializers.Serializer):
     minutes = fields.Real(help_text="measured on the annotations behind it")
     annotations = serializers.ListField(child=serializers.DictField())
     suggestions = serializers.ListField(child=serializers.DictField(), help_text="what models said of the same task")
+    changes = serializers.ListField(child=serializers.DictField(), help_text="what became of the item since")
 
 
 class RowView(APIView):
@@ -354,4 +358,11 @@ def shown(version: DatasetVersion, slug: str) -> dict[str, Any]:
         "verified",
         "created_at",
     )
-    return {"dataset": name, **{f: getattr(version, f) for f in fields}, "files": files, "run": version.run_id}
+    since = None if changed.followed(version) is None else version.changed_items
+    return {
+        "dataset": name,
+        **{f: getattr(version, f) for f in fields},
+        "changed_items": since,
+        "files": files,
+        "run": version.run_id,
+    }

@@ -6,6 +6,7 @@ from collections.abc import Collection, Mapping
 from typing import Any
 
 from curation.models import Change, Item, Pair, Project, Response, Run, User
+from curation.services.freezing.changed import count_up
 
 CONTENT = ("prompt", "context", "metadata", "prompt_hash", "source_id")
 FIELDS = {"prompt": "prompt", "context": "context", "metadata": "metadata", "source_id": "source"} | {
@@ -44,6 +45,8 @@ def note(
     Called in the transaction of the change, under the lock of the project's row.
     """
     now = states(before)
+    before = {pk: was for pk, was in before.items() if was != now[pk]}
+    count_up(project, list(before))
     Change.objects.bulk_create(
         [
             Change(
@@ -57,7 +60,6 @@ def note(
                 made_by=user,
             )
             for pk, was in before.items()
-            if was != now[pk]
         ],
         batch_size=1000,
     )

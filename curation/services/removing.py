@@ -79,6 +79,14 @@ def bring_back(project: Project, ids: Collection[int]) -> int:
     return len(reopened)
 
 
+def removal_of(item: Item) -> Change | None:
+    """Who took an item out, when and why; None while it is there."""
+    if item.deleted_at is None:
+        return None
+    removals = Change.objects.filter(item=item, kind=Change.Kind.DELETED).select_related("made_by")
+    return removals.order_by("-pk").first()
+
+
 def checked(reason: str) -> None:
     if len(reason) > LONGEST:
         raise Invalid(f"at most {LONGEST} characters", field="reason")
@@ -87,10 +95,15 @@ def checked(reason: str) -> None:
 
 
 def found(project: Project, ids: Collection[int], *, gone: bool) -> list[int]:
-    """Those of the ids that are items of the project, there or taken out; its row is locked first, as in an import."""
-    list(Project.objects.select_for_update(no_key=True, of=("self",)).filter(pk=project.pk))
+    """Those of the ids that are items of the project, there or taken out."""
+    lock(project)
     items = Item.objects.filter(project=project, pk__in=ids, deleted_at__isnull=not gone)
     return list(items.order_by("pk").values_list("pk", flat=True))
+
+
+def lock(project: Project) -> None:
+    """Let nobody else change items of the project until the commit, as an import does."""
+    list(Project.objects.select_for_update(no_key=True, of=("self",)).filter(pk=project.pk))
 
 
 def open_on(project: Project, ids: Collection[int]) -> dict[int, int]:

@@ -17,10 +17,13 @@ from curation.errors import DomainError, NotFound
 from curation.models import DatasetVersion, Project
 from curation.rendering import markdown
 from curation.services import exporting, freezing
+from curation.services.freezing import changed
 from curation.views.version_form import EXAMPLE, VersionForm
 from workers.writers import targets
 
 SHOWN = 50
+CHANGES = 20
+"""Changes that the page of a version shows, the latest."""
 COUNTED = 20_000
 """Above so many tasks the form does not count the rows beforehand."""
 
@@ -89,6 +92,8 @@ def page(request: HttpRequest, slug: str, name: str, number: int) -> HttpRespons
         "files": [file for file in files if file.split in version.splits],
         "companions": [file for file in files if file.split not in version.splits],
         "rows": first_rows(version),
+        "followed": changed.followed(version) is not None,
+        "changes": changed.latest(version, CHANGES),
         "what": targets.get(version.target).what,
         "card": markdown(version.card.split("---", 2)[-1]),
         "can_make": may_make(request, project),

@@ -15,6 +15,7 @@ from curation.models import DatasetFile, DatasetVersion, Item, Project, Run, Use
 from curation.services import running
 from curation.services.freezing import making
 from curation.services.freezing.companions import write_companions
+from curation.services.freezing.members import Members
 from curation.services.freezing.selecting import past_of
 from curation.services.freezing.walking import sorting_on_disk
 from curation.services.method import Method, Params
@@ -98,7 +99,7 @@ def rebuilt(version: DatasetVersion, files: list[DatasetFile], run: Run, report:
 
 def remade(version: DatasetVersion, folder: Path, report: Report) -> dict[str, str]:
     with sorting_on_disk():
-        counts = making.write_splits(version, folder, report)
+        counts = making.write_splits(version, folder, report, Members())
         counts |= write_companions(version, folder)
     return {file.name: file.sha256 for file in making.describe(version, folder, counts)}
 
