@@ -143,7 +143,7 @@ def test_the_pages_tell_it(cast: Cast, version: DatasetVersion) -> None:
         .get(f"/api/v1/projects/{cast.project.slug}/datasets/prefs/versions/1/rows/{split}/{number}")
         .json()
     )
-    assert [one["what"] for one in told["changes"]] == [["prompt", "responses", "pairs"]]
+    assert [one["what"] for one in told["changes"]] == [["prompt", "responses"]]
     split, number = place_of(version, "1")
     gone = look(cast, f"prefs/1/rows/{split}/{number}/")
     assert "removed since" in gone and "not ours" in gone and "<del>" not in gone

@@ -72,5 +72,6 @@ def kind_of(before: State, after: State) -> str:
 
 
 def differing(before: State, after: State) -> list[str]:
-    """The names of what differs, as people are told them."""
-    return list(dict.fromkeys(name for part, name in FIELDS.items() if before[part] != after[part]))
+    """The names of what differs, as people are told them: other responses are other pairs, so these are not named."""
+    found = dict.fromkeys(name for part, name in FIELDS.items() if before[part] != after[part])
+    return [name for name in found if name != "pairs" or "responses" not in found]

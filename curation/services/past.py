@@ -8,7 +8,7 @@ nothing is loaded, and what nobody has changed is read as it stands.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain
 from typing import Any
@@ -47,6 +47,9 @@ class Past:
             if not self.left():
                 yield from () if first is None else chain([first], rows)
                 return
+        if connection.vendor == "postgresql":
+            with connection.cursor() as setting:  # it takes its time for what it believes to be billions of rows
+                setting.execute("SET jit = off")
         yield from stream(self.read(sql), params)
 
     def rows(self, sql: str, params: Sequence[Any]) -> Rows:
@@ -60,7 +63,8 @@ class Past:
 
     def read(self, sql: str) -> str:
         """The statement with each table as it was."""
-        return TABLE.sub(lambda found: f"{TABLES[found[1]](Then(self.last or 0))} ", sql)
+        tables = kept_tables()
+        return TABLE.sub(lambda found: f"{tables[found[1]].subquery(self.project_id, self.last or 0)} ", sql)
 
 
 NOW = Past()
@@ -73,64 +77,78 @@ def fetched(sql: str, params: Sequence[Any]) -> Rows:
 
 
 @dataclass(frozen=True, slots=True)
-class Then:
-    """What the earliest change behind `last` has kept, as expressions on either database."""
+class Kept:
+    """How a table is read as it was: where its rows name their item, the columns that never change, those that do, each
+    as the change `c` has it of the row `n`, and which rows were there at all."""
 
-    last: int
+    name: str
+    item: str
+    fixed: Sequence[str]
+    changing: Mapping[str, str]
+    there: str = ""
 
-    def first(self, item: str, what: str) -> str:
-        """`what` of that change of an item; NULL where it has none."""
+    def subquery(self, project_id: int, last: int) -> str:
+        return (self.united if connection.vendor == "postgresql" else self.row_by_row)(project_id, last)
+
+    def united(self, project_id: int, last: int) -> str:
+        """Rows that nobody has changed, and the others from the changes: the planner knows how many either are."""
+        names = [*self.fixed, *self.changing]
+        behind = f"c.project_id = {project_id} AND c.id > {last}"
+        earlier = f"SELECT 1 FROM curation_change b WHERE b.item_id = c.item_id AND b.id > {last} AND b.id < c.id"
+        past = ", ".join([*(f"n.{name}" for name in self.fixed), *self.changing.values()])
+        there = f" AND {self.there}" if self.there else ""
         return (
-            f"(SELECT {what} FROM curation_change c WHERE c.item_id = {item} AND c.id > {self.last}"
-            " ORDER BY c.id LIMIT 1)"
+            f"(SELECT {', '.join(f'n.{name}' for name in names)} FROM curation_{self.name} n"
+            f" WHERE NOT EXISTS (SELECT 1 FROM curation_change c WHERE c.item_id = n.{self.item} AND {behind})"
+            f" UNION ALL SELECT {past} FROM curation_change c JOIN curation_{self.name} n ON n.{self.item} = c.item_id"
+            f" WHERE {behind} AND NOT EXISTS ({earlier}){there})"
         )
 
-    def json(self, name: str) -> str:
-        if connection.vendor == "postgresql":
-            return f"c.before->'{name}'"
+    def row_by_row(self, _project_id: int, last: int) -> str:
+        """Every row with what its change has, looked up: SQLite would make a table of a union first."""
+
+        def first(sql: str) -> str:
+            behind = f"c.item_id = n.{self.item} AND c.id > {last}"
+            return f"(SELECT {sql} FROM curation_change c WHERE {behind} ORDER BY c.id LIMIT 1)"
+
+        past = [
+            f"CASE WHEN {first('1')} THEN {first(sql)} ELSE n.{name} END AS {name}"
+            for name, sql in self.changing.items()
+        ]
+        columns = ", ".join([*(f"n.{name}" for name in self.fixed), *past])
+        there = f" WHERE COALESCE({first(self.there)}, 1)" if self.there else ""
+        return f"(SELECT {columns} FROM curation_{self.name} n{there})"
+
+
+def kept_tables() -> dict[str, Kept]:
+    """The tables in the words of the database at hand."""
+    postgres = connection.vendor == "postgresql"
+
+    def part(name: str, kind: str = "") -> str:
+        """What a change has under a name."""
+        if postgres:
+            return {"": f"c.before->'{name}'", "text": f"c.before->>'{name}'"}.get(
+                kind, f"(c.before->>'{name}')::{kind}"
+            )
         return f"json_extract(c.before, '$.{name}')"
 
-    def text(self, name: str) -> str:
-        return f"c.before->>'{name}'" if connection.vendor == "postgresql" else self.json(name)
+    def under(name: str) -> str:
+        """The number that an object of the change has under the row's id."""
+        if postgres:
+            return f"(c.before->'{name}'->>(n.id::text))::int"
+        return f"json_extract(c.before, '$.{name}.\"' || n.id || '\"')"
 
-    def number(self, name: str) -> str:
-        return f"(c.before->>'{name}')::bigint" if connection.vendor == "postgresql" else self.json(name)
-
-    def under(self, name: str, key: str) -> str:
-        """The number that an object of the change has under an id."""
-        if connection.vendor == "postgresql":
-            return f"(c.before->'{name}'->>({key}::text))::int"
-        return f"json_extract(c.before, '$.{name}.\"' || {key} || '\"')"
-
-
-def items(then: Then) -> str:
-    kept = ", ".join(
-        f"COALESCE({then.first('n.id', then.json(name))}, n.{name}) AS {name}"
-        for name in ("prompt", "context", "metadata")
-    )
-    prompt_hash = f"COALESCE({then.first('n.id', then.text('prompt_hash'))}, n.prompt_hash) AS prompt_hash"
-    source = f"CASE WHEN {then.first('n.id', '1')} = 1 THEN {then.first('n.id', then.number('source_id'))}"
-    source += " ELSE n.source_id END AS source_id"
-    gone = f"CASE COALESCE({then.first('n.id', 'c.kind')}, '') WHEN '' THEN n.deleted_at"
-    gone += " WHEN 'restored' THEN n.created_at END AS deleted_at"
-    columns = f"n.id, n.project_id, n.external_id, n.created_at, {kept}, {prompt_hash}, {source}, {gone}"
-    return f"(SELECT {columns} FROM curation_item n)"
-
-
-def responses(then: Then) -> str:
-    """Those that were there, put away ones among them, each at its place."""
-    live, away = then.under("responses", "n.id"), then.under("away", "n.id")
-    place = f"COALESCE({then.first('n.item_id', f'COALESCE({live}, {away}, -1)')}, n.position)"
-    dead = then.first("n.item_id", f"CASE WHEN {live} IS NULL THEN 1 ELSE 0 END")
-    gone = f"CASE {dead} WHEN 1 THEN CURRENT_TIMESTAMP WHEN 0 THEN NULL ELSE n.deleted_at END AS deleted_at"
-    columns = "n.id, n.item_id, n.text, n.messages, n.model, n.metadata, n.unit, n.units"
-    return f"(SELECT {columns}, {place} AS position, {gone} FROM curation_response n WHERE {place} >= 0)"
-
-
-def pairs(then: Then) -> str:
-    dead = then.first("n.item_id", f"CASE WHEN {then.under('pairs', 'n.id')} IS NULL THEN 1 ELSE 0 END")
-    gone = f"CASE {dead} WHEN 1 THEN CURRENT_TIMESTAMP WHEN 0 THEN NULL ELSE n.deleted_at END AS deleted_at"
-    return f"(SELECT n.id, n.item_id, n.first_id, n.second_id, {gone} FROM curation_pair n)"
-
-
-TABLES = {"item": items, "response": responses, "pair": pairs}
+    away = "CASE WHEN {} IS NULL THEN CURRENT_TIMESTAMP END"
+    item = {name: part(name) for name in ("prompt", "context", "metadata")}
+    item |= {"prompt_hash": part("prompt_hash", "text"), "source_id": part("source_id", "bigint")}
+    item["deleted_at"] = "CASE WHEN c.kind = 'restored' THEN n.created_at END"
+    place = f"COALESCE({under('responses')}, {under('away')})"
+    response = {"position": place, "deleted_at": away.format(under("responses"))}
+    texts = ("id", "item_id", "text", "messages", "model", "metadata", "unit", "units")
+    return {
+        "item": Kept("item", "id", ("id", "project_id", "external_id", "created_at"), item),
+        "response": Kept("response", "item_id", texts, response, f"{place} IS NOT NULL"),
+        "pair": Kept(
+            "pair", "item_id", ("id", "item_id", "first_id", "second_id"), {"deleted_at": away.format(under("pairs"))}
+        ),
+    }
