@@ -20,7 +20,7 @@ from curation.services import freezing
 from curation.services.freezing import changed, tracing
 
 
-class ChangeShape(serializers.Serializer):
+class ItemChangeShape(serializers.Serializer):
     id = fields.Whole()
     item = fields.Text(help_text="its external id")
     item_id = fields.Whole()
@@ -33,8 +33,8 @@ class ChangeShape(serializers.Serializer):
     url = fields.Text(help_text="of the item")
 
 
-class ChangeRows(serializers.Serializer):
-    results = ChangeShape(many=True)
+class ItemChanges(serializers.Serializer):
+    results = ItemChangeShape(many=True)
     next = fields.Text(allow_null=True)
 
 
@@ -44,7 +44,7 @@ class ChangesView(Streamable):
     A page may be short, or empty, and still not be the last.
     """
 
-    @extend_schema(operation_id="list_version_changes", parameters=[CURSOR, LIMITED], responses=ChangeRows)
+    @extend_schema(operation_id="list_version_changes", parameters=[CURSOR, LIMITED], responses=ItemChanges)
     def get(self, request: Request, slug: str, name: str, number: int) -> HttpResponseBase:
         version = freezing.ready(version_for(request, slug, name, number))
         changed.check(version)
