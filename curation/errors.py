@@ -39,6 +39,12 @@ class OverlapFull(Conflict):
         self.annotation_id = annotation_id
 
 
+class Withdrawn(OverlapFull):
+    """The item was taken out meanwhile; the answer was kept but does not count."""
+
+    title = "No longer asked"
+
+
 class Forbidden(DomainError):
     status = 403
     title = "Not allowed"

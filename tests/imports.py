@@ -10,7 +10,19 @@ import orjson
 from django.conf import settings
 from django.db.models import Count, F, Q, Sum
 
-from curation.models import Annotation, Annotator, Assignment, Item, Pair, Preference, Progress, Project, Response, Task
+from curation.models import (
+    GONE,
+    Annotation,
+    Annotator,
+    Assignment,
+    Item,
+    Pair,
+    Preference,
+    Progress,
+    Project,
+    Response,
+    Task,
+)
 from curation.services import importing
 from curation.services.desk import progress_now
 from curation.services.queueing import settled
@@ -65,14 +77,14 @@ def in_order(project: Project) -> None:
     """The counters say what the tables hold, and no row hangs in the air."""
     project.refresh_from_db()
     tasks = Task.objects.filter(project=project)
-    assert project.item_count == Item.objects.filter(project=project).count()
+    assert project.item_count == Item.objects.filter(project=project, deleted_at=None).count()
     assert project.task_count == tasks.exclude(state=Task.State.RETIRED).count()
     pairs = Pair.objects.filter(item__project=project)
     assert not pairs.exclude(first__item=F("item"), second__item=F("item")).exists()
-    live = pairs.filter(deleted_at=None)
+    live = pairs.filter(deleted_at=None, item__deleted_at=None)
     assert not live.exclude(first__deleted_at=None, second__deleted_at=None).exists()
     assert not live.exclude(tasks__state__in=[Task.State.OPEN, Task.State.COMPLETE]).exists()
-    assert not tasks.filter(state=Task.State.OPEN).exclude(pair__deleted_at=None).exists()
+    assert not tasks.filter(GONE, state=Task.State.OPEN).exists()
     assert pairs.count() == tasks.count()
     tasks_in_order(project)
     for progress in Progress.objects.filter(project=project):

@@ -17,6 +17,7 @@ from django.urls import reverse
 from curation.access import annotator_for
 from curation.models import (
     ApiToken,
+    Change,
     Completion,
     Dataset,
     DatasetFile,
@@ -33,7 +34,7 @@ from curation.models import (
     User,
     Webhook,
 )
-from curation.services import machines, people
+from curation.services import machines, people, removing
 from tests.cast import Cast, make_pairs
 from tests.test_people import browser
 from tests.test_projects_page import answer
@@ -51,6 +52,9 @@ def full(cast: Cast) -> Cast:
     """A row in every table that the admin shows."""
     make_pairs(cast.project, 3)
     answer(cast.ann, cast.project)
+    spare = Item.objects.order_by("-pk")[:1].values_list("pk", flat=True)
+    for verb in (removing.remove, removing.restore):
+        verb(project=cast.project, ids=list(spare), user=cast.mia)
     run = Run.objects.create(project=cast.project, method="freeze", result={"rows": 1})
     RunLine.objects.create(run=run, text="line")
     dataset = Dataset.objects.create(project=cast.project, name="prefs", last_number=1)
@@ -173,6 +177,14 @@ def test_tasks_are_moved_retired_reopened_and_asked_again(full: Cast, staff: Cli
     assert second.state == "open"
     act(staff, "item", "retire", *Item.objects.values_list("pk", flat=True))
     assert set(Task.objects.values_list("state", flat=True)) == {"complete", "retired"}
+
+
+def test_items_are_removed_and_brought_back(full: Cast, staff: Client) -> None:
+    one = Item.objects.order_by("pk")[0]
+    assert "1 items removed" in act(staff, "item", "remove", one.pk)
+    assert Change.objects.order_by("-pk")[0].made_by == full.ada and Item.objects.get(pk=one.pk).deleted_at
+    assert "1 items brought back" in act(staff, "item", "restore", one.pk)
+    assert not Item.objects.get(pk=one.pk).deleted_at
 
 
 def test_annotations_cannot_be_changed_or_deleted(full: Cast, staff: Client) -> None:

@@ -20,7 +20,7 @@ import httpx
 import pytest
 from django.conf import settings as conf
 
-from curation.models import Assignment, Project, User
+from curation.models import Assignment, Item, Project, User
 from curation.services import assigning, freezing, projects, registry, running, scheduling
 from curation.services.desk import desk_in
 from tests import cast as people
@@ -113,6 +113,7 @@ def parameters(user: User) -> str:
         "model_id": model.pk,
         "run_id": str(version.run.pk),
         "task_id": held.task_id,
+        "item_id": Item.objects.filter(project=project).latest("pk").pk,
     }
     return "\n[parameters]\n" + "".join(f'"path.{name}" = {json.dumps(value)}\n' for name, value in named.items())
 

@@ -7,7 +7,6 @@ from typing import Any
 
 import pytest
 from django.db import connection, transaction
-from django.utils import timezone
 from hypothesis import given
 from hypothesis import settings as examples
 from hypothesis import strategies as st
@@ -15,7 +14,7 @@ from hypothesis import strategies as st
 from curation.access import annotator_for
 from curation.errors import OverlapFull
 from curation.models import Annotation, Annotator, Assignment, Item, Pair, Project, Response, Task, User
-from curation.services import annotating, assigning
+from curation.services import annotating, assigning, removing
 from curation.services.desk import desk_of, progress_now
 from tests.cast import Cast, make_project
 from tests.imports import answers, bring, bring_file, counts, file_of, in_order, refusals, row, snapshot
@@ -114,8 +113,8 @@ def test_another_pairing_of_the_same_row_makes_and_retires_tasks(project: Projec
 
 def test_an_item_that_was_deleted_comes_back_with_its_row(project: Project) -> None:
     bring(project, row("1"), row("2"))
-    Item.objects.update(deleted_at=timezone.now())
-    assert counts(bring(project, row("1"), row("2", "A", "B"))) == (0, 2, 0, 0)
+    removing.remove(project=project, ids=Item.objects.values_list("pk", flat=True), user=None)
+    assert project.item_count == 2 and counts(bring(project, row("1"), row("2", "A", "B"))) == (0, 2, 0, 0)
     assert not Item.objects.exclude(deleted_at=None).exists() and project.item_count == 2
     assert counts(bring(project, row("1"), row("2", "A", "B"))) == (0, 0, 2, 0)
 

@@ -79,8 +79,12 @@ def test_items_put_away_since_are_named(cast: Cast, version: DatasetVersion) -> 
     assert "lineage.parquet" in told["differing"] and "annotations.parquet" not in told["differing"]
 
 
-def test_items_corrected_by_a_later_import_are_named(cast: Cast, version: DatasetVersion, tmp_path: Path) -> None:
-    """What they were is kept beside."""
+@pytest.mark.parametrize("followed", [True, False])
+def test_items_corrected_by_a_later_import(cast: Cast, version: DatasetVersion, tmp_path: Path, followed: bool) -> None:
+    """What they were is kept beside, and read: by versions that know which changes they have seen."""
+    if not followed:
+        version.lineage.pop("last_change")
+        version.save(update_fields=["lineage"])
     item = Item.objects.order_by("pk")[0]
     texts = [response.text for response in item.responses.order_by("position")]
     given = {"id": item.external_id, "prompt": "Corrected?", "responses": texts}
@@ -89,7 +93,9 @@ def test_items_corrected_by_a_later_import_are_named(cast: Cast, version: Datase
     before = item.prompt
     assert importing.import_now(project=cast.project, user=cast.olga, path=path).result["updated"] == 1
     told = checked(cast, version)
-    assert not told["same"] and told["changed_items"] == [item.external_id] and told["files_ok"]
+    assert told["files_ok"] and told["same"] == followed
+    if not followed:
+        assert told["items_as_now"] and told["changed_items"] == [item.external_id]
     (change,) = Change.objects.all()
     assert (change.kind, change.before["prompt"]) == ("corrected", before)
 

@@ -81,8 +81,7 @@ class Job:
         """The rows of a file of JSON lines, or of the shards that it was cut into."""
         from workers.tables import shards
 
-        path = self.folder / name
-        for one in [path] if path.is_file() else shards(self.folder, *name.split(".", 1)):
+        for one in shards(self.folder, *name.split(".", 1)):
             with one.open("rb") as lines:
                 for line in lines:
                     yield orjson.loads(line)

@@ -1,6 +1,8 @@
-"""Items with their responses, and pairs. Texts come in and change by import only."""
+"""Items with their responses, and pairs, and what became of them. Texts come in and change by import only."""
 
 from __future__ import annotations
+
+from collections.abc import Callable
 
 from django.contrib import admin
 from django.db.models import QuerySet
@@ -9,8 +11,10 @@ from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 
 from curation.admin.lists import BigList, InlineRows, OnlyRead, excerpt, list_link
-from curation.models import Item, Pair, Response, Task
-from curation.services import queueing
+from curation.admin.runs import in_json
+from curation.models import Change, Item, Pair, Project, Response, Task, User
+from curation.services import queueing, removing
+from curation.services.retiring import slices
 
 
 class ResponseInline(InlineRows):
@@ -37,7 +41,7 @@ class ItemAdmin(OnlyRead, BigList):
     fields = ("project", "external_id", "conversation", "context", "metadata", "tasks", "created_at", "deleted_at")
     readonly_fields = ("conversation", "tasks")
     inlines = (ResponseInline, PairInline)
-    actions = ("retire",)
+    actions = ("retire", "remove", "restore")
 
     @admin.display(description="last message")
     def asked(self, item: Item) -> str:
@@ -61,8 +65,48 @@ class ItemAdmin(OnlyRead, BigList):
         changed = queueing.retire(tasks=Task.objects.filter(pair__item__in=queryset))
         self.message_user(request, f"{changed} tasks retired.")
 
+    @admin.action(description="Remove them (they can be brought back)", permissions=["move"])
+    def remove(self, request: HttpRequest, queryset: QuerySet[Item]) -> None:
+        self.message_user(request, f"{by_project(request, queryset, removing.remove)} items removed.")
+
+    @admin.action(description="Bring them back", permissions=["move"])
+    def restore(self, request: HttpRequest, queryset: QuerySet[Item]) -> None:
+        self.message_user(request, f"{by_project(request, queryset, removing.restore)} items brought back.")
+
     def has_act_permission(self, request: HttpRequest) -> bool:
         return request.user.has_perm("curation.change_task")
+
+    def has_move_permission(self, request: HttpRequest) -> bool:
+        return request.user.has_perm("curation.change_item")
+
+
+def by_project(request: HttpRequest, items: QuerySet[Item], verb: Callable[..., int]) -> int:
+    """Do `verb` to the items of each project; to how many it was done."""
+    user = request.user if isinstance(request.user, User) else None
+    done = 0
+    for project in Project.objects.filter(items__in=items).distinct().order_by("pk"):
+        for some in slices(items.filter(project=project).values_list("pk", flat=True)):
+            done += verb(project=project, ids=some, user=user)
+    return done
+
+
+@admin.register(Change)
+class ChangeAdmin(OnlyRead, BigList):
+    list_display = ("id", "item", "project", "kind", "what", "made_by", "reason", "created_at")
+    list_filter = ("kind", "project", "created_at")
+    list_select_related = ("item", "project", "made_by")
+    search_fields = ("item__external_id__startswith",)
+    search_help_text = "The beginning of an external id"
+    fields = ("project", "item", "kind", "what", "was", "reason", "run", "made_by", "created_at")
+    readonly_fields = ("what", "was")
+
+    @admin.display(description="what")
+    def what(self, change: Change) -> str:
+        return ", ".join(change.fields) or "–"
+
+    @admin.display(description="before")
+    def was(self, change: Change) -> SafeString:
+        return in_json(change.before)
 
 
 @admin.register(Pair)

@@ -25,6 +25,7 @@ STAGES = (
         (
             ("Items", "curation.item", "chat", "prompts with their responses"),
             ("Pairs", "curation.pair", "compare", "two responses to compare"),
+            ("Changes", "curation.change", "history", "items corrected, removed and brought back, by whom"),
             ("Runs", "curation.run", "autorenew", "imports and freezes: cancel, try again"),
         ),
     ),

@@ -31,6 +31,9 @@ TYPE = OpenApiParameter("type", str, description="a type of critiques; of verdic
 WITHOUT = OpenApiParameter(
     "without", str, description="an annotator's name: only tasks on which it has not spoken, and items with such tasks"
 )
+REMOVED = OpenApiParameter(
+    "removed", str, enum=["yes", "no"], description="yes: items that were taken out, instead of those that are there"
+)
 
 
 class CritiquesView(Streamable):
@@ -54,12 +57,16 @@ class VerdictsView(Streamable):
 class ItemsView(imports.ItemsView):
     """Items with their responses and tasks, by cursor; POST inserts or updates up to 1 000 by external id."""
 
-    @extend_schema(operation_id="list_items", parameters=[CURSOR, LIMITED, WITHOUT], responses=Rows)
+    @extend_schema(operation_id="list_items", parameters=[CURSOR, LIMITED, WITHOUT, REMOVED], responses=Rows)
     def get(self, request: Request, slug: str) -> Reply:
         project = access.project_for(request.user, slug, access.READ)
         limit = max(1, number(request, "limit", LIMIT, most=MOST))
         without = request.query_params.get("without", "").replace("\0", "")
-        found, following = browsing.items_after(project, number(request, "cursor", 0), limit, without)
+        removed = request.query_params.get("removed", "no")
+        if removed not in ("yes", "no"):
+            raise Invalid("must be yes or no", field="removed")
+        after = number(request, "cursor", 0)
+        found, following = browsing.items_after(project, after, limit, without, removed=removed == "yes")
         unit = asked(project.protocol).unit if project.protocol else "span"
         rows = [item(project, one, unit) for one in found]
         return Reply({"results": rows, "next": None if following is None else str(following)})
@@ -146,6 +153,7 @@ def verdict(row: Verdict, place: int) -> dict[str, Any]:
 def item(project: Project, one: Listed, unit: str) -> dict[str, Any]:
     places = {response.pk: place for place, response in enumerate(one.responses)}
     return {
+        "id": one.item.pk,
         "external_id": one.item.external_id,
         "prompt": one.item.prompt,
         "context": one.item.context,

@@ -29,7 +29,7 @@ from curation.downloads import KINDS, OTHER, download
 from curation.errors import NotFound
 from curation.models import Annotation, Dataset, DatasetFile, DatasetVersion, Project
 from curation.services import deciding, exporting, freezing, starting
-from curation.services.freezing import tracing
+from curation.services.freezing import changed, tracing
 from workers.writers import Target
 
 NDJSON = "application/x-ndjson"
@@ -88,6 +88,9 @@ class VersionShape(serializers.Serializer):
     checks = serializers.ListField(child=serializers.DictField(), help_text="what each consumer said of its files")
     verified = fields.Json(help_text="when it was last checked or made anew, and how it went")
     pushed = fields.Json(help_text="where it was pushed, by place: repository, commit and moment")
+    changed_items = fields.Whole(
+        allow_null=True, help_text="its items that changed since; null of one made before that was followed"
+    )
     files = FileShape(many=True)
     wholes = FileShape(many=True, help_text="splits and companions that are cut into shards, each also as one file")
     run = serializers.UUIDField(allow_null=True)
@@ -207,6 +210,7 @@ class TraceShape(serializers.Serializer):
     minutes = fields.Real(help_text="measured on the annotations behind it")
     annotations = serializers.ListField(child=serializers.DictField())
     suggestions = serializers.ListField(child=serializers.DictField(), help_text="what models said of the same task")
+    changes = serializers.ListField(child=serializers.DictField(), help_text="what became of the item since")
 
 
 class RowView(APIView):
@@ -385,5 +389,12 @@ def shown(version: DatasetVersion, slug: str) -> dict[str, Any]:
         "pushed",
         "created_at",
     )
-    listed = {"files": list(files), "wholes": list(wholes)}
-    return {"dataset": name, **{f: getattr(version, f) for f in fields}, **listed, "run": version.run_id}
+    since = None if changed.followed(version) is None else version.changed_items
+    return {
+        "dataset": name,
+        **{f: getattr(version, f) for f in fields},
+        "changed_items": since,
+        "files": list(files),
+        "wholes": list(wholes),
+        "run": version.run_id,
+    }

@@ -4,10 +4,12 @@ from django.urls import path, re_path
 from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerSplitView
 
 from curation.api import (
+    changes,
     critiques,
     datasets,
     images,
     imports,
+    items,
     models,
     problems,
     projects,
@@ -37,6 +39,8 @@ urlpatterns = [
     path(f"{PROJECT}/members", projects.MembersView.as_view(), name="api-members"),
     path(f"{PROJECT}/import", imports.ImportView.as_view(), name="api-import"),
     path(f"{PROJECT}/items", critiques.ItemsView.as_view(), name="api-items"),
+    path(f"{PROJECT}/items/<int:item_id>", items.ItemView.as_view(), name="api-item"),
+    path(f"{PROJECT}/items/<int:item_id>/restore", items.RestoreView.as_view(), name="api-item-restore"),
     path(f"{PROJECT}/images/<str:sha256>", images.ImageView.as_view(), name="api-image"),
     path(f"{PROJECT}/tasks/next", tasks.NextView.as_view(), name="api-next"),
     path("tasks/<int:task_id>/submit", tasks.SubmitView.as_view(), name="api-submit"),
@@ -70,6 +74,7 @@ urlpatterns = [
     path(VERSION, datasets.VersionView.as_view(), name="api-version"),
     path(f"{VERSION}/files/<str:filename>", datasets.FileView.as_view(), name="api-file"),
     path(f"{VERSION}/rows/<slug:split>/<int:row>", datasets.RowView.as_view(), name="api-row"),
+    path(f"{VERSION}/changes", changes.ChangesView.as_view(), name="api-changes"),
     path(f"{VERSION}/verify", datasets.VerifyView.as_view(), name="api-verify"),
     path(f"{VERSION}/compare", datasets.CompareView.as_view(), name="api-compare"),
     path(f"{VERSION}/push", datasets.PushView.as_view(), name="api-push"),

@@ -7,7 +7,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('curation', '0008_shards_and_pushes'),
+        ('curation', '0009_changes'),
     ]
 
     operations = [

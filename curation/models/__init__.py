@@ -12,11 +12,12 @@ from curation.models.registry import Calibration, Completion, ModelVersion
 from curation.models.runs import IdempotentReply, Run, RunLine
 from curation.models.scores import Embedding, Score, ScoreMap
 from curation.models.shards import Shard
-from curation.models.tasks import Assignment, Draft, Progress, Tally, Task, queue_position
+from curation.models.tasks import GONE, Assignment, Draft, Progress, Tally, Task, queue_position
 from curation.models.training import TrainingPoint
 from curation.models.webhooks import Delivery, Webhook
 
 __all__ = [
+    "GONE",
     "Annotation",
     "Annotator",
     "ApiToken",

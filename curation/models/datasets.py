@@ -65,6 +65,9 @@ class DatasetVersion(models.Model):
         default=dict, help_text="rows, bytes and SHA-256 of each cut split or companion as one file, by name"
     )
     pushed = models.JSONField(default=dict, help_text="where it was pushed, by address: repository, commit and moment")
+    changed_items = models.PositiveIntegerField(
+        default=0, db_default=0, editable=False, help_text="its items that were corrected, removed or restored since"
+    )
     run = models.ForeignKey("curation.Run", on_delete=models.PROTECT, null=True, related_name="versions")
     created_by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, null=True, related_name="+")
     created_at = models.DateTimeField(default=timezone.now)

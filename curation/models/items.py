@@ -104,8 +104,8 @@ class Pair(models.Model):
 class Change(models.Model):
     """What became of an item after it was first imported: the versions that hold it are told, and can be made anew.
 
-    `before` is what the item was: prompt, context, metadata, prompt_hash, source, and the ids of its live responses and
-    pairs; so a version is made again as it was.
+    `before` is what the item was: prompt, context, metadata, prompt_hash and source_id; the places of its live
+    `responses` and of those put `away`, and its live `pairs`, by id. So a version is made again as it was.
     """
 
     class Kind(models.TextChoices):
@@ -114,8 +114,9 @@ class Change(models.Model):
         RESTORED = "restored", "Restored"
 
     project = models.ForeignKey("curation.Project", on_delete=models.PROTECT, related_name="changes")
-    item = models.ForeignKey(Item, on_delete=models.PROTECT, related_name="changes")
+    item = models.ForeignKey(Item, on_delete=models.PROTECT, related_name="changes", db_index=False)
     kind = models.CharField(max_length=9, choices=Kind.choices)
+    fields = models.JSONField(default=list, help_text="what was corrected: prompt, responses, …")
     before = models.JSONField(default=dict)
     reason = models.CharField(max_length=300, blank=True)
     run = models.ForeignKey("curation.Run", on_delete=models.PROTECT, null=True, related_name="+")
@@ -123,7 +124,10 @@ class Change(models.Model):
     created_at = models.DateTimeField(default=timezone.now)
 
     class Meta:
-        indexes = [models.Index(fields=["project", "id"], name="change_by_project")]
+        indexes = [
+            models.Index(fields=["project", "id"], name="change_by_project"),
+            models.Index(fields=["item", "id"], name="change_by_item"),
+        ]
 
     def __str__(self) -> str:
         return f"{self.item} {self.kind}"

@@ -71,6 +71,14 @@ class Task(models.Model):
         return f"task {self.pk}"
 
 
+GONE = (
+    Q(pair__deleted_at__isnull=False) | Q(pair__item__deleted_at__isnull=False)
+    | Q(response__deleted_at__isnull=False) | Q(response__item__deleted_at__isnull=False)
+    | Q(item__deleted_at__isnull=False)
+)  # fmt: skip
+"""Of tasks: what they ask of was taken out, so that nobody is asked, whatever becomes of them."""
+
+
 def queue_position(priority: int, task_id: int) -> int:
     """Sort key of a task: higher priority first, then older first, in one integer."""
     return -priority * 2**42 + task_id

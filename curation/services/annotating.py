@@ -14,8 +14,8 @@ from django.db import connection, transaction
 from django.db.models import F
 from django.utils import timezone
 
-from curation.errors import Conflict, Invalid, NotFound, OverlapFull
-from curation.models import Annotation, Assignment, Protocol, Task, TaskKind
+from curation.errors import Conflict, Invalid, NotFound, OverlapFull, Withdrawn
+from curation.models import GONE, Annotation, Assignment, Protocol, Task, TaskKind
 from curation.services import assigning, taking
 from curation.services.answering import Answer, check, check_ranks
 from curation.services.counting import Held, bump, count_answer, over, point, tally, uncount_answer, untallied
@@ -115,7 +115,7 @@ def recorded(
         else:
             together(said)
     if not counted:
-        raise OverlapFull("others answered this task meanwhile; your answer is kept but not counted", made)
+        raise uncounted(task_id, made)
     return Committed(made, Event.ANSWER, task_id, after_answer(desk.progress, held.state))
 
 
@@ -244,8 +244,15 @@ def earlier(desk: Desk, task_id: int, commit: Commit) -> Committed | None:
     if found.task_id != task_id:
         raise Invalid("this key was used for another task", field="Idempotency-Key")
     if not found.counted:
-        raise OverlapFull("others answered this task meanwhile; your answer is kept but not counted", found.pk)
+        raise uncounted(task_id, found.pk)
     return Committed(found.pk, found.event, task_id, progress_now(desk.annotator_id))
+
+
+def uncounted(task_id: int, made: int) -> OverlapFull:
+    """Why an answer is kept but does not count."""
+    if Task.objects.filter(GONE, pk=task_id).exists():
+        return Withdrawn("this item was taken out meanwhile; your answer is kept but not counted", made)
+    return OverlapFull("others answered this task meanwhile; your answer is kept but not counted", made)
 
 
 def told_before(desk: Desk, task_id: int, commit: Commit) -> Committed:

@@ -13,6 +13,7 @@ from typing import Any, Generic, TypeVar
 
 from django.db.models import Exists, OuterRef, Q, QuerySet
 
+from curation.errors import NotFound
 from curation.models import Annotation, Annotator, Critique, Item, Project, Response, Task, Verdict
 from curation.services.locating import On, tasks_on
 
@@ -99,6 +100,15 @@ def places_in(items: Iterable[int]) -> dict[int, int]:
     return places
 
 
+def item_of(project: Project, item_id: int) -> Item:
+    """An item of a project, taken out or not. Raises NotFound."""
+    items = Item.objects.select_related("source").filter(project=project)
+    found = items.filter(pk=item_id).first() if item_id < 2**63 else None
+    if found is None:
+        raise NotFound("no such item")
+    return found
+
+
 @dataclass(frozen=True, slots=True)
 class Listed:
     """An item with its live responses and the tasks on it."""
@@ -108,9 +118,12 @@ class Listed:
     tasks: list[tuple[int, On]]
 
 
-def items_after(project: Project, after: int, limit: int, without: str = "") -> tuple[list[Listed], int | None]:
-    """The next items, and the key of the page behind them. `without` leaves out what an annotator spoke on."""
-    live = Item.objects.filter(project=project, pk__gt=after, deleted_at=None).order_by("pk")
+def items_after(
+    project: Project, after: int, limit: int, without: str = "", *, removed: bool = False
+) -> tuple[list[Listed], int | None]:
+    """The next items, and the key of the page behind them. `without` leaves out what an annotator spoke on; `removed`
+    are those that were taken out, instead of those that are there."""
+    live = Item.objects.filter(project=project, pk__gt=after, deleted_at__isnull=not removed).order_by("pk")
     looked = list(live.values_list("pk", flat=True)[: LOOKED_AT if without else limit + 1])
     tasks = tasks_of(project, looked)
     if without:
@@ -169,6 +182,8 @@ class Choice:
     critiqued: bool = False
     newest: bool = True
     key: str = ""
+    removed: bool = False
+    """Those that were taken out, instead of those that are there."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -184,7 +199,7 @@ def list_page(project: Project, choice: Choice, limit: int) -> ListPage:
     """A page of the list, by id, or by external id where its beginning is given."""
     field_ = "external_id" if choice.start else "pk"
     down = choice.newest and not choice.start
-    items = Item.objects.filter(project=project, deleted_at=None)
+    items = Item.objects.filter(project=project, deleted_at__isnull=not choice.removed)
     if choice.start:
         items = items.filter(external_id__startswith=choice.start, external_id__gte=choice.start)
     if choice.key and (choice.start or is_id(choice.key)):

@@ -13,7 +13,7 @@ from typing import Any
 from django.db.models import F
 from django.utils import timezone
 
-from curation.models import Annotation, Assignment, Progress, Task
+from curation.models import GONE, Annotation, Assignment, Progress, Task
 from curation.services import telling
 from curation.services.desk import Desk
 from curation.services.tallying import outcomes_of
@@ -80,7 +80,8 @@ def uncount_answer(desk: Desk, held: Held) -> None:
     """Take one counted answer back; its place in the overlap stays with the annotator."""
     task = Task.objects.filter(pk=held.task_id)
     task.update(done=F("done") - 1)
-    reopened = task.filter(state=Task.State.COMPLETE, done__lt=F("overlap")).update(state=Task.State.OPEN)
+    short = task.filter(state=Task.State.COMPLETE, done__lt=F("overlap"))
+    reopened = short.exclude(GONE).update(state=Task.State.OPEN)
     if reopened:
         settle(desk, held, -1)
     together([bump(desk, done=-1, closed=-reopened, settled=-int(reopened or over(held.task_id)))])

@@ -17,6 +17,7 @@ from django.db.models import Max
 from curation.models import Annotation, Project, Protocol, TaskKind
 from curation.services.filtering import Filters, applicable, filters_from, who
 from curation.services.label_names import current_names
+from curation.services.past import NOW, Past
 from curation.services.reading import stream
 
 __all__ = ["Decision", "Filters", "applicable", "decide", "decisions", "filters_from", "last_annotation", "settled"]
@@ -77,11 +78,12 @@ def decisions(
     as_of: int | None = None,
     tasks: Sequence[int] | None = None,
     protocol: Protocol | None = None,
+    past: Past = NOW,
 ) -> Iterator[Decision]:
     """The decision of every pair that has an answer, in the order of its task; of a ranking, of all its pairs.
 
     `as_of` leaves out annotations with a higher id; `tasks` leaves out all other tasks. Axes are read as `protocol`
-    calls them, the project's own if none is given.
+    calls them, the project's own if none is given, and the responses of rankings as they were in the `past`.
     """
     if tasks is not None and not tasks:
         return
@@ -91,7 +93,7 @@ def decisions(
     params = [project.pk, upto, upto, *names, *(tasks or ())]
     raw = filters.labels == "raw"
     if project.kind == TaskKind.RANKING:
-        yield from of_rankings(f"{STANDING} AND {mine}{some}", params, raw)
+        yield from of_rankings(f"{STANDING} AND {mine}{some}", params, raw, past)
         return
     axis, named = axis_condition(protocol or project.protocol, filters.axis)
     rows = stream(
@@ -125,9 +127,9 @@ def axis_condition(protocol: Protocol | None, axis: str) -> tuple[str, list[Any]
     return f"({' OR '.join(parts)}) {order}", [*named, axis]
 
 
-def of_rankings(condition: str, params: Sequence[Any], raw: bool = False) -> Iterator[Decision]:
+def of_rankings(condition: str, params: Sequence[Any], raw: bool = False, past: Past = NOW) -> Iterator[Decision]:
     """The decision of every pair of every ranked item: one response is better where more put it before the other."""
-    rows = stream(
+    rows = past.stream(
         f"SELECT a.task_id, a.id, k.response_id, k.rank {ANSWERED} JOIN curation_rank k ON k.annotation_id = a.id"
         f" JOIN curation_response s ON s.id = k.response_id AND s.deleted_at IS NULL"
         f" {condition} ORDER BY a.task_id, a.id, k.response_id",

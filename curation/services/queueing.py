@@ -11,7 +11,7 @@ from django.db import connection, transaction
 from django.db.models import Case, Count, F, Q, QuerySet, Sum, Value, When
 
 from curation.errors import Invalid
-from curation.models import Assignment, Progress, Project, Task, queue_position
+from curation.models import GONE, Assignment, Progress, Project, Task, queue_position
 from curation.services.desk import FRONT
 
 STEP = 10
@@ -59,9 +59,9 @@ def retire(*, tasks: QuerySet[Task]) -> int:
 
 @transaction.atomic
 def reopen(*, tasks: QuerySet[Task]) -> int:
-    """Put retired tasks back; how many."""
+    """Put retired tasks back, but for those whose item was taken out; how many."""
     projects = projects_of(tasks)
-    changed = tasks.filter(state=Task.State.RETIRED).update(state=by_overlap(F("overlap")))
+    changed = tasks.filter(state=Task.State.RETIRED).exclude(GONE).update(state=by_overlap(F("overlap")))
     for project_id in projects:
         recount(project_id=project_id)
     start_over(projects)
@@ -74,7 +74,7 @@ def set_overlap(*, tasks: QuerySet[Task], overlap: int) -> int:
     if not 1 <= overlap <= 50:
         raise Invalid("must be from 1 to 50", field="overlap")
     projects = projects_of(tasks)
-    live = tasks.exclude(state=Task.State.RETIRED).exclude(overlap=overlap)
+    live = tasks.exclude(state=Task.State.RETIRED).exclude(overlap=overlap).exclude(GONE)
     changed = live.update(overlap=overlap, state=by_overlap(Value(overlap)))
     for project_id in projects:
         recount(project_id=project_id)

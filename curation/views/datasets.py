@@ -18,12 +18,14 @@ from curation.errors import DomainError, NotFound
 from curation.models import DatasetVersion, Project
 from curation.rendering import markdown
 from curation.services import exporting, freezing
-from curation.services.freezing import pushing
+from curation.services.freezing import changed, pushing
 from curation.views.version_form import EXAMPLE, VersionForm
 from workers.tables import shards
 from workers.writers import targets
 
 SHOWN = 50
+CHANGES = 20
+"""Changes that the page of a version shows, the latest."""
 COUNTED = 20_000
 """Above so many tasks the form does not count the rows beforehand."""
 
@@ -95,6 +97,8 @@ def page(request: HttpRequest, slug: str, name: str, number: int) -> HttpRespons
         "files": [file for file in files if file.split not in cut or file.name in version.wholes],
         "shards": [file for file in files if file.split in cut and file.name not in version.wholes],
         "rows": first_rows(version),
+        "followed": changed.followed(version) is not None,
+        "changes": changed.latest(version, CHANGES),
         "what": targets.get(version.target).what,
         "card": markdown(version.card.split("---", 2)[-1]),
         "can_make": may_make(request, project),

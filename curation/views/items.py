@@ -14,11 +14,10 @@ from django.utils.safestring import SafeString
 from django.views.decorators.http import require_safe
 
 from curation import access
-from curation.errors import NotFound
-from curation.models import Annotation, Annotator, Critique, Item, Response, Verdict
+from curation.models import Annotation, Annotator, Critique, Response, Verdict
 from curation.protocols import Asked
 from curation.rendering import Picture, Turn, markdown, pictures_of, raw
-from curation.services import browsing
+from curation.services import browsing, removing
 from curation.services.browsing import Choice, Whole
 from curation.services.desk import asked
 from curation.services.evidence import document_text
@@ -40,12 +39,13 @@ def index(request: HttpRequest, slug: str) -> HttpResponse:
     """The list. `after` is the key that the page before gave."""
     project = access.project_for(request.user, slug, access.READ)
     given = {name: request.GET.get(name, "").replace("\0", "").strip() for name in ("q", "order", "after")}
-    given["critiques"] = "yes" if request.GET.get("critiques") else ""
+    given |= {name: "yes" if request.GET.get(name) else "" for name in ("critiques", "removed")}
     choice = Choice(
         start=given["q"][:200],
         critiqued=bool(given["critiques"]),
         newest=given["order"] != "oldest",
         key=given["after"][:200],
+        removed=bool(given["removed"]),
     )
     page = browsing.list_page(project, choice, SHOWN)
     kept = {name: value for name, value in given.items() if value and name != "after"}
@@ -53,7 +53,8 @@ def index(request: HttpRequest, slug: str) -> HttpResponse:
         "project": project,
         "rows": [(row, first_words(row.item.prompt)) for row in page.rows],
         "given": given,
-        "filtered": bool(choice.start or choice.critiqued),
+        "filtered": bool(choice.start or choice.critiqued or choice.removed),
+        "kept": urlencode(kept),
         "page": page,
         "first": f"?{urlencode(kept)}" if given["after"] else "",
         "following": f"?{urlencode(kept | {'after': page.next})}" if page.next else "",
@@ -72,9 +73,7 @@ def first_words(prompt: list[dict[str, Any]]) -> str:
 def page(request: HttpRequest, slug: str, item_id: int) -> HttpResponse:
     """One item: what was asked, its responses, and what everybody said of them, drawn on them by items.js."""
     project = access.project_for(request.user, slug, access.READ)
-    item = Item.objects.filter(project=project, pk=item_id, deleted_at=None).first() if item_id < 2**63 else None
-    if item is None:
-        raise NotFound("no such item")
+    item = browsing.item_of(project, item_id)
     found = browsing.whole(item)
     protocol = asked(project.protocol) if project.protocol else Asked()
     as_source = bool(request.GET.get("source"))
@@ -97,6 +96,8 @@ def page(request: HttpRequest, slug: str, item_id: int) -> HttpResponse:
         "answers": [reader.row(answer) for answer in found.answers if reader.is_row(answer)],
         "people": reader.people(),
         "types": orjson.dumps([{"name": t.name, "color": t.color} for t in protocol.critiques.types]).decode(),
+        "can": access.capabilities(request.user, project),
+        "removal": removing.removal_of(item),
         "more": found.more,
         "most": browsing.MOST_ANSWERS,
     }

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from urllib.parse import quote
 
 from curation.models import Annotation, Annotator, Critique, Delivery, Item, Project, Role, Run, Verdict, Webhook
-from curation.services import freezing, importing, people, projects, running, starting
+from curation.services import freezing, importing, people, projects, removing, running, starting
 from tests.cast import Cast, make_pairs
 from tests.test_freezing import answer_all
 from tests.trainings import a_training
@@ -51,6 +52,17 @@ def speak(project: Project) -> Item:
     return item
 
 
+def unsettle(project: Project, folder: Path) -> Item:
+    """An item of the version corrected by an import, and another one removed: that one."""
+    corrected, gone = Item.objects.filter(project=project).order_by("pk")[:2]
+    texts = [response.text for response in corrected.responses.order_by("position")]
+    given = {"id": corrected.external_id, "prompt": f"Corrected {LONG}?", "responses": [texts[0], f"New {LONG}"]}
+    (folder / "again.jsonl").write_text(json.dumps(given))
+    importing.import_now(project=project, user=None, path=folder / "again.jsonl", filename=f"{LONG}.jsonl")
+    removing.remove(project=project, ids=[gone.pk], user=None, reason=LONG)
+    return gone
+
+
 def furnish(crew: Cast, folder: Path) -> House:
     """Tasks, answers, a version, an import with a refused row, a run that failed, an invite and a token."""
     project, olga = crew.project, crew.olga
@@ -63,6 +75,7 @@ def furnish(crew: Cast, folder: Path) -> House:
     answer_all(crew, "ann", -2, 1, 0, None, 2)
     version = freezing.request_version(project=project, dataset_name="preferences", user=olga)
     running.execute(str(version.run_id))
+    gone = unsettle(project, folder)
     compared = starting.start(
         project=project, method="compare", params={"dataset": "preferences", "number": 1, "other": 1}, user=olga
     )
@@ -94,6 +107,8 @@ def furnish(crew: Cast, folder: Path) -> House:
         "found items": f"{root}/items/?q=item-&critiques=yes",
         "item": f"{root}/items/{item.pk}/",
         "item as it stands": f"{root}/items/{item.pk}/?source=1",
+        "removed items": f"{root}/items/?removed=yes",
+        "removed item": f"{root}/items/{gone.pk}/",
         "datasets": f"{root}/datasets/",
         "new version": f"{root}/datasets/new/",
         "version": f"{root}/datasets/preferences/1/",

@@ -10,7 +10,6 @@ from curation.services.deciding import ANSWERED
 from curation.services.freezing.companions import CRITIQUES, RANKS, VERDICTS, Companion
 from curation.services.freezing.moments import in_utc
 from curation.services.freezing.selecting import Beside, Candidate, Fields, Selection, Stream, loaded
-from curation.services.reading import stream
 from workers.rows import AnsweredRow
 
 LINEAGE: Fields = (
@@ -32,7 +31,7 @@ SAYING = ("axis", "value", "both_bad", "probability")
 def candidates(selection: Selection) -> Iterator[Candidate]:
     joined, item, on = ABOUT[TaskKind(selection.project.kind)]
     live = f"{joined} JOIN curation_item i ON i.id = {item} AND i.deleted_at IS NULL"
-    rows = stream(
+    rows = selection.past.stream(
         f"{ANSWERS.format(on=on)} {ANSWERED} {live} JOIN curation_protocol c ON c.id = a.protocol_id"
         f" {selection.condition} ORDER BY a.id",
         selection.params,
@@ -78,7 +77,7 @@ def told(pk: int, kind: str, name: str, rest: list[Any]) -> dict[str, Any]:
 
 
 def preferred(selection: Selection, live: str) -> Stream:
-    return stream(
+    return selection.past.stream(
         f"{PREFERENCES} {ANSWERED} {live} JOIN curation_preference p ON p.annotation_id = a.id"
         f" {selection.condition} ORDER BY a.id, p.id",
         selection.params,
@@ -86,7 +85,7 @@ def preferred(selection: Selection, live: str) -> Stream:
 
 
 def shown(selection: Selection, live: str) -> Stream:
-    return stream(
+    return selection.past.stream(
         f"SELECT a.id, s.id, s.text, s.model {ANSWERED} {live} JOIN curation_response s ON s.item_id = i.id"
         f" {selection.condition} ORDER BY a.id, s.position, s.id",
         selection.params,
@@ -102,7 +101,7 @@ def said(companion: Companion, selection: Selection) -> Stream:
     """What a companion has of each answer, under its annotation."""
     names = [name for name, _ in companion.fields]
     at = names.index("annotation")
-    for row in stream(companion.sql, selection.standing):
+    for row in selection.past.stream(companion.sql, selection.standing):
         yield row[at], *row
 
 

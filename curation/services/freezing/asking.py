@@ -17,6 +17,7 @@ from curation.services.deciding import last_annotation
 from curation.services.filtering import Filters, applicable, filters_from, kept
 from curation.services.freezing.offering import offered
 from curation.services.method import Params
+from curation.services.past import last_change
 from workers.writers import Target, targets
 
 NAME = re.compile(r"[a-z][a-z0-9_-]{0,39}")
@@ -68,6 +69,7 @@ def request_version(
     shares = check_splits(splits if splits is not None else {"train": 1.0})
     protocol = project.protocol.version if project.protocol else None
     with transaction.atomic():
+        seen = {"last_annotation": last_annotation(project), "last_change": last_change(project)}
         dataset, _ = Dataset.objects.get_or_create(project=project, name=dataset_name)
         Dataset.objects.filter(pk=dataset.pk).update(last_number=F("last_number") + 1)
         dataset.refresh_from_db()
@@ -79,11 +81,7 @@ def request_version(
             splits=shares,
             split_by=split_by,
             seed=seed,
-            lineage={
-                "last_annotation": last_annotation(project),
-                "protocol": protocol,
-                "shard_rows": settings.DATASET_SHARD_ROWS,
-            },
+            lineage={**seen, "protocol": protocol, "shard_rows": settings.DATASET_SHARD_ROWS},
             created_by=user,
         )
         params = {"version": version.pk, "dataset": dataset_name, "number": version.number, "target": target}

@@ -11,8 +11,7 @@ from typing import Any
 from curation.models import DatasetVersion
 from curation.services.deciding import ANSWERED, STANDING
 from curation.services.freezing.moments import in_utc
-from curation.services.freezing.selecting import Fields, loaded
-from curation.services.reading import stream
+from curation.services.freezing.selecting import Fields, loaded, past_of
 
 PROTOCOL = "(SELECT c.version FROM curation_protocol c WHERE c.id = a.protocol_id)"
 WHO: Fields = (
@@ -49,7 +48,7 @@ class Companion:
 
     def rows(self, version: DatasetVersion) -> Iterator[dict[str, Any]]:
         upto, names = version.lineage["last_annotation"], [name for name, _ in self.fields]
-        for row in stream(self.sql, [version.dataset.project_id, upto, upto]):
+        for row in past_of(version).stream(self.sql, [version.dataset.project_id, upto, upto]):
             made = dict(zip(names, row, strict=True))
             self.mend(made)
             yield made

@@ -23,7 +23,6 @@ from curation.services.freezing.selecting import (
     loaded,
 )
 from curation.services.label_names import CurrentNames
-from curation.services.reading import stream
 from workers.readers.pku_saferlhf import SEVERITIES
 from workers.rows import ComparedRow
 
@@ -47,7 +46,7 @@ ORDER BY i.id, t.id
 def candidates(selection: Selection) -> Iterator[Candidate]:
     names, levels = selection.names(), levels_of(selection)
     preferences, verdicts = Beside(preferred(selection), 1), Beside(judged(selection), 1)
-    for item, pairs in groupby(stream(PAIRS, [selection.project.pk]), key=lambda row: row[:1]):
+    for item, pairs in groupby(selection.past.stream(PAIRS, [selection.project.pk]), key=lambda row: row[:1]):
         votes = by_task(preferences.at(item), names)
         said = by_response(verdicts.at(item), names)
         for _, task_id, pair_id, *content in pairs:
@@ -55,7 +54,7 @@ def candidates(selection: Selection) -> Iterator[Candidate]:
 
 
 def preferred(selection: Selection) -> Stream:
-    return stream(
+    return selection.past.stream(
         f"SELECT q.item_id, a.task_id, a.protocol_id, a.id, p.axis, p.value, p.both_bad {ANSWERED}"
         f" JOIN curation_pair q ON q.id = t.pair_id JOIN curation_preference p ON p.annotation_id = a.id"
         f" {selection.condition} ORDER BY q.item_id, a.task_id, a.id, p.id",
@@ -64,7 +63,7 @@ def preferred(selection: Selection) -> Stream:
 
 
 def judged(selection: Selection) -> Stream:
-    return stream(
+    return selection.past.stream(
         f"SELECT s.item_id, v.response_id, a.annotator_id, a.protocol_id, a.id, v.question, v.answer {ANSWERED}"
         f" JOIN curation_verdict v ON v.annotation_id = a.id AND v.start IS NULL"
         f" JOIN curation_response s ON s.id = v.response_id"

@@ -21,7 +21,6 @@ from curation.services.deciding import ANSWERED
 from curation.services.freezing.moments import in_utc
 from curation.services.freezing.selecting import Beside, Candidate, Fields, Selection, context_of, loaded
 from curation.services.label_names import CurrentNames
-from curation.services.reading import stream
 from workers.rows import AnswerRow, CritiquedRow, CritiqueRow, VerdictRow
 
 LINEAGE: Fields = (
@@ -100,7 +99,7 @@ def answers(selection: Selection) -> Iterator[tuple[str, int, CritiquedRow, int]
     unit = selection.protocol.unit if selection.protocol else ""
     critiques, verdicts = Beside(said(selection, "critique", "c"), 3), Beside(said(selection, "verdict", "v"), 3)
     ranks = Beside(said(selection, "rank", "k") if kind == TaskKind.RANKING else iter(()), 1)
-    responses = Beside(stream(RESPONSES, [selection.project.pk]), 1)
+    responses = Beside(selection.past.stream(RESPONSES, [selection.project.pk]), 1)
     item, beside, ranked = 0, [], {}
     for key, about in answered(selection):
         if key[0] != item:
@@ -127,7 +126,7 @@ def answered(selection: Selection) -> Iterator[tuple[tuple[int, int, int], Row]]
     two = "q.first_id, q.second_id" if kind == TaskKind.PREFERENCE else "t.response_id, NULL"
     sql = f"{ANSWERS.format(beside=two)} {ANSWERED} {ON[kind]} {LIVE} {selection.condition}"
     sql += f" {told} ORDER BY s.item_id, s.id, a.id"
-    for row in stream(sql, selection.params):
+    for row in selection.past.stream(sql, selection.params):
         about = dict(zip(ABOUT, row[3:], strict=True))
         about["beside"] = [pk for pk in (about["first"], about["second"]) if pk is not None]
         yield row[:3], about
@@ -138,7 +137,7 @@ def said(selection: Selection, table: str, short: str) -> Iterator[tuple[Any, ..
     columns = {"critique": CRITIQUES, "verdict": VERDICTS, "rank": RANKS}[table]
     order = "s.item_id, {0}.annotation_id" if table == "rank" else "s.item_id, {0}.response_id, {0}.annotation_id"
     kept = "AND c.review <> 'rejected'" if table == "critique" else ""
-    return stream(
+    return selection.past.stream(
         f"{columns} {ANSWERED} JOIN curation_{table} {short} ON {short}.annotation_id = a.id"
         f" JOIN curation_response s ON s.id = {short}.response_id {LIVE} {selection.condition}"
         f" {kept} ORDER BY {order.format(short)}, {short}.id",

@@ -14,7 +14,6 @@ import orjson
 from curation.models import TaskKind
 from curation.services.deciding import FIRST, Decision, decisions, dropped_because
 from curation.services.freezing.selecting import NOT_ANSWERED, Candidate, Fields, Selection
-from curation.services.reading import stream
 from workers.rows import DecidedRow, Message
 
 LINEAGE: Fields = (
@@ -79,9 +78,10 @@ def candidates(selection: Selection) -> Iterator[Candidate]:
 def with_contents(selection: Selection) -> Iterator[tuple[Content, Decision | None]]:
     """Every pair of the project with what is decided on it, or None where nobody answered."""
     project = selection.project
-    found = decisions(project, selection.filters, as_of=selection.upto, protocol=selection.protocol)
+    past, upto = selection.past, selection.upto
+    found = decisions(project, selection.filters, as_of=upto, protocol=selection.protocol, past=past)
     decision = next(found, None)
-    for content in ranked(project.pk) if project.kind == TaskKind.RANKING else pairs(project.pk):
+    for content in ranked(selection) if project.kind == TaskKind.RANKING else pairs(selection):
         while decision is not None and place_of(decision) < content.key[: len(place_of(decision))]:
             decision = next(found, None)
         if decision is None or place_of(decision) != content.key[: len(place_of(decision))]:
@@ -95,13 +95,14 @@ def place_of(decision: Decision) -> tuple[int, ...]:
     return (decision.task_id, *(decision.responses or ()))
 
 
-def pairs(project_id: int) -> Iterator[Content]:
-    return map(Content._make, stream(PAIRS, [project_id]))
+def pairs(selection: Selection) -> Iterator[Content]:
+    return map(Content._make, selection.past.stream(PAIRS, [selection.project.pk]))
 
 
-def ranked(project_id: int) -> Iterator[Content]:
+def ranked(selection: Selection) -> Iterator[Content]:
     """Each two responses of every ranked item."""
-    for about, responses in groupby(stream(RANKED, [project_id]), key=lambda row: row[:5]):
+    rows = selection.past.stream(RANKED, [selection.project.pk])
+    for about, responses in groupby(rows, key=lambda row: row[:5]):
         for first, second in combinations([response[5:] for response in responses], 2):
             yield Content(*about, *first, *second)
 

@@ -16,9 +16,10 @@ from django.db import transaction
 from curation.errors import Conflict
 from curation.models import DatasetFile, DatasetVersion, Run
 from curation.services import cards, telling
-from curation.services.freezing import consuming, facts, storing
+from curation.services.freezing import changed, consuming, facts, storing
 from curation.services.freezing.companions import schema_of, write_companions
 from curation.services.freezing.croissant import croissant
+from curation.services.freezing.members import Members
 from curation.services.freezing.selecting import Candidate, Fields, selection_of
 from curation.services.freezing.sources import candidates, lineage_of
 from curation.services.freezing.splitting import splitter
@@ -50,8 +51,9 @@ def execute(run: Run, report: Report) -> dict[str, Any]:
 
 def write(version: DatasetVersion, building: Path, report: Report) -> None:
     """All files of a version, then its row and its place, in that order of commitment."""
+    members = Members()
     with sorting_on_disk():
-        counts = write_splits(version, building, report)
+        counts = write_splits(version, building, report, members)
         counts |= write_companions(version, building)
     files = describe(version, building, counts)
     version.checks = consuming.check(version, building, files)
@@ -61,6 +63,7 @@ def write(version: DatasetVersion, building: Path, report: Report) -> None:
     version.wholes = storing.wholes_of(building, files)
     version.counts = counts
     version.card = cards.card(version, files)
+    members.write(building)
     (building / "manifest.json").write_bytes(manifest)
     (building / "README.md").write_text(version.card)
     (building / "croissant.json").write_bytes(orjson.dumps(croissant(version, files), option=orjson.OPT_INDENT_2))
@@ -70,6 +73,7 @@ def write(version: DatasetVersion, building: Path, report: Report) -> None:
         DatasetFile.objects.filter(version=version).delete()
         DatasetFile.objects.bulk_create(files)
         version.state = DatasetVersion.State.READY
+        version.changed_items = changed.so_far(version, building)
         version.save()
         telling.version_told(version, "dataset.version.ready")
         shutil.rmtree(version.folder, ignore_errors=True)
@@ -77,8 +81,8 @@ def write(version: DatasetVersion, building: Path, report: Report) -> None:
         blobs.flush(version.folder.parent)
 
 
-def write_splits(version: DatasetVersion, building: Path, report: Report) -> dict[str, Any]:
-    """The rows of every split and their lineage; how many, and what was dropped and why."""
+def write_splits(version: DatasetVersion, building: Path, report: Report, members: Members) -> dict[str, Any]:
+    """The rows of every split and their lineage; how many, and what was dropped and why. `members` get their items."""
     from workers.tables import Table
 
     target, shares = targets.get(version.target), version.splits
@@ -98,6 +102,8 @@ def write_splits(version: DatasetVersion, building: Path, report: Report) -> dic
             except Dropped as problem:
                 dropped[problem.reason] += 1
                 continue
+            if made:
+                members.add(candidate.item_id)
             split = splits[where(candidate)]
             for row in made:
                 at = {"split": split.name, "row": split.add(row)}

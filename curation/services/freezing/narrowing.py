@@ -15,13 +15,13 @@ from itertools import islice
 from typing import Any
 
 import orjson
-from django.db import connection
 
 from curation import bulk
 from curation.models import DatasetVersion
 from curation.services.filtering import SIDES, Condition, Range, moment
 from curation.services.freezing.moments import in_utc
 from curation.services.freezing.selecting import Candidate, Selection, loaded
+from curation.services.past import NOW, Past
 from workers.writers import Dropped
 
 AT_ONCE = 500
@@ -112,7 +112,7 @@ class Known:
 
     @cached_property
     def items(self) -> dict[int, dict[str, Any]]:
-        rows = looked_up(ITEMS, {one.item_id for one in self.some})
+        rows = looked_up(self.selection.past, ITEMS, {one.item_id for one in self.some})
         return {
             pk: {"external_id": name, "source": source, "created_at": in_utc(at), "metadata": loaded(metadata)}
             for pk, name, source, at, metadata in rows
@@ -120,14 +120,14 @@ class Known:
 
     @cached_property
     def responses(self) -> dict[int, dict[str, Any]]:
-        rows = looked_up(RESPONSES, self.response_ids)
+        rows = looked_up(self.selection.past, RESPONSES, self.response_ids)
         return {pk: {"model": m, "chars": chars, "metadata": loaded(given)} for pk, m, chars, given in rows}
 
     @cached_property
     def scores(self) -> dict[tuple[Any, str, int], float]:
         models = {wanted.model for wanted in self.selection.filters.scores}
         until = bulk.moment(moment(self.selection.as_of or LAST))
-        rows = looked_up(SCORES, self.response_ids, models, params=[until])
+        rows = looked_up(NOW, SCORES, self.response_ids, models, params=[until])
         return {(model_id, head, response_id): value for model_id, head, response_id, value in rows}
 
     @property
@@ -135,12 +135,10 @@ class Known:
         return {pk for one in self.some for pk in one.responses}
 
 
-def looked_up(sql: str, *ids: set[Any], params: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
+def looked_up(past: Past, sql: str, *ids: set[Any], params: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
     """Rows of a statement with a place for each set of ids, and further parameters behind."""
     each = [bulk.one_of(sorted(some)) for some in ids]
-    with connection.cursor() as cursor:
-        cursor.execute(sql.format(*(text for text, _ in each)), [*(param for _, param in each), *params])
-        return list(cursor.fetchall())
+    return past.rows(sql.format(*(text for text, _ in each)), [*(param for _, param in each), *params])
 
 
 def value_at(known: Mapping[str, Any], path: str) -> list[Any]:

@@ -15,6 +15,8 @@ from curation.models import DatasetFile, DatasetVersion, Item, Project, Run, Use
 from curation.services import running
 from curation.services.freezing import making, storing
 from curation.services.freezing.companions import write_companions
+from curation.services.freezing.members import Members
+from curation.services.freezing.selecting import past_of
 from curation.services.freezing.walking import sorting_on_disk
 from curation.services.method import Method, Params
 from curation.services.running import Report
@@ -100,12 +102,14 @@ def rebuilt(version: DatasetVersion, files: list[DatasetFile], run: Run, report:
     names = sorted({*before, *made})
     differing = [name for name in names if before.get(name) != made.get(name)]
     told = {"rebuilt": True, "same": not differing, "differing": differing}
+    if past_of(version).last is None:
+        told["items_as_now"] = True
     return told | ({"changed_items": changed_items(version)} if differing else {})
 
 
 def remade(version: DatasetVersion, folder: Path, report: Report) -> dict[str, str]:
     with sorting_on_disk():
-        counts = making.write_splits(version, folder, report)
+        counts = making.write_splits(version, folder, report, Members())
         counts |= write_companions(version, folder)
     return {file.name: file.sha256 for file in making.describe(version, folder, counts)}
 

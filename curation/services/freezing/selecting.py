@@ -13,6 +13,7 @@ from curation.models import DatasetVersion, Project, Protocol
 from curation.services.deciding import STANDING
 from curation.services.filtering import Filters, who
 from curation.services.label_names import CurrentNames, current_names
+from curation.services.past import NOW, Past
 from workers.writers import Target, targets
 
 Fields = tuple[tuple[str, str], ...]
@@ -51,6 +52,8 @@ class Selection:
     split_by: str = DatasetVersion.SplitBy.PROMPT
     as_of: datetime | None = None
     """The moment up to which scores are read; None: as they are."""
+    past: Past = NOW
+    """As which items are read."""
 
     @property
     def standing(self) -> list[int]:
@@ -78,7 +81,13 @@ def selection_of(version: DatasetVersion) -> Selection:
     upto = version.lineage["last_annotation"]
     filters, as_of = Filters.model_validate(version.filters), version.created_at
     target = targets.get(version.target)
-    return Selection(project, target, filters, upto, protocol, version.seed, version.split_by, as_of)
+    past = past_of(version)
+    return Selection(project, target, filters, upto, protocol, version.seed, version.split_by, as_of, past)
+
+
+def past_of(version: DatasetVersion) -> Past:
+    """Items as a version reads them: one made before changes were followed reads them as they are now."""
+    return Past(version.dataset.project_id, version.lineage.get("last_change"))
 
 
 NOT_ANSWERED = "not answered"

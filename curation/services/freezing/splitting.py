@@ -7,8 +7,7 @@ from collections.abc import Callable, Iterator
 
 from curation import bulk
 from curation.models import DatasetVersion
-from curation.services.freezing.selecting import Candidate, loaded
-from curation.services.reading import stream
+from curation.services.freezing.selecting import Candidate, loaded, past_of
 
 PROMPTS = """
 SELECT i.prompt_hash, i.prompt FROM curation_item i
@@ -44,7 +43,8 @@ def by_cluster(version: DatasetVersion) -> Callable[[Candidate], str]:
 
 def prompts(version: DatasetVersion) -> Iterator[tuple[str, str]]:
     """The prompt of every item that was there when the version was asked for, under its hash, as one text."""
-    for prompt_hash, prompt in stream(PROMPTS, [version.dataset.project_id, bulk.moment(version.created_at)]):
+    params = [version.dataset.project_id, bulk.moment(version.created_at)]
+    for prompt_hash, prompt in past_of(version).stream(PROMPTS, params):
         yield prompt_hash, "\n".join(message["content"] for message in loaded(prompt))
 
 

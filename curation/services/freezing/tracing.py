@@ -9,7 +9,8 @@ from typing import Any
 import pyarrow.parquet as pq
 
 from curation.errors import NotFound
-from curation.models import Annotation, Annotator, Critique, DatasetFile, DatasetVersion, Item, Run
+from curation.models import Annotation, Annotator, Change, Critique, DatasetFile, DatasetVersion, Item, Run
+from curation.services.freezing.altering import Altered, altered
 from curation.services.freezing.making import ready
 
 
@@ -24,6 +25,8 @@ class Trace:
     annotations: list[Annotation]
     suggestions: list[Annotation]
     """What models said of the same tasks."""
+    altered: Altered | None = None
+    """What became of the item since the version was made."""
 
     @property
     def minutes(self) -> float:
@@ -52,6 +55,7 @@ def trace(version: DatasetVersion, split: str, number: int) -> Trace:
             ).order_by("pk")
         ),
         suggestions=list(said.order_by("pk")),
+        altered=altered(version, item) if item else None,
     )
 
 
@@ -106,6 +110,7 @@ def told(found: Trace) -> dict[str, Any]:
             "created_at": item.created_at,
             "imported_by": run and str(run.pk),
         },
+        "changes": [change(one) for one in found.altered.changes] if found.altered else [],
         "minutes": round(found.minutes, 3),
         "annotations": [annotation(one) for one in found.annotations],
         "suggestions": [
@@ -113,6 +118,21 @@ def told(found: Trace) -> dict[str, Any]:
             for one in found.suggestions
         ],
     }  # fmt: skip
+
+
+def change(one: Change) -> dict[str, Any]:
+    """A change of an item as the API tells it: what, by whom, when and why."""
+    return {
+        "id": one.pk,
+        "item": one.item.external_id,
+        "item_id": one.item_id,
+        "kind": one.kind,
+        "what": one.fields,
+        "by": one.made_by and one.made_by.username,
+        "run": one.run_id and str(one.run_id),
+        "reason": one.reason,
+        "created_at": one.created_at,
+    }
 
 
 def annotation(one: Annotation) -> dict[str, Any]:

@@ -7,36 +7,49 @@ one, and what the new row does not have is put away with its pairs. Answers stay
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
-from itertools import islice
+from collections.abc import Iterable, Mapping
 
-from django.db.models import F, QuerySet
 from django.utils import timezone
 
 from curation import bulk
-from curation.models import Assignment, Change, Item, Pair, Progress, Project, Response, Task, TaskKind
+from curation.models import Item, Pair, Project, Response, Run, Task, TaskKind
+from curation.services.changes import note, states
 from curation.services.importing.rows import Landing, Stored
 from curation.services.importing.storing import first_task, insert_pairs, insert_responses, insert_tasks, tasks_of
 from curation.services.importing.votes import Place, VoteBox
-from curation.services.queueing import by_overlap
+from curation.services.removing import bring_back
+from curation.services.retiring import reopen, retire, settle, slices
 
 ITEM = ("prompt", "context", "metadata", "prompt_hash", "content_hash")
-AT_ONCE = 5000
 Two = tuple[int, int]
 Same = tuple[int, str, str]
 """What makes a response the same: its item, its text and pictures, and its model."""
 
 
-def change(project: Project, rows: Mapping[int, Landing], votes: VoteBox, source_id: int | None = None) -> int:
+def change(
+    project: Project,
+    rows: Mapping[int, Landing],
+    votes: VoteBox,
+    source_id: int | None = None,
+    run: Run | None = None,
+) -> int:
     """Bring items, given by id, up to their new rows; the change in the number of tasks.
 
-    Without a source they stay of the source that they were of.
+    Without a source they stay of the source that they were of. What they were is kept beside the `run`.
     """
     if not rows:
         return 0
+    before = states(rows)
+    gone = [pk for pk, was in before.items() if was["gone"]]
+    tasks = bring_back(project, gone) if gone else 0
+    tasks += brought_up(project, rows, votes, source_id)
+    note(project, before, user=run.created_by if run else None, run=run)
+    return tasks
+
+
+def brought_up(project: Project, rows: Mapping[int, Landing], votes: VoteBox, source_id: int | None) -> int:
     origin = () if source_id is None else (source_id,)
     contents = ((r.prompt, r.context, r.metadata, r.prompt_hash, r.content_hash, *origin, pk) for pk, r in rows.items())
-    note(project, list(rows))
     bulk.update(Item, (*ITEM, "source_id") if origin else ITEM, contents)
     Item.objects.filter(pk__in=rows, deleted_at__isnull=False).update(deleted_at=None)
     responses, back = keep_responses(rows)
@@ -55,20 +68,6 @@ def change(project: Project, rows: Mapping[int, Landing], votes: VoteBox, source
             votes.put(vote, where)
         votes.answers.put(row.answers, responses[item_id], first_task(where, responses[item_id]))
     return tasks
-
-
-def note(project: Project, ids: list[int]) -> None:
-    """Record what items were before they are brought up to their new rows."""
-    kept = ("prompt", "context", "metadata", "prompt_hash", "source_id")
-    Change.objects.bulk_create(
-        Change(
-            project=project,
-            item_id=one.pk,
-            kind=Change.Kind.RESTORED if one.deleted_at else Change.Kind.CORRECTED,
-            before={name: getattr(one, name) for name in kept},
-        )
-        for one in Item.objects.filter(pk__in=ids).order_by("pk")
-    )
 
 
 def keep_answers(
@@ -189,65 +188,3 @@ def keep_pairs(project: Project, rows: Iterable[int], wanted: Mapping[Two, int])
     reopened = [task for some in slices(back & away) for task in reopen("pair", some)]
     settle(retired, reopened)
     return places, len(new) + len(reopened) - len(retired)
-
-
-def retire(on: str, ids: list[int]) -> list[int]:
-    """Take the open tasks of pairs, responses or items out of the queue; which.
-
-    A complete one stays complete: it was done.
-    """
-    still_open = Task.objects.filter(**{f"{on}__in": ids}, state=Task.State.OPEN)
-    take_back(still_open)
-    tasks = list(still_open.order_by("pk").select_for_update().values_list("pk", flat=True))
-    Task.objects.filter(pk__in=tasks).update(state=Task.State.RETIRED)
-    return tasks
-
-
-def take_back(tasks: QuerySet[Task]) -> None:
-    """Take tasks out of the hands that hold them. As in a submit, an assignment is locked before its task."""
-    reserved = Assignment.objects.filter(task__in=tasks, state=Assignment.State.RESERVED)
-    hands = dict(reserved.order_by("pk").select_for_update().values_list("pk", "task_id"))
-    Assignment.objects.filter(pk__in=hands).update(state=Assignment.State.RELEASED)
-    for task_id, number in sorted(Counter(hands.values()).items()):
-        Task.objects.filter(pk=task_id).update(taken=F("taken") - number)
-
-
-def reopen(on: str, ids: list[int]) -> list[int]:
-    """Put retired tasks back into the queue, or among those that are complete; which."""
-    retired = Task.objects.filter(**{f"{on}__in": ids}, state=Task.State.RETIRED).order_by("pk")
-    tasks = list(retired.select_for_update().values_list("pk", flat=True))
-    Task.objects.filter(pk__in=tasks).update(state=by_overlap(F("overlap")))
-    return tasks
-
-
-def settle(retired: list[int], reopened: list[int]) -> None:
-    """Tell those who answered or skipped tasks that these wait for nobody any more, or do again."""
-    for some in slices(reopened):
-        complete = Task.objects.filter(pk__in=some, state=Task.State.COMPLETE)
-        for task, project_id in complete.values_list("pk", "project"):
-            reopened = [one for one in reopened if one != task]
-            close(project_id)
-    over = [Assignment.State.ANSWERED, Assignment.State.SKIPPED]
-    steps: Counter[int] = Counter()
-    for tasks, step in ((retired, 1), (reopened, -1)):
-        for some in slices(tasks):
-            found = Assignment.objects.filter(task__in=some, state__in=over)
-            for annotator_id in found.values_list("annotator_id", flat=True):
-                steps[annotator_id] += step
-    everyone = Progress.objects.filter(annotator__in=steps).order_by("pk").select_for_update()
-    for progress_id, annotator_id in list(everyone.values_list("pk", "annotator_id")):
-        Progress.objects.filter(pk=progress_id).update(settled=F("settled") + steps[annotator_id])
-
-
-def close(project_id: int) -> None:
-    """Count a task as complete that was answered while it was set aside; whose counter holds it does not matter."""
-    first = Progress.objects.filter(project=project_id).order_by("pk").first()
-    assert first is not None
-    Progress.objects.filter(pk=first.pk).update(closed=F("closed") + 1)
-
-
-def slices(ids: Iterable[int]) -> Iterator[list[int]]:
-    """Ids in rising order, no more at a time than a statement may have parameters."""
-    rest = iter(sorted(ids))
-    while some := list(islice(rest, AT_ONCE)):
-        yield some

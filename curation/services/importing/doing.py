@@ -89,7 +89,7 @@ class Import:
             locked = Project.objects.select_for_update(no_key=True, of=("self",))
             self.run.home.refresh_from_db(fields=["overlap", "protocol"], from_queryset=locked)
             self.counts["unchanged"] += len(batch.items) - len(items)
-            self.counts.update(land(self.run.home, items, self.votes, self.source_id))
+            self.counts.update(land(self.run.home, items, self.votes, self.source_id, self.run))
             self.placed.update(placements(answer for row in items for answer in row.answers))
             images.enter(self.run.home, (kept for row in items for kept in row.images))
             new, lost = land_judgements(self.run.home, batch.judgements, self.votes)

@@ -10,7 +10,7 @@ from django.db.models import F
 from django.utils import timezone
 
 from curation import bulk
-from curation.models import Item, Project, TaskKind
+from curation.models import Item, Project, Run, TaskKind
 from curation.services.importing.changing import change
 from curation.services.importing.rows import Landing
 from curation.services.importing.storing import first_task, insert_pairs, insert_responses, insert_tasks, tasks_of
@@ -30,7 +30,13 @@ ITEM = (
 )
 
 
-def land(project: Project, batch: Sequence[Landing], votes: VoteBox, source_id: int | None = None) -> Counter[str]:
+def land(
+    project: Project,
+    batch: Sequence[Landing],
+    votes: VoteBox,
+    source_id: int | None = None,
+    run: Run | None = None,
+) -> Counter[str]:
     """Write a batch of one source inside the caller's transaction; how many were created, updated and unchanged."""
     names = [row.external_id for row in batch]
     found = bulk.matching(Item, ("external_id", "id", "content_hash", "deleted_at"), project.pk, "external_id", names)
@@ -39,7 +45,7 @@ def land(project: Project, batch: Sequence[Landing], votes: VoteBox, source_id: 
     changed = [row for row in batch if row.external_id in known and known[row.external_id][1] != row.content_hash]
     counts = Counter(created=len(fresh), updated=len(changed), unchanged=len(batch) - len(fresh) - len(changed))
     counts["tasks"] = create(project, fresh, votes, source_id)
-    counts["tasks"] += change(project, {known[row.external_id][0]: row for row in changed}, votes, source_id)
+    counts["tasks"] += change(project, {known[row.external_id][0]: row for row in changed}, votes, source_id, run)
     if fresh or counts["tasks"]:
         Project.objects.filter(pk=project.pk).update(
             item_count=F("item_count") + len(fresh), task_count=F("task_count") + counts["tasks"]

@@ -18,9 +18,10 @@ export class Notices {
     journal.addEventListener("somebody-else", () =>
       this.signedOut("Somebody else is signed in here now.", link(location.pathname, "Go on as who is signed in")),
     );
-    journal.addEventListener("kept", () =>
-      this.announce("Others had answered that one meanwhile; yours is kept, beyond the wanted number."),
-    );
+    journal.addEventListener("kept", (event) => {
+      const why = event.detail.detail;
+      this.announce(`${why.charAt(0).toUpperCase()}${why.slice(1)}.`);
+    });
     this.showUnsent();
   }
 
