@@ -14,6 +14,7 @@ from curation.services import (
     prioritising,
     probing,
     scoring,
+    switching,
     trying,
 )
 from curation.services.freezing import comparing, rebuilding
@@ -23,6 +24,7 @@ METHODS: dict[str, Method] = {
     method.name: method
     for method in (
         importing.METHOD,
+        switching.METHOD,
         freezing.METHOD,
         comparing.METHOD,
         rebuilding.METHOD,

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
+from functools import partial
 from typing import Any
 
 import orjson
@@ -118,15 +119,15 @@ class Records:
         for name in self.files:
             names = class_names(self.export, name)
             for found in self.export.rows(name):
-                made = turned(
-                    found, lambda row, names=names: speaker.row(self.record(self.whole(row, names, left), left))
-                )
+                made = turned(found, partial(self.row, speaker, names, left))
                 yield made._replace(at=done + found.at)
             done += self.export.size(name)
 
-    def whole(self, row: Mapping[str, Any], names: Mapping[str, list[str]], left: Left) -> Mapping[str, Any]:
-        """A row as records.json has it."""
-        return row if isinstance(row.get("fields"), dict) else self.nested(row, names)
+    def row(
+        self, speaker: Speaker, names: Mapping[str, list[str]], left: Left, given: Mapping[str, Any]
+    ) -> dict[str, Any]:
+        told = given if isinstance(given.get("fields"), dict) else self.nested(given, names)
+        return speaker.row(self.record(told, left))
 
     def nested(self, row: Mapping[str, Any], names: Mapping[str, list[str]]) -> dict[str, Any]:
         """A row of the Hub's columns as records.json has it, with the status of each answer."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from itertools import islice
 from pathlib import PurePosixPath
 from typing import Any
@@ -162,7 +163,7 @@ class Rows:
     def read(self, speaker: Speaker, left: Left) -> Iterator[Found]:
         """The rows of one file as they come; of several, those with one id together."""
         for found, said in self.grouped() if len(self.files) > 1 else self.alone():
-            yield turned(found, lambda _, said=said: speaker.row(self.record(said, left))) if said else found
+            yield turned(found, partial(self.row, speaker, left, said)) if said else found
 
     def alone(self) -> Iterator[tuple[Found, dict[str, Mapping[str, Any]]]]:
         for found in self.export.rows(self.files[0]):
@@ -184,6 +185,11 @@ class Rows:
                 said[name] = found.row
             done += self.export.size(name)
         yield from groups.values()
+
+    def row(
+        self, speaker: Speaker, left: Left, said: Mapping[str, Mapping[str, Any]], _: Mapping[str, Any]
+    ) -> dict[str, Any]:
+        return speaker.row(self.record(said, left))
 
     def record(self, said: Mapping[str, Mapping[str, Any]], left: Left) -> Record:
         row = next(iter(said.values()))

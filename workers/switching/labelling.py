@@ -180,25 +180,37 @@ def scale(low: Any, high: Any) -> tuple[Option, ...]:
 def inferred(tasks: Iterable[Mapping[str, Any]]) -> Config:
     """What the answers of some tasks tell, where there is no configuration."""
     config = Config(left={"the labelling configuration: none was given, so questions are read from the answers": 1})
-    seen: dict[str, tuple[str, str, dict[Any, None], int]] = {}
+    tags: dict[str, ElementTree.Element] = {}
     for task in tasks:
-        data = task.get("data") or {}
-        for key, value in data.items():
+        for key, value in (task.get("data") or {}).items():
             if isinstance(value, str):
                 config.objects.setdefault(key, Object(key, key, "text"))
         for said in [*(task.get("annotations") or []), *(task.get("predictions") or [])]:
             for result in said.get("result") or [] if isinstance(said, dict) else []:
-                name, kind, value = result.get("from_name"), result.get("type"), result.get("value") or {}
-                given = value.get(kind)
-                many = len(given) if isinstance(given, list) else 1
-                _, _, options, most = seen.setdefault(name, (kind, str(result.get("to_name")), {}, 0))
-                options.update(dict.fromkeys(one for one in given or [] if isinstance(one, str)) if many else {})
-                seen[name] = (kind, str(result.get("to_name")), options, max(most, many))
-    for name, (kind, to, values, most) in seen.items():
-        put_inferred(config, str(name), kind, to, list(values), most)
+                learn(tags, result)
+    for tag in tags.values():
+        put_control(config, tag, "")
     return config
 
 
+def learn(tags: dict[str, ElementTree.Element], result: Mapping[str, Any]) -> None:
+    """Put what one result tells of its control into the tag that it must have had."""
+    kind, value, name = result.get("type"), result.get("value") or {}, str(result.get("from_name"))
+    if kind not in TAGS:
+        return
+    tag = tags.setdefault(name, ElementTree.Element(TAGS[kind], {"name": name, "toName": str(result.get("to_name"))}))
+    if kind not in SPANNING and ("start" in value or "startOffset" in value):
+        tag.set("perRegion", "true")
+    given = [one for one in value.get(kind) or [] if isinstance(one, str)] if isinstance(value.get(kind), list) else []
+    if kind == "choices" and len(given) > 1:
+        tag.set("choice", "multiple")
+    known = {one.get("value") for one in tag}
+    for one in dict.fromkeys(given):
+        if one not in known and kind != "textarea":
+            ElementTree.SubElement(tag, "Choice", {"value": one})
+
+
+SPANNING = ("labels", "hypertextlabels", "paragraphlabels")
 TAGS = {
     "labels": "Labels",
     "hypertextlabels": "HyperTextLabels",
@@ -210,14 +222,3 @@ TAGS = {
     "datetime": "DateTime",
     "pairwise": "Pairwise",
 }
-
-
-def put_inferred(config: Config, name: str, kind: str, to: str, values: list[Any], most: int) -> None:
-    if kind not in TAGS:
-        return
-    tag = ElementTree.Element(TAGS[kind], {"name": name, "toName": to})
-    if kind == "choices" and most > 1:
-        tag.set("choice", "multiple")
-    for value in values:
-        ElementTree.SubElement(tag, "Choice", {"value": value})
-    put_control(config, tag, "")
