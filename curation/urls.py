@@ -4,7 +4,20 @@ from django.contrib import admin
 from django.urls import URLPattern, URLResolver, include, path
 from django.views.generic import RedirectView
 
-from curation.views import health, helping, images, items, members, people, projects, protocols, runs, schedules, tokens
+from curation.views import (
+    health,
+    helping,
+    images,
+    items,
+    members,
+    people,
+    projects,
+    protocols,
+    runs,
+    schedules,
+    switch,
+    tokens,
+)
 
 project: list[URLPattern | URLResolver] = [
     path("", projects.page, name="project"),
@@ -59,6 +72,8 @@ urlpatterns = [
     path("projects/", projects.index, name="projects"),
     path("projects/new/", projects.new, name="project-new"),
     path("projects/<slug:slug>/", include(project)),
+    path("switch/", switch.index, name="switch"),
+    path("switch/uploads/<uuid:upload>/", switch.look, name="switch-look"),
     path("api/v1/", include("curation.api.urls")),
     path("hub/", include("curation.hub.addresses")),
     path("admin/", admin.site.urls),

@@ -132,33 +132,46 @@ class unreadable:  # noqa: N801 - used as a statement
 
 def request_switch(*, asked: Asked, slug: str, name: str, user: User, move: bool = False) -> Run:
     """Make the project and queue the import of its rows. Raises Invalid, Conflict."""
+    tool, plan, size = read(asked)
     with transaction.atomic():
-        run = prepare(asked, slug, name, user, move)
+        run = prepare(asked, tool, plan, project_for(slug, name, user, tool, plan), move)
+        run.total = size
         return running.start(project=run.home, method="switch", params=run.params, user=user, unit="bytes", run=run)
 
 
 def switch_now(*, asked: Asked, slug: str, name: str, user: User) -> Run:
     """Make the project and import its rows before returning. Raises Invalid, Conflict."""
+    tool, plan, size = read(asked)
     with transaction.atomic():
-        run = prepare(asked, slug, name, user, move=False)
+        run = prepare(asked, tool, plan, project_for(slug, name, user, tool, plan), move=False)
         run.method, run.created_by, run.unit, run.code_version = "switch", user, "bytes", settings.VERSION
+        run.total = size
         run.save(force_insert=True)
     running.execute(str(run.pk))
     run.refresh_from_db()
     return run
 
 
-def prepare(asked: Asked, slug: str, name: str, user: User, move: bool) -> Run:
-    """An unsaved run of the project, new or from an earlier switch, with the export in its folder."""
+def read(asked: Asked) -> tuple[Tool, Plan, int]:
+    """The tool, its plan, and how many bytes hold rows. Raises Invalid."""
     with unreadable(), asked.export() as export:
         tool, found = opened(export, asked.tool, asked.wanted)
-        protocol, size = protocol_of(found.plan), found.size
+        return tool, found.plan, found.size
+
+
+def project_for(slug: str, name: str, user: User, tool: Tool, plan: Plan) -> Project:
+    """A new project with the protocol of a plan, or that of an earlier switch. Raises Invalid, Conflict."""
     project = switched(slug, tool)
     if project is None:
-        project = projects.create_project(slug=slug, name=name, user=user, kind=found.plan.kind, protocol=protocol)
-    elif project.kind != found.plan.kind:
+        return projects.create_project(slug=slug, name=name, user=user, kind=plan.kind, protocol=protocol_of(plan))
+    if project.kind != plan.kind:
         raise Conflict("the project is there already, and compares something else than this export", field="slug")
-    run = Run(project=project, total=size)
+    return project
+
+
+def prepare(asked: Asked, tool: Tool, plan: Plan, project: Project, move: bool) -> Run:
+    """An unsaved run with the export in its folder."""
+    run = Run(project=project)
     run.folder.mkdir(parents=True, exist_ok=True)
     if asked.path.is_dir():
         shutil.copytree(asked.path, run.folder / "upload")
@@ -171,8 +184,8 @@ def prepare(asked: Asked, slug: str, name: str, user: User, move: bool) -> Run:
     run.params = {
         "filename": asked.name or asked.path.name,
         "format": tool.name,
-        "prompts": list(found.plan.prompts),
-        "responses": list(found.plan.responses),
+        "prompts": list(plan.prompts),
+        "responses": list(plan.responses),
         "beside": beside,
     }
     return run
