@@ -166,7 +166,7 @@ def test_a_dry_run_tells_the_mapping_and_makes_nothing(cast: Cast) -> None:
     assert "Label Studio: one task is a preference" in said
     assert "  prompt: prompt; responses: first_answer, second_answer\n" in said
     assert "  quality_answer2: the question quality of response 2\n" in said
-    assert "would import 2 items, 3 votes, 2 answers, 0 suggestions, 0 refused" in said
+    assert "would import 2 items, 3 votes, 1 answers, 0 suggestions, 0 refused" in said
     assert not Project.objects.filter(slug="x").exists()
 
 

@@ -25,6 +25,7 @@ from workers.switching.labelling import config_of
 from workers.switching.preferring import BOTH_BAD as BAD
 from workers.switching.preferring import centred, preferences
 from workers.switching.regions import Dialogue, Page, Plain
+from workers.switching.said import Opinion, Record, Speaker
 
 EXPORTS = Path(__file__).parent / "exports"
 ANN, BOB = ("00000000-0000-4000-8000-000000000001", "00000000-0000-4000-8000-000000000002")
@@ -528,3 +529,105 @@ def test_a_zip_that_is_cut_short_is_refused(tmp_path: Path) -> None:
     (tmp_path / "cut.zip").write_bytes(whole[:100])
     with pytest.raises(Unreadable, match="no good ZIP"):
         read(tmp_path / "cut.zip")
+
+
+# --- Exports that somebody has changed ----------------------------------------------------------------
+
+
+def lines(path: Path, *rows: Mapping[str, Any]) -> None:
+    path.write_text("\n".join(json.dumps(row) for row in rows))
+
+
+def test_two_texts_under_one_id_stay_two(tmp_path: Path) -> None:
+    lines(tmp_path / "ann.jsonl", {"id": 1, "text": "a", "label": [[0, 1, "x"]], "Comments": []})
+    lines(tmp_path / "bob.jsonl", {"id": 1, "text": "b", "label": [[0, 1, "y"]], "Comments": []})
+    with Export(tmp_path, longest=2**20) as export:
+        rows = [row.row for row in opened(export)[1].rows(Counter()) if row.row]
+    assert [(row["id"], row["responses"], row["answers"][0]["annotator"]) for row in rows] == [
+        (1, ["a"], "ann"),
+        (1, ["b"], "bob"),
+    ]
+
+
+def test_doccano_labels_of_another_shape_are_refused_alone(tmp_path: Path) -> None:
+    good = {"id": 2, "text": "b", "label": [[0, 1, "x"]], "Comments": []}
+    lines(tmp_path / "all.jsonl", {"id": 1, "text": "a", "label": [[0, 1]], "Comments": []}, good)
+    found = read(tmp_path)
+    assert list(found.items) == ["2"] and found.problems[0].reason == "must be a start, an end and a label"
+
+
+def test_settings_of_another_shape_are_refused(tmp_path: Path) -> None:
+    shutil.copytree(EXPORTS / "argilla" / "pairs", tmp_path / "pairs")
+    path = tmp_path / "pairs" / ".argilla" / "settings.json"
+    told = json.loads(path.read_text())
+    path.write_text(json.dumps(told | {"fields": [{"title": "nameless"}]}))
+    with pytest.raises(Unreadable, match="another shape than exports of Argilla"):
+        read(tmp_path / "pairs")
+
+
+def test_labels_without_what_no_label_may_hold() -> None:
+    (use,) = uses_of([Question("q", "label", title="a\0b", options=(Option("x\0", "y\0z"),))], ["response"])
+    (asked,) = protocol_of([use], "g\0")["questions"]
+    assert asked["question"] == "a b" and asked["options"] == [{"name": "x", "label": "y z"}]
+
+
+def test_an_answer_with_an_option_that_the_settings_lack_is_kept_and_named(tmp_path: Path) -> None:
+    config = '<View><Text name="t" value="$text"/><Choices name="c" toName="t"><Choice value="x"/></Choices></View>'
+    result = {"id": "r", "from_name": "c", "to_name": "t", "type": "choices", "value": {"choices": ["new"]}}
+    task = {"id": 1, "data": {"text": "a"}, "annotations": [{"completed_by": 1, "result": [result]}]}
+    found = tasks(tmp_path, config, task)
+    assert verdicts(found.items["1"].answers[0]) == {"c": "new"}
+    assert found.left == {"the option 'new' of c in the protocol (its answers are kept)": 1}
+
+
+def test_ratings_of_two_responses_without_a_preference_judge_each(tmp_path: Path) -> None:
+    names = ("response_a", "response_b")
+    numbers = tuple(map(Option, range(1, 6)))
+    uses = uses_of(
+        [Question("rating_a", "rating", options=numbers), Question("rating_b", "rating", options=numbers)], names
+    )
+    assert kind_of(uses) == "response" and [(use.name, use.response) for use in uses] == [("rating", 0), ("rating", 1)]
+
+
+def test_a_rating_around_zero_prefers() -> None:
+    (use,) = uses_of(
+        [Question("score", "rating", options=tuple(map(Option, range(-3, 4))))], ("response_a", "response_b")
+    )
+    assert use.becomes == "axis" and (use.values[-3], use.values[0], use.values[3]) == (-3, 0, 3)
+
+
+def test_left_and_right_follow_their_fields(tmp_path: Path) -> None:
+    config = (
+        '<View><Text name="p" value="$prompt"/><Text name="a" value="$answer_a"/><Text name="b" value="$answer_b"/>'
+        '<Pairwise name="better" toName="a,b"/><RectangleLabels name="box" toName="a"/></View>'
+    )
+    pair = {"id": "r", "from_name": "better", "to_name": "a,b", "type": "pairwise", "value": {"selected": "right"}}
+    task = {
+        "id": 1,
+        "data": {"prompt": "?", "answer_a": "x", "answer_b": "y"},
+        "annotations": [{"completed_by": 1, "result": [pair]}],
+    }
+    (tmp_path / "config.xml").write_text(config)
+    (tmp_path / "tasks.json").write_text(json.dumps([task]))
+    turned = read(tmp_path, wanted=Wanted(responses=("answer_b", "answer_a")))
+    straight = read(tmp_path)
+    assert [one.text for one in turned.items["1"].responses] == ["y", "x"]
+    assert (turned.items["1"].votes[0].value, straight.items["1"].votes[0].value) == (-1, 1)
+
+
+def test_a_ranking_beside_a_preference_becomes_votes() -> None:
+    names = ("response_1", "response_2", "response_3")
+    best, order = (
+        Question("best", "label", options=tuple(map(Option, names))),
+        Question("order", "ranking", options=tuple(map(Option, names))),
+    )
+    left: Counter[str] = Counter()
+    speaker = Speaker(uses_of([best, order], names), left)
+    ranked = [("response_2", 1), ("response_1", 2), ("response_3", 2)]
+    row = speaker.row(
+        Record(1, "?", ["a", "b", "c"], opinions=[Opinion("ann", said={"best": "response_2", "order": ranked})])
+    )
+    assert [(one["axis"], one["first"], one["second"], one["value"]) for one in row["votes"]] == [
+        ("best", 1, 0, -1), ("best", 1, 2, -1), ("order", 0, 1, 1), ("order", 0, 2, 0), ("order", 1, 2, -1),
+    ]  # fmt: skip
+    assert not left

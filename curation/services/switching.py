@@ -96,8 +96,9 @@ def count(row: Landing, counts: Counter[str]) -> None:
     counts["items"] += 1
     for vote in row.votes:
         counts["votes" if vote.kind == "person" else "suggestions"] += 1
-    for answer in row.answers:
-        counts["answers" if answer.kind == "person" else "suggestions"] += 1
+    pair = bool(row.pairs)
+    for kind, _, _ in {(one.kind, one.annotator, 0 if pair else one.response) for one in row.answers}:
+        counts["answers" if kind == "person" else "suggestions"] += 1
 
 
 def told(left: Mapping[str, int]) -> dict[str, int]:

@@ -320,11 +320,11 @@ def asked_of(use: Use) -> dict[str, Any]:
 
 
 def label(name: str, words: str) -> dict[str, str]:
-    return {"name": name, "label": "" if words == name else words[:LONGEST_WORDS]}
+    return {"name": name, "label": "" if words == name else plain(words)[:LONGEST_WORDS]}
 
 
 def words_of(question: Question) -> str:
-    return " ".join((question.title or question.name).split())[:LONGEST_WORDS]
+    return plain(question.title or question.name)[:LONGEST_WORDS]
 
 
 def told(uses: Iterable[Use], guidelines: str) -> str:
@@ -340,10 +340,14 @@ def axis_name(name: str) -> str:
     return re.sub(r"[^-a-zA-Z0-9_]+", "-", name).strip("-")[:40] or "preference"
 
 
+def plain(words: str) -> str:
+    """Words on one line, without what no label may hold."""
+    return " ".join("".join(sign if sign >= " " else " " for sign in words).split())
+
+
 def clean(name: Any) -> str:
     """A name as labels and questions may have it: on one line, without |, of up to 60 characters."""
-    text = " ".join(str(name).replace("|", "/").split())
-    text = "".join(sign for sign in text if sign >= " ").strip()[:LONGEST_NAME].strip()
+    text = plain(str(name).replace("|", "/"))[:LONGEST_NAME].strip()
     return f"{text}_" if text in TAKEN else text or "unnamed"
 
 

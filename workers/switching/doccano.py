@@ -8,6 +8,7 @@ points.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial
 from itertools import islice
@@ -15,7 +16,7 @@ from pathlib import PurePosixPath
 from typing import Any
 
 from workers.rows import Found, RowError
-from workers.switching import LOOKED_AT, Left, Opened, Plan, Tool, Wanted, tools
+from workers.switching import LOOKED_AT, SHAPE, Left, Opened, Plan, Tool, Wanted, tools
 from workers.switching.asked import LONGEST_NAME, MOST_LABELS, Option, Question, kind_of, protocol_of, uses_of
 from workers.switching.export import Export, Unreadable
 from workers.switching.fields import PROMPT, Field, Roles, roles_of
@@ -84,7 +85,8 @@ def open(export: Export, wanted: Wanted) -> Opened:
         raise Unreadable("has no JSON lines of texts with labels; projects of images and sounds are not read")
     seen, named = Seen(), labels_in(export)
     for found in islice((found for name in files for found in export.rows(name)), LOOKED_AT):
-        seen.look(found.row or {})
+        with suppress(RowError, *SHAPE):  # such a row is refused when it is read
+            seen.look(found.row or {})
     columns = [name for name in seen.columns if name == "text" or name not in USED]
     shown = [name for name in columns if name == "text" or PROMPT.fullmatch(name.lower()) or name in wanted.prompts]
     roles = roles_of([Field(name) for name in shown], Wanted(wanted.prompts, wanted.responses or ("text",)))
@@ -171,16 +173,16 @@ class Rows:
 
     def grouped(self) -> Iterator[tuple[Found, dict[str, Mapping[str, Any]]]]:
         """Each person's file has every text again, so all of them are held in memory."""
-        groups: dict[Any, tuple[Found, dict[str, Mapping[str, Any]]]] = {}
+        groups: dict[str, tuple[Found, dict[str, Mapping[str, Any]]]] = {}
         done = 0
         for name in self.files:
             for found in self.export.rows(name):
                 if found.row is None:
                     yield found._replace(at=done + found.at), {}
                     continue
-                first, said = groups.setdefault(found.row.get("id"), (found._replace(at=done + found.at), {}))
+                first, said = groups.setdefault(str(found.row.get("id")), (found._replace(at=done + found.at), {}))
                 if first.row is not None and first.row.get("text") != found.row.get("text"):
-                    groups[name, found.line] = found._replace(at=done + found.at), {name: found.row}
+                    groups[f"{name} {found.line}"] = found._replace(at=done + found.at), {name: found.row}
                     continue
                 said[name] = found.row
             done += self.export.size(name)

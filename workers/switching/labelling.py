@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 from xml.etree import ElementTree
 
+from workers.switching import SHAPE
 from workers.switching.asked import Option, Question
 from workers.switching.export import Unreadable
 from workers.switching.fields import Field
@@ -182,15 +184,20 @@ def inferred(tasks: Iterable[Mapping[str, Any]]) -> Config:
     config = Config(left={"the labelling configuration: none was given, so questions are read from the answers": 1})
     tags: dict[str, ElementTree.Element] = {}
     for task in tasks:
-        for key, value in (task.get("data") or {}).items():
-            if isinstance(value, str):
-                config.objects.setdefault(key, Object(key, key, "text"))
-        for said in [*(task.get("annotations") or []), *(task.get("predictions") or [])]:
-            for result in said.get("result") or [] if isinstance(said, dict) else []:
-                learn(tags, result)
+        with suppress(*SHAPE):  # such a task is refused when it is read
+            learn_from(config, tags, task)
     for tag in tags.values():
         put_control(config, tag, "")
     return config
+
+
+def learn_from(config: Config, tags: dict[str, ElementTree.Element], task: Mapping[str, Any]) -> None:
+    for key, value in (task.get("data") or {}).items():
+        if isinstance(value, str):
+            config.objects.setdefault(key, Object(key, key, "text"))
+    for said in [*(task.get("annotations") or []), *(task.get("predictions") or [])]:
+        for result in said.get("result") or [] if isinstance(said, dict) else []:
+            learn(tags, result)
 
 
 def learn(tags: dict[str, ElementTree.Element], result: Mapping[str, Any]) -> None:
