@@ -631,3 +631,29 @@ def test_a_ranking_beside_a_preference_becomes_votes() -> None:
         ("best", 1, 0, -1), ("best", 1, 2, -1), ("order", 0, 1, 1), ("order", 0, 2, 0), ("order", 1, 2, -1),
     ]  # fmt: skip
     assert not left
+
+
+def test_the_buckets_of_a_ranker_are_places_that_items_share(tmp_path: Path) -> None:
+    config = (
+        '<View><Text name="p" value="$prompt"/><List name="l" value="$items"/><Ranker name="rank" toName="l">'
+        '<Bucket name="good"/><Bucket name="bad"/></Ranker></View>'
+    )
+    ranked = {"good": ["x", "z"], "bad": ["y"]}
+    result = {"id": "r", "from_name": "rank", "to_name": "l", "type": "ranker", "value": {"ranker": ranked}}
+    items = [{"id": name, "body": f"Answer {name}"} for name in "xyz"]
+    task = {"id": 1, "data": {"prompt": "?", "items": items}, "annotations": [{"completed_by": 1, "result": [result]}]}
+    found = tasks(tmp_path, config, task, task | {"id": 2, "annotations": []})
+    assert found.items["1"].answers[0].ranks == [1, 2, 1] and not found.items["2"].answers
+
+
+def test_spans_on_a_prompt_are_named(tmp_path: Path) -> None:
+    config = (
+        '<View><Text name="p" value="$prompt"/><Text name="a" value="$answer"/><Labels name="l" toName="p">'
+        '<Label value="X"/></Labels><Rating name="stars" toName="a"/></View>'
+    )
+    marks = region(0, 1, "?") | {"to_name": "p"}
+    stars = {"id": "s", "from_name": "stars", "to_name": "a", "type": "rating", "value": {"rating": 4}}
+    said = {"completed_by": 1, "result": [marks, stars]}
+    found = tasks(tmp_path, config, {"id": 1, "data": {"prompt": "?", "answer": "x"}, "annotations": [said]})
+    assert verdicts(found.items["1"].answers[0]) == {"stars": 4}
+    assert found.left == {"answers of l: it marks a text that is no response": 1}
