@@ -16,6 +16,7 @@ from curation.views import (
     removing,
     runs,
     schedules,
+    switch,
     tokens,
     training,
 )
@@ -78,6 +79,8 @@ urlpatterns = [
     path("projects/", projects.index, name="projects"),
     path("projects/new/", projects.new, name="project-new"),
     path("projects/<slug:slug>/", include(project)),
+    path("switch/", switch.index, name="switch"),
+    path("switch/uploads/<uuid:upload>/", switch.look, name="switch-look"),
     path("api/v1/", include("curation.api.urls")),
     path("hub/", include("curation.hub.addresses")),
     path("admin/", admin.site.urls),

@@ -154,6 +154,8 @@ PAGES: dict[str, tuple[str, str, set[str]]] = {
     "work-cancel": ("POST", "/work/{work}/cancel/", STAFF),
     "work-retry": ("POST", "/work/{work}/retry/", STAFF),
     "projects": ("GET", "/projects/", SIGNED_IN),
+    "switch": ("GET", "/switch/", STAFF),
+    "switch-look": ("GET", "/switch/uploads/{export}/?file=all.jsonl", STAFF),
     "project-new": ("GET", "/projects/new/", STAFF),
     "project": ("GET", "/projects/{slug}/", MEMBERS),
     "project-help": ("GET", "/projects/{slug}/help/", READERS),
@@ -269,6 +271,7 @@ def places(cast: Cast) -> dict[str, object]:
     imported.folder.mkdir(parents=True)
     (imported.folder / "rejected.jsonl").write_text("{}")
     upload = importing.keep_upload([b'{"prompt": "?", "chosen": "a", "rejected": "b"}'], user=cast.mia)
+    export = importing.keep_upload([b'{"id": 1, "text": "a", "label": [], "Comments": []}'], user=cast.ada)
     dataset = Dataset.objects.create(project=cast.project, name="prefs", last_number=2)
     splits = {"train": 1.0}
     DatasetVersion.objects.create(dataset=dataset, number=1, target="trl-preference", run=run, splits=splits)
@@ -303,6 +306,7 @@ def places(cast: Cast) -> dict[str, object]:
         "compared": compared.pk,
         "import": imported.pk,
         "upload": upload,
+        "export": export,
         "image": some_image(cast.project),
         "invite": "inv_x",
         "invite_id": invite.pk,

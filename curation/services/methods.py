@@ -14,6 +14,7 @@ from curation.services import (
     prioritising,
     probing,
     scoring,
+    switching,
     training,
     trying,
 )
@@ -24,6 +25,7 @@ METHODS: dict[str, Method] = {
     method.name: method
     for method in (
         importing.METHOD,
+        switching.METHOD,
         freezing.METHOD,
         comparing.METHOD,
         rebuilding.METHOD,

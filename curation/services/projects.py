@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ from curation.errors import Conflict, Invalid
 from curation.models import Membership, Project, Protocol, Role, Run, User
 from curation.presets import DEFAULT, PRESETS
 from curation.services import importing, queueing
+from curation.services.protocols import checked, fresh
 from curation.services.protocols import revise_protocol as revise_protocol  # one of a project's verbs
 
 SAMPLES = Path(__file__).resolve().parent.parent / "samples"
@@ -29,10 +31,13 @@ def create_project(
     preset: str = DEFAULT,
     description: str = "",
     help: dict[str, Any] | None = None,
+    kind: str | None = None,
+    protocol: Mapping[str, Any] | None = None,
 ) -> Project:
     """A project with version 1 of its protocol, owned by `user`. Raises Invalid with the field at fault.
 
-    `help`: how much of the models' suggestions annotators see, where it is not as the preset has it.
+    `help`: how much of the models' suggestions annotators see, where it is not as the preset has it. `kind` and
+    `protocol` (fields that are not as in a new one) take the place of the preset's.
     """
     check_slug(slug)
     if not name.strip():
@@ -42,11 +47,15 @@ def create_project(
     try:
         with transaction.atomic():
             project = Project.objects.create(
-                slug=slug, name=name.strip()[:160], description=description.strip(), kind=PRESETS[preset].kind
+                slug=slug,
+                name=name.strip()[:160],
+                description=description.strip(),
+                kind=kind or PRESETS[preset].kind,
             )
     except IntegrityError as error:
         raise Invalid("another project has this address", field="slug") from error
-    asked = PRESETS[preset].protocol() | ({"help": help} if help else {})
+    asked = PRESETS[preset].protocol() if protocol is None else checked(fresh() | dict(protocol), project.kind)
+    asked |= {"help": help} if help else {}
     project.protocol = Protocol.objects.create(project=project, version=1, **asked)
     project.save(update_fields=["protocol"])
     Membership.objects.create(project=project, user=user, role=Role.OWNER)

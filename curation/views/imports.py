@@ -23,6 +23,8 @@ from workers.readers import readers
 from workers.readers.columns import USUAL
 
 RECENT = 8
+METHODS = ("import", "switch")
+"""Runs that have an import's report."""
 CARRIED = ("name", "companion", "companion_name")
 """What the address of a preview carries besides its options."""
 PAIRINGS = (
@@ -110,7 +112,7 @@ def index(request: HttpRequest, slug: str) -> HttpResponse:
             return redirect(kept(request, project, form))
         except Invalid as error:
             form.add_error(error.field if error.field in form.fields else None, sentence(error.detail))
-    runs = Run.objects.filter(project=project, method="import").select_related("created_by")[:RECENT]
+    runs = Run.objects.filter(project=project, method__in=METHODS).select_related("created_by")[:RECENT]
     context = {"project": project, "form": form, "runs": runs, "formats": list(readers)}
     context["max_mb"] = settings.IMPORT_UPLOAD_MB
     return render(request, "imports/index.html", context, status=422 if form.errors else 200)
@@ -199,7 +201,7 @@ def problems(run: Run) -> list[dict[str, Any]]:
 
 
 def import_in(project: Project, run_id: UUID) -> Run:
-    found = Run.objects.select_related("created_by").filter(project=project, pk=run_id, method="import").first()
+    found = Run.objects.select_related("created_by").filter(project=project, pk=run_id, method__in=METHODS).first()
     if found is None:
         raise NotFound("no such import")
     return found

@@ -17,6 +17,7 @@ from tests.trainings import a_training
 GUIDELINES = "## What to do\n\nRead **both**, then choose.\n\n- `code`\n- [a link](https://example.org/)\n"
 ROWS = b'{"id": "n1", "prompt": "Why?", "responses": ["So.", "Thus."]}\n{"id": "n2", "prompt": "How?"}\n'
 """One row that lands and one that is refused, for want of responses."""
+EXPORT = b'{"id": 1, "text": "Ulm, Danube", "label": [[0, 3, "%s"]], "Comments": []}\n' % (b"W" * 60)
 LONG = "W" * 100
 """A word that no line holds."""
 
@@ -87,6 +88,7 @@ def furnish(crew: Cast, folder: Path) -> House:
     (folder / "rows.jsonl").write_bytes(ROWS)
     landed = importing.import_now(project=project, user=olga, path=folder / "rows.jsonl", filename=f"{LONG}.jsonl")
     upload = importing.keep_upload([ROWS], user=olga)
+    export = importing.keep_upload([EXPORT], user=olga)
     failed = Run.objects.create(project=project, method="freeze", state="failed", error=LONG)
     failed.lines.create(text=LONG)
     queued = Run.objects.create(project=project, method="freeze", params={"target": LONG}, created_by=olga)
@@ -98,6 +100,9 @@ def furnish(crew: Cast, folder: Path) -> House:
     inside = {
         "projects": "/projects/",
         "new project": "/projects/new/",
+        "switch": "/switch/",
+        "switch looked at": f"/switch/uploads/{export}/?file={quote(LONG)}.jsonl",
+        "switch that fails": f"/switch/uploads/{upload}/?file={quote(LONG)}.jsonl",
         "project": f"{root}/",
         "annotate": f"{root}/annotate/",
         "import": f"{root}/imports/",

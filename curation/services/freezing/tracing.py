@@ -13,6 +13,9 @@ from curation.models import Annotation, Annotator, Change, Critique, DatasetFile
 from curation.services.freezing.altering import Altered, altered
 from curation.services.freezing.making import ready
 
+IMPORTS = ("import", "switch")
+"""Methods that make items."""
+
 
 @dataclass(frozen=True, slots=True)
 class Trace:
@@ -61,7 +64,7 @@ def trace(version: DatasetVersion, split: str, number: int) -> Trace:
 
 def import_of(item: Item) -> Run | None:
     """The import under way when the item was made."""
-    about = Run.objects.filter(project=item.project_id, method="import", started_at__lte=item.created_at)
+    about = Run.objects.filter(project=item.project_id, method__in=IMPORTS, started_at__lte=item.created_at)
     return about.exclude(ended_at__lt=item.created_at).order_by("-started_at").first()
 
 

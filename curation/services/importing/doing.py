@@ -32,7 +32,7 @@ from curation.services.importing.landing import land
 from curation.services.importing.origin import source_of
 from curation.services.importing.placing import placements
 from curation.services.importing.reading import BATCH, Batch, Refused, batches
-from curation.services.importing.sources import options_for, outcomes, reader_for
+from curation.services.importing.sources import Outcome, options_for, outcomes, reader_for
 from curation.services.importing.votes import VoteBox
 from curation.services.running import Report
 from workers.ahead import ahead
@@ -42,17 +42,20 @@ COUNTED = ("created", "updated", "unchanged", "rejected", "votes", "answers", "t
 
 
 def execute(run: Run, report: Report) -> dict[str, Any]:
-    """Do an import run from its checkpoint on; its result. The next batch is read while one lands."""
+    """Do an import run from its checkpoint on; its result."""
     path = run.folder / run.params["file"]
     mapping = run.params.get("mapping", {})
     reader = reader_for(path, run.params.get("format", "auto"), mapping)
     companion = run.folder / run.params["companion"] if run.params.get("companion") else None
     options = options_for(reader, mapping, companion)
-    under_way = Import(run, report, reader.name)
+    return land_all(run, report, reader.name, outcomes(path, reader, options))
+
+
+def land_all(run: Run, report: Report, format: str, found: Iterator[Outcome]) -> dict[str, Any]:
+    """Write all rows from the run's checkpoint on; its result. The next batch is read while one lands."""
+    under_way = Import(run, report, format)
     pairing = run.params.get("pairing", "auto")
-    rows = batches(
-        outcomes(path, reader, options), pairing=pairing, kind=run.home.kind, after=run.checkpoint.get("row", 0)
-    )
+    rows = batches(found, pairing=pairing, kind=run.home.kind, after=run.checkpoint.get("row", 0))
     with closing(ahead(rows)) as ready, uncollected():
         for batch in ready:
             under_way.land(batch)

@@ -120,7 +120,12 @@ def outcomes(path: Path, reader: Reader, options: Options) -> Iterator[Outcome]:
     if reader.gather and reader.read_many:
         yield from gathered(path, reader.gather, reader.read_many, options)
         return
-    for found in rows_of(path):
+    yield from each(rows_of(path), reader, options)
+
+
+def each(rows: Iterable[Found], reader: Reader, options: Options) -> Iterator[Outcome]:
+    """Rows one by one, as their format reads them."""
+    for found in rows:
         if found.row is None:
             yield Outcome(found.line, found.at, None, found.problem, found.start)
             continue
