@@ -25,7 +25,7 @@ from django.test import Client
 
 from curation.errors import Conflict, Invalid
 from curation.models import DatasetVersion, Run, RunLine
-from curation.services import running, starting
+from curation.services import health, running, starting
 from curation.services.freezing import pushing
 from tests import cast as people
 from tests import hub_writes
@@ -382,6 +382,15 @@ def test_the_doors(cast: Cast, version: DatasetVersion, hub: Hub) -> None:
     assert "/runs/" in posted.url
     running.execute(str(Run.objects.filter(method="push").order_by("-created_at")[0].pk))
     assert hub.repositories["my-team/by-hand"].private
+
+
+def test_doctor_says_whether_versions_can_be_pushed(hub: Hub, settings: Any) -> None:
+    assert health.pushing() == health.Check("push", True, f"versions can be pushed to {hub.url}")
+    settings.HUB_TOKEN = ""
+    assert health.pushing().ok is None
+    for wrong in ("huggingface.co", "https://user:secret@hub.example", "file:///etc"):
+        settings.HUB_ENDPOINTS = [wrong]
+        assert health.pushing().ok is False, wrong
 
 
 @pytest.mark.django_db(transaction=True)

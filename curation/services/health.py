@@ -169,7 +169,19 @@ def debugging() -> Check:
     return Check("debug", True, "off")
 
 
+def pushing() -> Check:
+    """Whether versions can be pushed to a Hub, and where."""
+    for one in settings.HUB_ENDPOINTS:
+        parts = urlsplit(one)
+        if parts.scheme not in ("https", "http") or not parts.hostname or parts.username or parts.query:
+            name = parts.hostname or one
+            return Check("push", False, f"TOUCHSTONE_HUB_ENDPOINTS names {name}, which is no address of a Hub")
+    if not settings.HUB_TOKEN:
+        return Check("push", None, "TOUCHSTONE_HUB_TOKEN is not set: versions are not pushed to a Hub")
+    return Check("push", True, f"versions can be pushed to {', '.join(settings.HUB_ENDPOINTS)}")
+
+
 def everything() -> Iterator[Check]:
     """All checks, in the order in which one would mend them."""
     yield from (database(), migrations(), broker(), worker(), waiting(), models(), training())
-    yield from (disk(), secret_key(), https(), debugging())
+    yield from (disk(), secret_key(), https(), debugging(), pushing())
