@@ -115,6 +115,7 @@ API: dict[str, tuple[str, str, set[str]]] = {
     "api-deliveries": ("GET", "/api/v1/projects/{slug}/webhooks/{webhook}/deliveries", MANAGERS),
     "api-replay": ("POST", "/api/v1/projects/{slug}/webhooks/{webhook}/deliveries/{message}/replay", MANAGERS),
     "api-row": ("GET", "/api/v1/projects/{slug}/datasets/prefs/versions/1/rows/train/0", READERS),
+    "api-changes": ("GET", "/api/v1/projects/{slug}/datasets/prefs/versions/1/changes", READERS),
     "api-verify": ("POST", "/api/v1/projects/{slug}/datasets/prefs/versions/1/verify", FEEDERS),
     "api-compare": ("POST", "/api/v1/projects/{slug}/datasets/prefs/versions/1/compare", FEEDERS),
     "api-push": ("POST", "/api/v1/projects/{slug}/datasets/prefs/versions/1/push", FEEDERS),

@@ -1,8 +1,8 @@
 """Items, responses and pairs as they were: the statements that read them, over what the changes since have kept.
 
 A change keeps what an item was (`services/changes.py`), so the earliest one behind a moment tells what it was then.
-Each table in a statement is replaced by a subquery that looks it up by the index on item and change, row by row:
-nothing is loaded, and what nobody has changed is read as it stands.
+Each table in a statement is replaced by a subquery that finds it by the indexes of the changes: joined on PostgreSQL,
+looked up row by row on SQLite. Nothing is loaded, and what nobody has changed is read as it stands.
 """
 
 from __future__ import annotations
