@@ -24,6 +24,7 @@ from curation.services.freezing.sources import candidates, lineage_of
 from curation.services.freezing.splitting import splitter
 from curation.services.freezing.walking import sorting_on_disk, tell
 from curation.services.running import Report
+from workers.collecting import uncollected
 from workers.writers import Dropped, Target, targets
 
 ROW: Fields = (("split", "text"), ("row", "whole"))
@@ -49,12 +50,13 @@ def execute(run: Run, report: Report) -> dict[str, Any]:
 
 def write(version: DatasetVersion, building: Path, report: Report) -> None:
     """All files of a version, then its row and its place, in that order of commitment."""
-    with sorting_on_disk():
+    with sorting_on_disk(), uncollected():
         counts = write_splits(version, building, report)
-        counts |= write_companions(version, building)
-    files = describe(version, building, counts)
-    version.checks = consuming.check(version, building, files)
-    version.facts = facts.facts_of(version)
+        with consuming.Reading(version, building, counts["rows"]) as reading:
+            counts |= write_companions(version, building)
+            files = describe(version, building, counts)
+            version.facts = facts.facts_of(version)
+            version.checks = reading.said()
     manifest = manifest_of(version, files)
     version.hash = hashlib.sha256(manifest).hexdigest()
     version.counts = counts
