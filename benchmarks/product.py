@@ -84,7 +84,7 @@ class Touchstone:
         self.tokens: dict[str, str] = orjson.loads(told)
         self.web = Server(gunicorn("curation.wsgi:application", self.port), log=folder / "web.log", env=self.env)
         self.web.until_answering(self.port, "/healthz")
-        self.owner = self.client(OWNER)
+        self.owner, self.warm = self.client(OWNER), False
         self.import_file(WARM, write(folder / "warm.jsonl", WARM_ROWS, votes=True), WARM_ROWS)
 
     def __enter__(self) -> Touchstone:
@@ -99,11 +99,15 @@ class Touchstone:
 
     @contextmanager
     def working(self) -> Iterator[Server]:
-        """A worker, started anew so that its memory tells of one measure alone, and warm from a small run."""
+        """A worker, started anew so that its memory tells of one measure alone, and warm from a small version."""
         command = [sys.executable, "-m", "celery", "-A", "curation", "worker", "--beat", "--queues", "cpu"]
         options = ["--concurrency", "1", "--loglevel", "warning", "--without-gossip", "--without-mingle"]
         with Server([*command, *options], log=self.folder / "worker.log", env=self.env) as worker:
-            self.make_version(WARM, f"warm-{uuid.uuid4().hex[:12]}", WARM_ROWS)
+            if not self.warm:
+                self.make_version(WARM, WARM, WARM_ROWS)
+                self.warm = True
+            again = f"/api/v1/projects/{WARM}/datasets/{WARM}/versions/1/verify"
+            self.ended(self.owner.json("POST", again, {"rebuild": True}))
             yield worker
 
     def annotators(self, slug: str, names: Sequence[str]) -> list[Annotator]:

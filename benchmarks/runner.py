@@ -7,7 +7,9 @@ import importlib.metadata
 import json
 import sys
 import tempfile
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -38,7 +40,7 @@ class Plan:
 
 
 def repeats(size: int) -> int:
-    return 3 if size <= 10_000 else 2 if size <= 100_000 else 1
+    return 2 if size <= 10_000 else 1
 
 
 def project_of(size: int, number: int) -> str:
@@ -75,13 +77,12 @@ def ours(plan: Plan, folder: Path, told: dict[str, Any]) -> None:
         with Touchstone(database, folder, slugs, plan.broker) as touchstone, BareView(database, folder) as bare:
             for size in plan.sizes:
                 here = told["sizes"].setdefault(str(size), {})
-                measure(touchstone, bare, size, here)
-                keep(plan, told)
+                measure(touchstone, bare, size, here, partial(keep, plan, told))
     finally:
         databases.drop(database)
 
 
-def measure(touchstone: Touchstone, bare: BareView, size: int, here: dict[str, Any]) -> None:
+def measure(touchstone: Touchstone, bare: BareView, size: int, here: dict[str, Any], kept: Callable[[], None]) -> None:
     """One size: import, one annotator alone, sixteen at once, export with downloads, then every list."""
     for name, step in STEPS.items():
         say(f"{size} pairs: {name}")
@@ -89,6 +90,7 @@ def measure(touchstone: Touchstone, bare: BareView, size: int, here: dict[str, A
         with watched(note):
             here[name] = step(touchstone, bare, size)
         here[name] |= note
+        kept()
 
 
 def imports(touchstone: Touchstone, bare: BareView, size: int) -> dict[str, Any]:
