@@ -19,6 +19,9 @@ from benchmarks.processes import finish
 from benchmarks.product import OWNER, Touchstone
 
 CALLS = 20
+KINDS = ("page", "API")
+ONE_THING = ("page item", "page run", "page version", "page project")
+"""Pages of one thing rather than lists: they are told, but no list's aim is theirs."""
 PATIENCE = 20.0
 """Seconds after which a slow list is not asked again."""
 PROJECT = "/projects/{slug}/"
@@ -63,6 +66,13 @@ def measure(touchstone: Touchstone, slug: str, size: int) -> dict[str, Any]:
     browser.close()
     owner.close()
     return found
+
+
+def slowest(calls: dict[str, Any], kind: str) -> dict[str, Any]:
+    """The list of a kind with the highest p95, under its name."""
+    found = {name: one for name, one in calls.items() if name.startswith(kind) and name not in ONE_THING}
+    name = max(found, key=lambda name: found[name]["p95_ms"])
+    return {"name": name, **found[name]}
 
 
 def filled(touchstone: Touchstone, slug: str, size: int) -> dict[str, str]:

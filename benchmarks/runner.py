@@ -177,7 +177,8 @@ def exports(touchstone: Touchstone, bare: BareView, size: int) -> dict[str, Any]
 
 def listings(touchstone: Touchstone, _bare: BareView, size: int) -> dict[str, Any]:
     """Every list of that project, once it is filled with all that a project may have."""
-    return {"calls": lists.measure(touchstone, answered_of(size), size)}
+    calls = lists.measure(touchstone, answered_of(size), size)
+    return {"calls": calls, "slowest": {kind: lists.slowest(calls, kind) for kind in lists.KINDS}}
 
 
 STEPS = {"import": imports, "alone": alone, "together": crowds, "export": exports, "lists": listings}
