@@ -1,20 +1,24 @@
 """How long the pages and lists of a project take at its size: their first page, and one far behind it.
 
-A time is that of the whole call over a kept connection on the loopback address, so a little more than the server's.
+A time is that of the whole call over a kept connection on the loopback address, so a little more than the server's; its
+CPU is what web and database spent on it, which other work on the machine changes little.
 Every operation of the API whose name begins with `list_` is asked: the schema says which there are.
 """
 
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from http.cookies import SimpleCookie
 from typing import Any
+from urllib.parse import urlsplit
 
 import orjson
 
 from benchmarks.client import Client, Unexpected
-from benchmarks.measuring import spread
+from benchmarks.measuring import serving_seconds, spread
 from benchmarks.processes import finish
 from benchmarks.product import OWNER, Touchstone
 
@@ -56,6 +60,8 @@ def measure(touchstone: Touchstone, slug: str, size: int) -> dict[str, Any]:
     deep = filled(touchstone, slug, size)
     browser, owner = signed_in(touchstone), replace(touchstone.owner, connection=None)
     places = {"slug": slug, **deep}
+    name = urlsplit(touchstone.env["DATABASE_URL"]).path[1:]
+    taken = partial(measured, partial(serving_seconds, touchstone.web.pid, name))
     found = {}
     for name, address in pages(deep).items():
         found[f"page {name}"] = taken(browser, address.format(**places))
@@ -122,9 +128,10 @@ def operations(owner: Client) -> dict[str, str]:
     return found
 
 
-def taken(client: Client, address: str) -> dict[str, Any]:
-    """p50 and p95 of some calls, the first one apart. Raises Unexpected for what does not answer 200."""
-    seconds = []
+def measured(spent: Callable[[], float], client: Client, address: str) -> dict[str, Any]:
+    """p50 and p95 of some calls, the first one apart, and their CPU. Raises Unexpected for what does not answer 200."""
+    seconds: list[float] = []
+    before = spent()
     for _ in range(CALLS + 1):
         status, content = client.exchange("GET", address)
         if status != 200:
@@ -132,4 +139,6 @@ def taken(client: Client, address: str) -> dict[str, Any]:
         seconds.append(client.seconds)
         if sum(seconds) > PATIENCE and len(seconds) > 2:
             break
-    return {**spread(seconds[1:]), "first_ms": round(1000 * seconds[0], 2), "bytes": len(content)}
+    cpu_ms = round(1000 * (spent() - before) / len(seconds), 1)
+    first = round(1000 * seconds[0], 2)
+    return {**spread(seconds[1:]), "first_ms": first, "cpu_ms": cpu_ms, "bytes": len(content)}

@@ -140,6 +140,20 @@ def own_cpu_seconds() -> float:
     return cpu_seconds({os.getpid(), *servers})
 
 
+def serving_seconds(web: int, database: str) -> float:
+    """CPU time of a web server and of PostgreSQL's processes for the connections to one database."""
+    mark = f" {database} ".encode()
+    backends = [pid for pid, _ in stats() if mark in title_of(pid)]
+    return cpu_seconds([web, *backends])
+
+
+def title_of(pid: int) -> bytes:
+    with suppress(OSError):
+        title = (PROC / str(pid) / "cmdline").read_bytes()
+        return title if title.startswith(b"postgres:") else b""
+    return b""
+
+
 def name_of(pid: int) -> str:
     with suppress(OSError):
         return (PROC / str(pid) / "comm").read_text().strip()
