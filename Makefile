@@ -24,8 +24,8 @@ lint: .venv/.dev ## style, types and import rules
 format: .venv/.dev ## put the code into the common format
 	@$(BIN)/ruff check --fix . ; $(BIN)/ruff format .
 
-bench: .venv/.dev ## measure against floors and peers (ARGS="--sizes 1000,10000")
-	@$(BIN)/python -m benchmarks $(ARGS)
+bench: .venv/.dev ## measure against floors and peers (SIZE=1000000, or ARGS="--sizes 1000,10000")
+	@$(BIN)/python -m benchmarks $(if $(SIZE),--size $(SIZE)) $(ARGS)
 
 experiments: .venv/.dev ## acceptance experiments of the training methods (ARGS="redi --seeds 0,1,2")
 	@$(BIN)/python -m experiments $(ARGS)

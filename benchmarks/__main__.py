@@ -1,4 +1,4 @@
-"""Command line: `python -m benchmarks [--sizes 1000,10000,100000] [--with-label-studio] …`."""
+"""Command line: `python -m benchmarks [--sizes 1000,10000,100000 | --size 1000000] [--with-label-studio] …`."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from benchmarks import databases, reporting, runner
 
 ROOT = Path(__file__).resolve().parent.parent
 PERFORMANCE = ROOT / "docs" / "performance.md"
+USUAL = (1000, 100_000)
 FIGURES = ROOT / "var" / "benchmark.json"
 
 
@@ -42,6 +43,7 @@ def arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
     add = parser.add_argument
     add("--sizes", type=numbers, default=[1000, 10_000, 100_000], help="pairs, by commas (1000,10000,100000)")
+    add("--size", type=int, help="instead of --sizes: 1000, 100000 and this, as far as they are not above it")
     add("--database", choices=["postgres", "sqlite"], help="PostgreSQL unless it does not answer")
     add("--broker", default="", help="CELERY_BROKER_URL of the worker; the embedded broker unless told")
     add("--with-label-studio", action="store_true", help="measure Label Studio too (installs it outside: 1 GB)")
@@ -49,7 +51,10 @@ def arguments() -> argparse.Namespace:
     add("--out", type=Path, default=FIGURES, help="where the figures go (var/benchmark.json)")
     add("--report", type=Path, metavar="FILE", help="print the tables of earlier figures")
     add("--publish", type=Path, metavar="FILE", help="put the tables of earlier figures into docs/performance.md")
-    return parser.parse_args()
+    asked = parser.parse_args()
+    if asked.size:
+        asked.sizes = numbers(",".join(str(n) for n in {*(n for n in USUAL if n < asked.size), asked.size}))
+    return asked
 
 
 def numbers(given: str) -> list[int]:

@@ -7,7 +7,8 @@ from typing import Any
 
 from benchmarks.figures import Figures, at, of_floor, ratio, times
 
-FLOOR_SHARE, FLAT, STEADY, BARE, PEER, PEER_IMPORT = 0.4, 1.3, 1.2, 3.0, 20.0, 4.0
+FIRST_BYTE_MS, LIST_MS, PROJECT_MS, MORE_MB = 200.0, 100.0, 300.0, 100.0
+FLOOR_SHARE, FLAT, BARE, PEER, PEER_IMPORT = 0.4, 1.3, 3.0, 20.0, 4.0
 
 Line = tuple[str, str | None, str | None]
 
@@ -19,6 +20,7 @@ def aims(told: dict[str, Any]) -> Iterator[Line]:
     if ours:
         yield from floor_aims(Figures(sizes[ours[-1]]), ours[-1])
         yield from growth_aims(sizes, ours)
+        yield from size_aims(sizes[ours[-1]], ours[-1])
     peers = [size for size, here in sizes.items() if at(here, "label_studio.together") and "export" in here]
     if peers:
         yield from peer_aims(Figures(sizes[peers[-1]]), peers[-1])
@@ -41,11 +43,39 @@ def growth_aims(sizes: dict[str, Any], ours: list[str]) -> Iterator[Line]:
         grown = ratio(values[1], values[0])
         yield (f"Next task p95 ≤ 1.3× from {ours[0]} to {ours[-1]}", factor(grown), met(grown, most=FLAT))
     large = [size for size in ours if int(size) >= 10_000]
-    if len(large) > 1:
-        values = [at(sizes[size], "export.worker_mb.peak") for size in (large[0], large[-1])]
-        grown = ratio(values[1], values[0])
-        title = f"Export memory does not grow from {large[0]} to {large[-1]} (≤ 1.2×)"
-        yield (title, factor(grown), met(grown, most=STEADY))
+    for title, name in MEMORY.items() if len(large) > 1 else ():
+        values = [at(sizes[size], name) for size in (large[0], large[-1])]
+        more = None if None in values else values[1] - values[0]
+        words = None if more is None else f"{more:+.0f} MB"
+        yield (f"{title} grows by ≤ 100 MB from {large[0]} to {large[-1]}", words, met(more, most=MORE_MB))
+
+
+MEMORY = {
+    "Memory of the importing worker": "import.worker_peak_mb",
+    "Memory of the exporting worker": "export.worker_mb.peak",
+    "Memory of the exporting worker and its consumers": "export.worker_mb.together",
+}
+
+
+def size_aims(here: dict[str, Any], size: str) -> Iterator[Line]:
+    """First bytes, lists and the project's page, by their p95."""
+    told = at(here, "export.first_byte") or {}
+    first = [one[how]["p95_ms"] for one in told.values() for how in ("cold", "warm")]
+    yield (
+        f"First byte of a download < 200 ms at {size}",
+        slowest(first),
+        met(max(first, default=None), most=FIRST_BYTE_MS),
+    )
+    for title, kind in (("list page", "page"), ("list of the API", "API")):
+        found = at(here, f"lists.slowest.{kind}") or {}
+        words = f"{found['p95_ms']:.0f} ms ({found['name']})" if found else None
+        yield (f"Every {title} < 100 ms at {size}", words, met(found.get("p95_ms"), most=LIST_MS))
+    page = at(here, "lists.calls.page project.p95_ms")
+    yield (f"Page of the project < 300 ms at {size}", slowest([page] if page else []), met(page, most=PROJECT_MS))
+
+
+def slowest(milliseconds: list[float]) -> str | None:
+    return f"{max(milliseconds):.0f} ms" if milliseconds else None
 
 
 def peer_aims(here: Figures, size: str) -> Iterator[Line]:

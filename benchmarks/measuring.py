@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import platform
 import statistics
+import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
@@ -88,6 +89,37 @@ def resident_mb(pids: Iterable[int]) -> float | None:
     return round(max(found) / 1024, 1) if any(found) else None
 
 
+class Sampled:
+    """Resident memory of the processes and all that they start, looked at every `EVERY` seconds while it is open.
+
+    Of processes that come and go there is no high-water mark afterwards. Pages that forked processes share are counted
+    in each of them.
+    """
+
+    EVERY = 0.5
+
+    def __init__(self, pids: Iterable[int]) -> None:
+        self.pids, self.most_kb, self.over = list(pids), 0, threading.Event()
+        self.thread = threading.Thread(target=self.look, daemon=True, name="memory")
+
+    def __enter__(self) -> Sampled:
+        self.thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.over.set()
+        self.thread.join()
+
+    def look(self) -> None:
+        while not self.over.wait(self.EVERY):
+            self.most_kb = max(self.most_kb, sum(status_kb(pid, "VmRSS") for pid in family(self.pids)))
+
+    @property
+    def most_mb(self) -> float:
+        """The most that all of them held together."""
+        return round(self.most_kb / 1024, 1)
+
+
 def status_kb(pid: int, name: str) -> int:
     with suppress(OSError):
         for line in (PROC / str(pid) / "status").read_text().splitlines():
@@ -106,6 +138,20 @@ def own_cpu_seconds() -> float:
     """CPU time of this benchmark and all it started, and of PostgreSQL, which works for it."""
     servers = [pid for pid, _ in stats() if name_of(pid) == "postgres"]
     return cpu_seconds({os.getpid(), *servers})
+
+
+def serving_seconds(web: int, database: str) -> float:
+    """CPU time of a web server and of PostgreSQL's processes for the connections to one database."""
+    mark = f" {database} ".encode()
+    backends = [pid for pid, _ in stats() if mark in title_of(pid)]
+    return cpu_seconds([web, *backends])
+
+
+def title_of(pid: int) -> bytes:
+    with suppress(OSError):
+        title = (PROC / str(pid) / "cmdline").read_bytes()
+        return title if title.startswith(b"postgres:") else b""
+    return b""
 
 
 def name_of(pid: int) -> str:

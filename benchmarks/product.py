@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import os
 import random
 import shutil
 import sys
@@ -19,7 +20,7 @@ import orjson
 from benchmarks.client import Client, Unexpected
 from benchmarks.data import write
 from benchmarks.databases import Database
-from benchmarks.measuring import forget_peaks, peak_mb, resident_mb, timed
+from benchmarks.measuring import Sampled, forget_peaks, peak_mb, resident_mb, spread, timed
 from benchmarks.processes import Server, finish, free_port, gunicorn
 
 OWNER = "owner"
@@ -27,9 +28,10 @@ ANNOTATORS = [f"annotator-{number:02d}" for number in range(17)]
 """One who works alone, sixteen who work together."""
 WARM, WARM_ROWS = "warm", 20
 """A small project, whose runs show that a worker is there."""
-RUN_MOST = 1800
+RUN_MOST = 3600
 POLL = 0.2
 """Seconds between two looks at a run. The time of its end is its own, so that looking seldom costs no precision."""
+DOWNLOADS = 20
 LIVE = ("queued", "running")
 FILES = ("train.jsonl", "train.parquet")
 
@@ -82,7 +84,7 @@ class Touchstone:
         self.tokens: dict[str, str] = orjson.loads(told)
         self.web = Server(gunicorn("curation.wsgi:application", self.port), log=folder / "web.log", env=self.env)
         self.web.until_answering(self.port, "/healthz")
-        self.owner = self.client(OWNER)
+        self.owner, self.warm = self.client(OWNER), False
         self.import_file(WARM, write(folder / "warm.jsonl", WARM_ROWS, votes=True), WARM_ROWS)
 
     def __enter__(self) -> Touchstone:
@@ -97,11 +99,15 @@ class Touchstone:
 
     @contextmanager
     def working(self) -> Iterator[Server]:
-        """A worker, started anew so that its memory tells of one measure alone, and warm from a small run."""
+        """A worker, started anew so that its memory tells of one measure alone, and warm from a small version."""
         command = [sys.executable, "-m", "celery", "-A", "curation", "worker", "--beat", "--queues", "cpu"]
         options = ["--concurrency", "1", "--loglevel", "warning", "--without-gossip", "--without-mingle"]
         with Server([*command, *options], log=self.folder / "worker.log", env=self.env) as worker:
-            self.make_version(WARM, f"warm-{uuid.uuid4().hex[:12]}", WARM_ROWS)
+            if not self.warm:
+                self.make_version(WARM, WARM, WARM_ROWS)
+                self.warm = True
+            again = f"/api/v1/projects/{WARM}/datasets/{WARM}/versions/1/verify"
+            self.ended(self.owner.json("POST", again, {"rebuild": True}))
             yield worker
 
     def annotators(self, slug: str, names: Sequence[str]) -> list[Annotator]:
@@ -162,16 +168,53 @@ class Touchstone:
         with self.working() as worker:
             forget_peaks([worker.pid, self.web.pid])
             before = resident_mb([worker.pid])
-            making = self.make_version(slug, name, rows)
+            with Sampled([worker.pid]) as sampled:
+                making = self.make_version(slug, name, rows)
             peak = peak_mb([worker.pid])
         pulls = [self.download(slug, name, filename) for filename in FILES]
         return {
             "making": making,
             "pulling": sum(seconds for seconds, _ in pulls),
             "files": [path for _, path in pulls],
-            "worker_mb": {"before": before, "peak": peak},
+            "worker_mb": {"before": before, "peak": peak, "together": sampled.most_mb},
             "web_peak_mb": peak_mb([self.web.pid]),
         }
+
+    def first_bytes(self, slug: str, name: str) -> dict[str, Any]:
+        """From the request to the first byte of each file: over a new connection with the file out of the system's
+        cache (cold), and over a kept one with it there (warm)."""
+        told: dict[str, Any] = {}
+        for filename in FILES:
+            cold, warm = [], []
+            for _ in range(DOWNLOADS):
+                forget_file(self.folder / "var" / "datasets", filename)
+                client = self.client(OWNER)
+                cold.append(self.first_byte(client, slug, name, filename))
+                client.close()
+                client = self.client(OWNER)
+                client.json("GET", f"/api/v1/projects/{slug}")
+                warm.append(self.first_byte(client, slug, name, filename))
+                client.close()
+            told[filename] = {"cold": spread(cold), "warm": spread(warm)}
+        return told
+
+    def first_byte(self, client: Client, slug: str, name: str, filename: str) -> float:
+        """Seconds until one byte of a file is there; the rest is not waited for."""
+        begun = time.perf_counter()
+        answer = client.call("GET", f"/api/v1/projects/{slug}/datasets/{name}/versions/1/files/{filename}")
+        found = answer.read(1)
+        seconds = time.perf_counter() - begun
+        if answer.status != 200 or not found:
+            raise Unexpected(f"{filename} answered {answer.status}")
+        return seconds
+
+
+def forget_file(root: Path, filename: str) -> None:
+    """Let the system drop what it holds of files of this name in memory, where it can."""
+    for path in root.rglob(filename) if hasattr(os, "posix_fadvise") else ():
+        with path.open("rb") as file:
+            os.fsync(file.fileno())
+            os.posix_fadvise(file.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)
 
 
 def moment(stamp: str) -> float:

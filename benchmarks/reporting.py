@@ -6,17 +6,24 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+from benchmarks import curves
 from benchmarks.aims import aims
 from benchmarks.figures import Figures, at, of_floor, times
 
 BEGIN, END = "<!-- figures: begin -->", "<!-- figures: end -->"
 NONE = "–"
-STEPS = {"import": "import", "alone": "one annotator", "together": "sixteen annotators", "export": "export"}
+STEPS = {
+    "import": "import",
+    "alone": "one annotator",
+    "together": "sixteen annotators",
+    "export": "export",
+    "lists": "lists",
+}
 
 
 def report(told: dict[str, Any]) -> str:
     """All tables."""
-    parts = [surroundings(told), measures(told), growth(told), goals(told), doubts(told)]
+    parts = [surroundings(told), goals(told), pictures(told), measures(told), growth(told), listed(told), doubts(told)]
     return "\n\n".join(part for part in parts if part) + "\n"
 
 
@@ -25,6 +32,7 @@ def publish(told: dict[str, Any], path: Path) -> None:
     page = path.read_text()
     before, _, rest = page.partition(BEGIN)
     _, _, after = rest.partition(END)
+    curves.draw(told, path.parent / "images")
     path.write_text(f"{before}{BEGIN}\n\n{report(told)}\n{END}{after}")
 
 
@@ -71,8 +79,8 @@ def rows_of(size: int, here: Figures) -> Iterator[tuple[Any, ...]]:
     yield line("Import, rows/s", size, here, "import.rows_per_second", "import.floor_rows_per_second", rate)
     yield latency("Next task, p50 / p95 ms", size, here, "alone.next", "alone.floor")
     yield latency("Submit, p50 / p95 ms", size, here, "alone.submit", "alone.floor")
-    both, studio = here.next_and_submit(), here.next_and_submit("label_studio.")
-    yield ("Next + submit, p50 ms", str(size), both, None, None, studio, times(studio, both))
+    mine, studio = here.next_and_submit(), here.next_and_submit("label_studio.")
+    yield ("Next + submit, p50 ms", str(size), mine, None, None, studio, times(studio, mine))
     yield line("16 annotators, answers/s", size, here, "together.per_second", "together.floor.per_second", rate)
     yield latency("… next task, p50 / p95 ms", size, here, "together.next", "together.floor.next")
     yield latency("… submit, p50 / p95 ms", size, here, "together.submit", "together.floor.next")
@@ -84,6 +92,10 @@ def rows_of(size: int, here: Figures) -> Iterator[tuple[Any, ...]]:
     yield ("Export, rows/s until pulled", str(size), pulled, None, None, theirs, times(pulled, theirs))
     peak, server = here["export.worker_mb.peak"], here["label_studio.export.web_peak_mb"]
     yield ("… peak memory, MB", str(size), peak, None, None, server, None)
+    for file, told in (here["export.first_byte"] or {}).items():
+        cold, warm = (both(Figures(told[how]), "") for how in ("cold", "warm"))
+        yield (f"First byte of {file}, cold, p50 / p95 ms", str(size), cold, None, None, None, None)
+        yield ("… warm", str(size), warm, None, None, None, None)
 
 
 def line(
@@ -102,7 +114,7 @@ def latency(title: str, size: int, here: Figures, ours: str, floor: str) -> tupl
 
 
 def both(here: Figures, name: str) -> str | None:
-    middle, high = here[f"{name}.p50_ms"], here[f"{name}.p95_ms"]
+    middle, high = (here[f"{name}.{what}" if name else what] for what in ("p50_ms", "p95_ms"))
     return None if middle is None else f"{shown(middle)} / {shown(high)}"
 
 
@@ -115,7 +127,9 @@ GROWING = {
     "16 annotators, answers/s": "together.per_second",
     "Export, rows/s into files": "export.making_rows_per_second",
     "Import, peak memory of the worker, MB": "import.worker_peak_mb",
+    "… of all its processes together, MB": "import.worker_together_mb",
     "Export, peak memory of the worker, MB": "export.worker_mb.peak",
+    "… of it and the consumers together, MB": "export.worker_mb.together",
     "Download, peak memory of the web, MB": "export.web_peak_mb",
 }
 
@@ -131,6 +145,26 @@ def growth(told: dict[str, Any]) -> str:
         rows.append((title, *values, times(values[-1], values[0])))
     head = ("Growth", *(f"{shown(int(size))} pairs" for size in sizes), "last to first")
     return table(head, rows)
+
+
+def pictures(told: dict[str, Any]) -> str:
+    """The growth curves, as the page shows them."""
+    if len(told["sizes"]) < 2:
+        return ""
+    return "\n\n".join(f"![{one.title}](images/{one.name}.svg)" for one in curves.CURVES)
+
+
+def listed(told: dict[str, Any]) -> str:
+    """p50 and p95 of each page and list by size, the slowest at the largest size first."""
+    here = {size: at(one, "lists.calls") or {} for size, one in told["sizes"].items()}
+    last = here[list(here)[-1]]
+    if not last:
+        return ""
+    rows = (
+        (name, *(both(Figures(calls.get(name, {})), "") for calls in here.values()))
+        for name in sorted(last, key=lambda name: -last[name]["p95_ms"])
+    )
+    return table(("Page or list, p50 / p95 ms", *(f"{shown(int(size))} pairs" for size in here)), rows)
 
 
 def goals(told: dict[str, Any]) -> str:

@@ -7,20 +7,23 @@ import importlib.metadata
 import json
 import sys
 import tempfile
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
-from benchmarks import data, databases, floors, label_studio
+from benchmarks import data, databases, floors, label_studio, lists
 from benchmarks.annotators import Annotator, in_turns, latencies, together
 from benchmarks.databases import Database
 from benchmarks.floors import BareView
-from benchmarks.measuring import forget_peaks, machine, median, peak_mb, watched
+from benchmarks.measuring import Sampled, forget_peaks, machine, median, peak_mb, watched
 from benchmarks.product import ANNOTATORS, Touchstone
 
 PACKAGES = ("Django", "gunicorn", "psycopg", "pyarrow", "orjson", "celery")
 SERIAL_PAIRS, PEER_PAIRS = 400, 120
 CROWD_SECONDS = 15.0
+WORKER_MB = ("before", "peak", "together")
 PEER_EXPORT_MOST = 120.0
 """Label Studio's export is left out when the size before says that it would take longer."""
 
@@ -37,7 +40,7 @@ class Plan:
 
 
 def repeats(size: int) -> int:
-    return 3 if size <= 10_000 else 2
+    return 2 if size <= 10_000 else 1
 
 
 def project_of(size: int, number: int) -> str:
@@ -74,29 +77,32 @@ def ours(plan: Plan, folder: Path, told: dict[str, Any]) -> None:
         with Touchstone(database, folder, slugs, plan.broker) as touchstone, BareView(database, folder) as bare:
             for size in plan.sizes:
                 here = told["sizes"].setdefault(str(size), {})
-                measure(touchstone, bare, size, here)
-                keep(plan, told)
+                measure(touchstone, bare, size, here, partial(keep, plan, told))
     finally:
         databases.drop(database)
 
 
-def measure(touchstone: Touchstone, bare: BareView, size: int, here: dict[str, Any]) -> None:
-    """One size: import, one annotator alone, sixteen at once, export."""
-    for name, step in (("import", imports), ("alone", alone), ("together", crowds), ("export", exports)):
+def measure(touchstone: Touchstone, bare: BareView, size: int, here: dict[str, Any], kept: Callable[[], None]) -> None:
+    """One size: import, one annotator alone, sixteen at once, export with downloads, then every list."""
+    for name, step in STEPS.items():
         say(f"{size} pairs: {name}")
         note: dict[str, Any] = {}
         with watched(note):
             here[name] = step(touchstone, bare, size)
         here[name] |= note
+        kept()
 
 
 def imports(touchstone: Touchstone, bare: BareView, size: int) -> dict[str, Any]:
     path = data.write(touchstone.folder / f"rows-{size}.jsonl", size)
     seconds, floor = [], []
+    together_mb = 0.0
     with touchstone.working() as worker:
         forget_peaks([worker.pid, touchstone.web.pid])
         for number in range(repeats(size)):
-            seconds.append(touchstone.import_file(project_of(size, number), path, size))
+            with Sampled([worker.pid]) as sampled:
+                seconds.append(touchstone.import_file(project_of(size, number), path, size))
+            together_mb = max(together_mb, sampled.most_mb)
             floor.append(floors.import_floor(bare.database, project_of(size, number), touchstone.folder))
         peaks = {"worker_peak_mb": peak_mb([worker.pid]), "web_peak_mb": peak_mb([touchstone.web.pid])}
     return {
@@ -106,6 +112,7 @@ def imports(touchstone: Touchstone, bare: BareView, size: int) -> dict[str, Any]
         "floor_seconds": rounded(floor),
         "floor_rows_per_second": round(size / median(floor)),
         **peaks,
+        "worker_together_mb": together_mb,
     }
 
 
@@ -118,7 +125,7 @@ def alone(touchstone: Touchstone, bare: BareView, size: int) -> dict[str, Any]:
 
 
 def crowds(touchstone: Touchstone, bare: BareView, size: int) -> dict[str, Any]:
-    slug = project_of(size, 1)
+    slug = project_of(size, repeats(size) - 1)
     ours = together(touchstone.annotators(slug, ANNOTATORS[1:]), CROWD_SECONDS)
     floor = together(bare.readers(slug, len(ANNOTATORS) - 1), CROWD_SECONDS)
     return {
@@ -161,10 +168,20 @@ def exports(touchstone: Touchstone, bare: BareView, size: int) -> dict[str, Any]
         "rows_per_second": round(size / (making + pulling)),
         "floor_seconds": {name: round(median(f[name] for f in floor), 4) for name in ("jsonl", "parquet")},
         "floor_rows_per_second": round(size / writing),
-        "worker_mb": {k: max((m["worker_mb"][k] for m in made), key=lambda x: x or 0) for k in ("before", "peak")},
+        "worker_mb": {k: max((m["worker_mb"][k] for m in made), key=lambda x: x or 0) for k in WORKER_MB},
         "web_peak_mb": max((m["web_peak_mb"] for m in made), key=lambda x: x or 0),
         "bytes": {path.name: path.stat().st_size for path in (jsonl, parquet)},
+        "first_byte": touchstone.first_bytes(slug, "export-0"),
     }
+
+
+def listings(touchstone: Touchstone, _bare: BareView, size: int) -> dict[str, Any]:
+    """Every list of that project, once it is filled with all that a project may have."""
+    calls = lists.measure(touchstone, answered_of(size), size)
+    return {"calls": calls, "slowest": {kind: lists.slowest(calls, kind) for kind in lists.KINDS}}
+
+
+STEPS = {"import": imports, "alone": alone, "together": crowds, "export": exports, "lists": listings}
 
 
 def peer(plan: Plan, folder: Path, told: dict[str, Any]) -> None:

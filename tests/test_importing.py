@@ -286,6 +286,36 @@ def test_items_with_very_many_pairs_fit_into_statements_of_few_parameters(projec
     assert bring(project, *rows, pairing="all")["tasks"] == 6 * (4950 - 100)
 
 
+def test_texts_that_a_database_might_read_otherwise_stay_as_they_are(project: Project) -> None:
+    odd = ["a\tb", "line\nline\r\n", "\\N", "\\.", "back\\slash \\t", "100 % of %s", "ü\u2028\U0001f600"]
+    rows = [
+        row(f"{n}\\", text, f"{text} other", prompt=f"{text}?", metadata={"odd": text}) for n, text in enumerate(odd)
+    ]
+    assert bring(project, *rows)["created"] == len(odd)
+    for n, text in enumerate(odd):
+        item = Item.objects.get(external_id=f"{n}\\")
+        assert item.prompt[0]["content"] == f"{text}?" and item.metadata == {"odd": text}
+        assert [response.text for response in item.responses.order_by("position")] == [text, f"{text} other"]
+
+
+def test_another_import_between_two_batches_is_seen(project: Project) -> None:
+    run = importing.request_import(project=project, user=None, path=file_of([row(str(n)) for n in range(4500)]))
+    worker, (first, second, third) = under_way(run)
+    worker.land(first)
+    assert worker.alone
+    bring(project, row("2500", "other", "text"), row("5000"))
+    worker.land(second)
+    assert not worker.alone and worker.counts["created"] == 3999 and worker.counts["updated"] == 1
+    worker.land(third)
+    assert Item.objects.filter(project=project).count() == 4501
+    in_order(project)
+
+
+def test_an_id_that_comes_again_in_a_later_batch_is_not_new(project: Project) -> None:
+    rows = [*(row(str(n)) for n in range(2100)), row("1"), row("2")]
+    assert counts(bring(project, *rows)) == (2100, 0, 2, 0)
+
+
 # --- Broken off ---------------------------------------------------------------------------------------
 
 

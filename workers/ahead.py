@@ -18,7 +18,8 @@ class Failed:
 
 
 def ahead(values: Iterable[T], depth: int = 2) -> Generator[T]:
-    """The same values in the same order, at most `depth` of them waiting. Closing it ends the thread."""
+    """The same values in the same order, at most `depth` of them waiting. Closing it ends the thread, in which a
+    generator of the values runs and is closed."""
     ready: queue.Queue[T | Failed] = queue.Queue(depth)
     stop = threading.Event()
 
@@ -35,7 +36,9 @@ def ahead(values: Iterable[T], depth: int = 2) -> Generator[T]:
             for value in values:
                 give(value)
                 if stop.is_set():
-                    return
+                    break
+            if close := getattr(values, "close", None):
+                close()  # here, and not in whichever thread forgets it
         except BaseException as caught:  # raised again in the caller's thread
             error = caught
         give(Failed(error))

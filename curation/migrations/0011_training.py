@@ -7,7 +7,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('curation', '0009_changes'),
+        ('curation', '0010_fast_lists'),
     ]
 
     operations = [

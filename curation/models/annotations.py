@@ -116,6 +116,9 @@ class Preference(models.Model):
                 name="preference_probability_0_1",
             ),
         ]
+        indexes = [
+            models.Index(fields=["axis", "annotation"], condition=~Q(axis="overall"), name="preference_by_other_axis"),
+        ]
 
     def __str__(self) -> str:
         return f"{self.axis}: {self.outcome}"

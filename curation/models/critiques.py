@@ -88,6 +88,7 @@ class Verdict(models.Model):
                 name="verdict_once_per_unit",
             ),
         ]
+        indexes = [models.Index(fields=["question", "annotation"], name="verdict_by_question")]
 
     def __str__(self) -> str:
         return f"{self.question}: {self.answer}"

@@ -75,6 +75,7 @@ class Response(models.Model):
             models.UniqueConstraint(fields=["item", "position"], name="response_position_once"),
             models.CheckConstraint(condition=~Q(text=""), name="response_not_empty"),
         ]
+        indexes = [models.Index(fields=["unit", "item"], condition=~Q(unit=""), name="response_in_units")]
 
     def __str__(self) -> str:
         return f"{self.item_id}/{self.position}"

@@ -18,7 +18,7 @@ from curation.models import Annotation, Annotator, Critique, Item, Project, Resp
 from curation.services.locating import On, tasks_on
 
 LOOKED_AT = 1000
-"""Items that a page looks at, at most, to find those that it shows."""
+"""Items, critiques or verdicts that a page looks at, at most, to find those that it shows."""
 AT_ONCE = 500
 MOST_ANSWERS = 300
 """Answers that the page of an item shows, the latest."""
@@ -63,17 +63,23 @@ class Saying(Generic[S]):
         return found
 
     def page(self, after: Key, limit: int) -> tuple[list[S], Key | None]:
-        """The next rows, and the key of the page behind them. Only answers that have such rows are gone through."""
-        answers = Annotation.objects.answers().filter(project=self.project, pk__gte=after.annotation)
+        """The next rows, and the key of the page behind them. Only rows of this kind are gone through, of whichever
+        project: answers that say nothing of the kind cost nothing."""
+        behind = Q(annotation__gt=after.annotation) | Q(annotation=after.annotation, pk__gt=after.row)
+        near = self.table._default_manager.filter(behind, annotation__gte=after.annotation)
+        looked = list(near.order_by("annotation_id", "pk").values_list("annotation_id", "pk")[:LOOKED_AT])
+        answers = Annotation.objects.answers().filter(project=self.project, pk__in={pk for pk, _ in looked})
         if self.wanted.annotator_kind:
             answers = answers.filter(annotator__kind=self.wanted.annotator_kind)
-        having = answers.filter(Exists(self.rows().filter(annotation=OuterRef("pk"))))
-        ids = list(having.order_by("pk").values_list("pk", flat=True)[: limit + 2])
-        rows = self.rows().filter(annotation__in=ids).exclude(annotation=after.annotation, pk__lte=after.row)
+        rows = self.rows().filter(
+            pk__in=[pk for _, pk in looked], annotation__in=list(answers.values_list("pk", flat=True))
+        )
         rows = rows.select_related("annotation__annotator", "response__item", "derived_from__annotation__annotator")
         found = list(rows.order_by("annotation_id", "pk")[: limit + 1])
         shown = found[:limit]
-        return shown, Key(shown[-1].annotation_id, shown[-1].pk) if len(found) > limit else None
+        if len(found) > limit:
+            return shown, Key(shown[-1].annotation_id, shown[-1].pk)
+        return shown, Key(*looked[-1]) if len(looked) == LOOKED_AT else None
 
     def all(self) -> Iterator[tuple[S, int]]:
         """Every row with the place of its response."""
@@ -274,7 +280,8 @@ def whole(item: Item) -> Whole:
     """Everything on an item. A response that was put away is there while something is said of it."""
     responses = list(item.responses.order_by("position"))
     live = [response for response in responses if response.deleted_at is None]
-    on = Q(item=item) | Q(response__in=responses) | Q(pair__in=item.pairs.values_list("pk", flat=True))
+    pairs = list(item.pairs.values_list("pk", flat=True))  # beside "or", a subquery would go through all tasks
+    on = Q(item=item) | Q(response__in=responses) | Q(pair__in=pairs)
     tasks = list(Task.objects.filter(on).values_list("pk", flat=True))
     found = Annotation.objects.answers().filter(task__in=tasks).order_by("-pk")
     found = found.select_related("annotator__user", "protocol", "task__pair")

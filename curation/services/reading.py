@@ -6,20 +6,48 @@ from collections.abc import Iterator, Sequence
 from contextlib import closing
 from typing import Any
 
-from django.db import connection
+from django.db import connection, transaction
+
+from workers.ahead import ahead
 
 CHUNK = 2000
+Rows = list[tuple[Any, ...]]
+PLANNING = """
+SET LOCAL cursor_tuple_fraction = 1; SET LOCAL enable_hashjoin = off; SET LOCAL enable_mergejoin = off;
+SET LOCAL jit = off
+"""
+"""All rows are wanted, in an order that ids have: rows are then found by their ids one after the other, as they lie on
+the disk. Joined otherwise, the planner would sort them afterwards, with all their texts, in files of gigabytes."""
 
 
 def stream(sql: str, params: Sequence[Any]) -> Iterator[tuple[Any, ...]]:
     """The rows of one statement in its order, `CHUNK` at a time. JSON columns come as text.
 
-    PostgreSQL is told that all of them are wanted: for a cursor it would else choose a plan whose first rows come soon.
+    On PostgreSQL, outside of a transaction, a thread with a connection of its own reads the next chunk meanwhile: a
+    cursor in a transaction of its own gives the first rows at once, one without would first write all into a file.
     """
-    if connection.vendor == "postgresql":
-        with connection.cursor() as setting:
-            setting.execute("SET cursor_tuple_fraction = 1")
+    if connection.vendor != "postgresql" or connection.in_atomic_block:
+        for rows in chunks(sql, params):
+            yield from rows
+        return
+    with closing(ahead(chunks_apart(sql, params))) as found:
+        for rows in found:
+            yield from rows
+
+
+def chunks(sql: str, params: Sequence[Any]) -> Iterator[Rows]:
     with closing(connection.chunked_cursor()) as cursor:
         cursor.execute(sql, params)
         while rows := cursor.fetchmany(CHUNK):
-            yield from rows
+            yield rows
+
+
+def chunks_apart(sql: str, params: Sequence[Any]) -> Iterator[Rows]:
+    """In a thread of its own, whose connection ends with it."""
+    try:
+        with transaction.atomic():
+            with connection.cursor() as setting:
+                setting.execute(PLANNING)
+            yield from chunks(sql, params)
+    finally:
+        connection.close()

@@ -19,7 +19,7 @@ from curation.services import people
 from curation.views.forms import InviteForm, refusals_into
 from curation.views.people import own
 
-SHOWN = 500
+SHOWN = 50
 
 WHAT_ROLES_DO = (
     (Role.VIEWER, "reads answers and datasets"),
@@ -38,12 +38,19 @@ def page(request: HttpRequest, slug: str) -> HttpResponse:
 
 
 def shown(request: HttpRequest, project: Project, form: InviteForm, **more: Any) -> HttpResponse:
-    members = project.memberships.select_related("user").order_by("user__username")[:SHOWN]
+    after = request.GET.get("after", "").replace("\0", "")
+    members = list(
+        project.memberships.select_related("user")
+        .filter(user__username__gt=after)
+        .order_by("user__username")[: SHOWN + 1]
+    )
     owns = may_own(request, project)
     context = {
         "project": project,
-        "members": members,
-        "owners": sum(member.role == Role.OWNER for member in members),
+        "members": members[:SHOWN],
+        "after": after,
+        "following": members[SHOWN - 1].user.username if len(members) > SHOWN else "",
+        "owners": project.memberships.filter(role=Role.OWNER).count(),
         "invites": project.invites.filter(expires_at__gt=timezone.now(), uses_left__gt=0).order_by("-created_at"),
         "form": form,
         "roles": [choice for choice in Role.choices if owns or choice[0] != Role.OWNER],

@@ -46,16 +46,20 @@ class Files:
     def paths(self) -> dict[str, list[str]]:
         return {split: [str(self.folder / name) for name in names] for split, names in self.parquet.items()}
 
-    def read_lines(self, split: str) -> Iterator[tuple[int, Any]]:
-        """Number in the split and content of each JSON line. Raises Refused for a line that is none."""
+    def read_lines(
+        self, split: str, where: bytes = b"", mend: Callable[[Any], Any] | None = None
+    ) -> Iterator[tuple[int, Any]]:
+        """Number in the split and content of each JSON line, after `mend` of those in which `where` stands. Raises
+        Refused for a line that is none."""
         number = 0
         for name in self.lines[split]:
             with (self.folder / name).open("rb") as lines:
                 for line in lines:
                     try:
-                        yield number, orjson.loads(line)
+                        row = orjson.loads(line)
                     except ValueError as error:
                         raise Refused(f"is no JSON: {error}", file=f"{split}.jsonl", row=number) from None
+                    yield number, mend(row) if mend and where in line else row
                     number += 1
 
     def sample(self, most: int = SAMPLED) -> list[dict[str, Any]]:

@@ -11,6 +11,7 @@ from typing import Any
 
 import orjson
 
+from workers.collecting import uncollected
 from workers.consumers import Consumer, Files, Refused, consumers
 
 
@@ -19,7 +20,8 @@ def main() -> None:
     out = os.dup(1)
     os.dup2(2, 1)  # what libraries print goes to the log
     files = Files(**{**given["files"], "folder": Path(given["files"]["folder"])})
-    said = [checked(consumers.get(name), files) for name in given["consumers"]]
+    with uncollected():
+        said = [checked(consumers.get(name), files) for name in given["consumers"]]
     os.write(out, orjson.dumps(said))
 
 

@@ -17,7 +17,7 @@ def read(files: Files) -> str:
     reader, items = readers.get(files.target), 0
     for split in files.lines:
         name = f"{split}.jsonl"
-        rows = ((number, without_pictures(row)) for number, row in files.read_lines(split))
+        rows = files.read_lines(split, b'"images"', without_pictures)
         for number, item in read_back(reader, rows, name):
             items += 1
             for answer in item.answers:

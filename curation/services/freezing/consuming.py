@@ -8,40 +8,70 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
 from itertools import islice
 from pathlib import Path
-from typing import Any
+from tempfile import TemporaryFile
+from typing import IO, Any
 
 import orjson
 from django.conf import settings
 
 from curation.errors import Conflict
-from curation.models import DatasetFile, DatasetVersion, Response
+from curation.models import DatasetVersion, Response
 from workers.consumers import Consumer, Files, Refused, consumers
 from workers.tables import shards
 from workers.writers import Target, targets
 
 TRACED = 500
 """Lines of the lineage whose rows are held against the database."""
-LONGEST = 900
+LONGEST = 3600
+APART = 10_000
+"""Beyond so many rows our own consumers read in a process of their own, beside the making of the companions."""
 OFF = "not asked: TOUCHSTONE_CONSUMERS is light here"
 SIDES = {"chosen": ("chosen", "completion"), "rejected": ("rejected",)}
 
 
-def check(version: DatasetVersion, building: Path, made: Sequence[DatasetFile]) -> list[dict[str, Any]]:
-    """What each consumer said: `{consumer, version, ok, detail}`. Raises Conflict if one cannot read the files.
+class Reading:
+    """The consumers of a version at work, from the moment when its splits are written; a context manager.
 
-    `ok` is None of one that could not be asked, since its package is not installed or is turned off.
+    Those with packages of their own read in a process that ends with them. Those of ours read here at the end, or, of
+    many rows, in another such process meanwhile.
     """
-    target = targets.get(version.target)
-    files = files_of(version, building, made)
-    wanted = [consumers.get(name) for name in ("rules", *target.consumers)]
-    said = [here(consumer, files) for consumer in wanted if not consumer.package]
-    accepted(said)
-    said.append(traced(version, target, files))
-    accepted(said)
-    if files.total:
-        said += elsewhere([consumer for consumer in wanted if consumer.package], files)
-        accepted(said)
-    return said
+
+    def __init__(self, version: DatasetVersion, building: Path, rows: Mapping[str, int]) -> None:
+        self.version, self.target = version, targets.get(version.target)
+        self.files = files_of(version, building, rows)
+        wanted = [consumers.get(name) for name in ("rules", *self.target.consumers)]
+        self.ours = [one for one in wanted if not one.package]
+        self.theirs = [one for one in wanted if one.package]
+        self.off = settings.CONSUMERS != "all"
+        self.ends: list[Elsewhere] = []
+        if self.files.total > APART and not self.off:
+            self.ends.append(Elsewhere(self.ours, self.files))
+        if self.files.total and self.theirs and not self.off:
+            self.ends.append(Elsewhere(self.theirs, self.files))
+
+    def __enter__(self) -> Reading:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for one in self.ends:
+            one.end()
+
+    def said(self) -> list[dict[str, Any]]:
+        """What each said, once all files of the version are there: `{consumer, version, ok, detail}`.
+
+        Raises Conflict if one cannot read the files. `ok` is None of one that could not be asked, since its package is
+        not installed or is turned off.
+        """
+        ends = iter(self.ends)
+        apart = self.files.total > APART and not self.off
+        told = next(ends).said() if apart else [here(one, self.files) for one in self.ours]
+        accepted(told)
+        told.append(traced(self.version, self.target, self.files))
+        accepted(told)
+        if self.files.total and self.theirs:
+            told += [turned_off(one) for one in self.theirs] if self.off else next(ends).said()
+            accepted(told)
+        return told
 
 
 def accepted(said: Sequence[Mapping[str, Any]]) -> None:
@@ -51,19 +81,14 @@ def accepted(said: Sequence[Mapping[str, Any]]) -> None:
             raise Conflict(f"the files were made, but {one['consumer']} would not read them: {one['detail']}")
 
 
-def files_of(version: DatasetVersion, folder: Path, made: Sequence[DatasetFile]) -> Files:
+def files_of(version: DatasetVersion, folder: Path, rows: Mapping[str, int]) -> Files:
     """The data files, without splits that have no rows."""
-    parquet: dict[str, list[str]] = {}
-    lines: dict[str, list[str]] = {}
-    rows: dict[str, int] = {}
-    for file in made:
-        if file.split in version.splits and file.rows:
-            if file.name.endswith(".parquet"):
-                parquet.setdefault(file.split, []).append(file.name)
-                rows[file.split] = rows.get(file.split, 0) + file.rows
-            elif file.name.endswith(".jsonl"):
-                lines.setdefault(file.split, []).append(file.name)
-    return Files(folder, version.target, parquet, lines, rows)
+    filled = {split: rows[split] for split in sorted(version.splits) if rows.get(split)}
+    parquet, lines = (
+        {split: [path.name for path in shards(folder, split, kind)] for split in filled}
+        for kind in ("parquet", "jsonl")
+    )
+    return Files(folder, version.target, parquet, lines, filled)
 
 
 def here(consumer: Consumer, files: Files) -> dict[str, Any]:
@@ -76,28 +101,50 @@ def here(consumer: Consumer, files: Files) -> dict[str, Any]:
         return made | {"ok": False, "detail": f"it has not the shape that is read: {error!r}"}
 
 
-def elsewhere(wanted: Sequence[Consumer], files: Files) -> list[dict[str, Any]]:
-    """Consumers with packages of their own, in one process that ends with them."""
-    if not wanted:
-        return []
-    if settings.CONSUMERS != "all":
-        return [{"consumer": one.name, "version": "", "ok": None, "detail": OFF} for one in wanted]
-    request = {"files": {**asdict(files), "folder": str(files.folder)}, "consumers": [one.name for one in wanted]}
-    try:
-        done = subprocess.run(
-            [sys.executable, "-m", "workers.consumers"],
-            input=orjson.dumps(request),
-            capture_output=True,
-            cwd=settings.BASE_DIR,
-            timeout=LONGEST,
-            check=False,
+def turned_off(one: Consumer) -> dict[str, Any]:
+    return {"consumer": one.name, "version": "", "ok": None, "detail": OFF}
+
+
+class Elsewhere:
+    """Consumers in one process of their own, that begins at once and ends with them."""
+
+    def __init__(self, wanted: Sequence[Consumer], files: Files) -> None:
+        request = {"files": {**asdict(files), "folder": str(files.folder)}, "consumers": [one.name for one in wanted]}
+        self.out, self.complaints, given = scratch(), scratch(), scratch()
+        given.write(orjson.dumps(request))
+        given.seek(0)
+        command = [sys.executable, "-m", "workers.consumers"]
+        self.process = subprocess.Popen(
+            command, stdin=given, stdout=self.out, stderr=self.complaints, cwd=settings.BASE_DIR
         )
-    except subprocess.TimeoutExpired:
-        raise Conflict(f"the consumers did not answer within {LONGEST} s") from None
-    if done.returncode:
-        raise Conflict(f"the consumers could not be asked: {done.stderr[-500:].decode('utf-8', 'replace')}")
-    found: list[dict[str, Any]] = orjson.loads(done.stdout)
-    return found
+        given.close()
+
+    def said(self) -> list[dict[str, Any]]:
+        """What they said. Raises Conflict when they end otherwise, or not in time."""
+        try:
+            code = self.process.wait(LONGEST)
+        except subprocess.TimeoutExpired:
+            raise Conflict(f"the consumers did not answer within {LONGEST} s") from None
+        if code:
+            raise Conflict(f"the consumers could not be asked: {whole(self.complaints)[-500:]}")
+        found: list[dict[str, Any]] = orjson.loads(whole(self.out))
+        return found
+
+    def end(self) -> None:
+        """Stop it, where something else went wrong meanwhile."""
+        self.process.kill()
+        self.process.wait()
+        self.out.close()
+        self.complaints.close()
+
+
+def scratch() -> IO[bytes]:
+    return TemporaryFile()
+
+
+def whole(file: IO[bytes]) -> str:
+    file.seek(0)
+    return file.read().decode("utf-8", "replace")
 
 
 def traced(version: DatasetVersion, target: Target, files: Files) -> dict[str, Any]:

@@ -26,6 +26,7 @@ from curation.services.freezing.splitting import splitter
 from curation.services.freezing.walking import sorting_on_disk, tell
 from curation.services.running import Report
 from workers import blobs
+from workers.collecting import uncollected
 from workers.writers import Dropped, Target, targets
 
 ROW: Fields = (("split", "text"), ("row", "whole"))
@@ -52,12 +53,13 @@ def execute(run: Run, report: Report) -> dict[str, Any]:
 def write(version: DatasetVersion, building: Path, report: Report) -> None:
     """All files of a version, then its row and its place, in that order of commitment."""
     members = Members()
-    with sorting_on_disk():
+    with sorting_on_disk(), uncollected():
         counts = write_splits(version, building, report, members)
-        counts |= write_companions(version, building)
-    files = describe(version, building, counts)
-    version.checks = consuming.check(version, building, files)
-    version.facts = facts.facts_of(version)
+        with consuming.Reading(version, building, counts["rows"]) as reading:
+            counts |= write_companions(version, building)
+            files = describe(version, building, counts)
+            version.facts = facts.facts_of(version)
+            version.checks = reading.said()
     manifest = manifest_of(version, files)
     version.hash = hashlib.sha256(manifest).hexdigest()
     version.wholes = storing.wholes_of(building, files)

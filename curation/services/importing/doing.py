@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import gc
 from collections import Counter
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -36,6 +35,7 @@ from curation.services.importing.sources import Outcome, options_for, outcomes, 
 from curation.services.importing.votes import VoteBox
 from curation.services.running import Report
 from workers.ahead import ahead
+from workers.collecting import uncollected
 
 SHOWN_PROBLEMS = 1000
 COUNTED = ("created", "updated", "unchanged", "rejected", "votes", "answers", "tasks")
@@ -80,6 +80,9 @@ class Import:
         self.problems: list[dict[str, Any]] = list(before.get("problems", []))
         self.votes = VoteBox(run.home)
         self.source_id = source_of(run.home, run.params)
+        self.alone = not run.checkpoint
+        self.newest = 0
+        """Whether the project has nothing but what this attempt brought, whose newest item is `newest`."""
         self.rejected = run.folder / "rejected.jsonl"
         self.rejected.parent.mkdir(parents=True, exist_ok=True)
         truncate(self.rejected, run.checkpoint.get("rejected_bytes", 0))
@@ -92,7 +95,11 @@ class Import:
             locked = Project.objects.select_for_update(no_key=True, of=("self",))
             self.run.home.refresh_from_db(fields=["overlap", "protocol"], from_queryset=locked)
             self.counts["unchanged"] += len(batch.items) - len(items)
-            self.counts.update(land(self.run.home, items, self.votes, self.source_id, self.run))
+            self.alone = self.alone and bulk.newest(Item, self.run.home.pk, self.newest) is None
+            perhaps = batch.perhaps if self.alone else None
+            self.counts.update(land(self.run.home, items, self.votes, self.source_id, self.run, perhaps))
+            if self.alone:
+                self.newest = bulk.newest(Item, self.run.home.pk, self.newest) or self.newest
             self.placed.update(placements(answer for row in items for answer in row.answers))
             images.enter(self.run.home, (kept for row in items for kept in row.images))
             new, lost = land_judgements(self.run.home, batch.judgements, self.votes)
@@ -117,18 +124,6 @@ class Import:
         placed = {"placed": dict(self.placed)} if self.placed else {}
         counts = {name: self.counts[name] for name in COUNTED}
         return {"format": self.format, **counts, **placed, "problems": self.problems}
-
-
-@contextmanager
-def uncollected() -> Iterator[None]:
-    """Without the search for reference cycles: rows have none, and it walks over every row that waits."""
-    enabled = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if enabled:
-            gc.enable()
 
 
 def entry(refused: Refused) -> dict[str, Any]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any
 
 from django.db.models import F
@@ -16,18 +16,7 @@ from curation.services.importing.rows import Landing
 from curation.services.importing.storing import first_task, insert_pairs, insert_responses, insert_tasks, tasks_of
 from curation.services.importing.votes import Place, VoteBox
 
-ITEM = (
-    "id",
-    "project_id",
-    "external_id",
-    "prompt",
-    "context",
-    "metadata",
-    "prompt_hash",
-    "content_hash",
-    "created_at",
-    "source_id",
-)
+PACKED = ("external_id", "prompt", "context", "metadata", "prompt_hash", "content_hash")
 
 
 def land(
@@ -36,10 +25,15 @@ def land(
     votes: VoteBox,
     source_id: int | None = None,
     run: Run | None = None,
+    perhaps: Collection[str] | None = None,
 ) -> Counter[str]:
-    """Write a batch of one source inside the caller's transaction; how many were created, updated and unchanged."""
-    names = [row.external_id for row in batch]
-    found = bulk.matching(Item, ("external_id", "id", "content_hash", "deleted_at"), project.pk, "external_id", names)
+    """Write a batch of one source inside the caller's transaction; how many were created, updated and unchanged.
+
+    `perhaps` are those of its items that the project may have already; None: any of them.
+    """
+    names = [row.external_id for row in batch if perhaps is None or row.external_id in perhaps]
+    wanted = ("external_id", "id", "content_hash", "deleted_at")
+    found = bulk.matching(Item, wanted, project.pk, "external_id", names) if names else []
     known = {external_id: (pk, "" if gone else content_hash) for external_id, pk, content_hash, gone in found}
     fresh = [row for row in batch if row.external_id not in known]
     changed = [row for row in batch if row.external_id in known and known[row.external_id][1] != row.content_hash]
@@ -61,20 +55,18 @@ def create(project: Project, fresh: Sequence[Landing], votes: VoteBox, source_id
         return 0
     now: Any = bulk.moment(timezone.now())
     item_ids = bulk.allocate_ids(Item, len(fresh))
-    bulk.insert(
+    bulk.insert_alike(
         Item,
-        ITEM,
-        (
-            (pk, project.pk, row.external_id, row.prompt, row.context, row.metadata)
-            + (row.prompt_hash, row.content_hash, now, source_id)
-            for pk, row in zip(item_ids, fresh, strict=True)
-        ),
+        ("id",),
+        ((pk, row.packed[0]) for pk, row in zip(item_ids, fresh, strict=True)),
+        fixed={"project_id": project.pk, "source_id": source_id, "created_at": now},
+        packed=PACKED,
     )
     ids = insert_responses(
         [
             (item_id, position, response)
             for item_id, row in zip(item_ids, fresh, strict=True)
-            for position, response in enumerate(row.stored)
+            for position, response in enumerate(row.packed[1])
         ]
     )
     drawn = iter(ids)

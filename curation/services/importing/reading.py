@@ -33,6 +33,8 @@ class Batch:
     items: list[Landing] = field(default_factory=list)
     judgements: list[tuple[int, JudgementRow]] = field(default_factory=list)
     refused: list[Refused] = field(default_factory=list)
+    perhaps: set[str] = field(default_factory=set)
+    """Ids that came before in this file, or may have: in batches of new rows only these need looking up."""
     pairs: int = 0
     number: int = 0
     line: int = 0
@@ -65,6 +67,8 @@ def batches(outcomes: Iterable[Outcome], *, pairing: str, kind: str, after: int)
                 batch.judgements.append((outcome.line, row))
             else:
                 batch.items.append(row)
+                if not seen.sure:
+                    batch.perhaps.add(row.external_id)
                 batch.pairs += len(row.pairs)
         batch.number, batch.line, batch.at = number, outcome.line, outcome.at
         if batch.full:
@@ -85,10 +89,11 @@ def landing(outcome: Outcome, pairing: str, kind: str, seen: Seen, *, keep: bool
 
 
 class Seen:
-    """Which ids the file has used, and for what."""
+    """Which ids the file has used, and for what. `sure`: the row looked at last is the first with its id."""
 
     def __init__(self) -> None:
         self.contents: dict[bytes, bytes] = {}
+        self.sure = False
 
     def refuse_contradiction(self, row: Landing) -> None:
         """A file that has one id twice with different content says two things: the first one holds."""
@@ -97,5 +102,6 @@ class Seen:
         first = self.contents.get(name)
         if first is not None and first != content:
             raise RowError("was used further up in this file for other content", "id")
-        if first is None and len(self.contents) < REMEMBERED:
+        self.sure = first is None and len(self.contents) < REMEMBERED
+        if self.sure:
             self.contents[name] = content

@@ -9,19 +9,19 @@ from curation import bulk
 from curation.models import Pair, Project, Response, Task, TaskKind, queue_position
 from curation.services.importing.rows import Stored
 
-RESPONSE = ("id", "item_id", "position", "text", "messages", "model", "metadata", "unit", "units", "text_hash")
+RESPONSE, OF_RESPONSE = ("id", "item_id", "position"), Stored._fields
 PAIR = ("id", "item_id", "first_id", "second_id")
 ON = {TaskKind.PREFERENCE: "pair_id", TaskKind.RESPONSE: "response_id", TaskKind.RANKING: "item_id"}
 """What a task of each kind is on."""
-TASK = ("id", "project_id", "kind", "priority", "position", "overlap", "taken", "done", "state")
+TASK = ("id", "position")
 
 
-def insert_responses(responses: Sequence[tuple[int, int, Stored]]) -> Sequence[int]:
-    """The ids of new responses, given as item, position and content."""
+def insert_responses(responses: Sequence[tuple[int, int, Any]]) -> Sequence[int]:
+    """The ids of new responses, given as item, position and packed content."""
     ids = bulk.allocate_ids(Response, len(responses))
-    rows = ((pk, item_id, position, *r) for pk, (item_id, position, r) in zip(ids, responses, strict=True))
+    rows = ((pk, *response) for pk, response in zip(ids, responses, strict=True))
     if responses:
-        bulk.insert(Response, RESPONSE, rows)
+        bulk.insert_alike(Response, RESPONSE, rows, packed=OF_RESPONSE)
     return ids
 
 
@@ -29,20 +29,17 @@ def insert_pairs(project: Project, pairs: Sequence[tuple[int, int, int]]) -> lis
     """New pairs, given as item and its two responses, each with an open task; the ids of pair and task."""
     ids = bulk.allocate_ids(Pair, len(pairs))
     if pairs:
-        bulk.insert(Pair, PAIR, ((pk, *pair) for pk, pair in zip(ids, pairs, strict=True)))
+        bulk.insert_alike(Pair, PAIR, ((pk, *pair) for pk, pair in zip(ids, pairs, strict=True)))
     return list(zip(ids, insert_tasks(project, ids), strict=True))
 
 
 def insert_tasks(project: Project, ids_on: Sequence[int], kind: TaskKind = TaskKind.PREFERENCE) -> Sequence[int]:
     """An open task on each pair, response or item, as `kind` says; their ids."""
     ids = bulk.allocate_ids(Task, len(ids_on))
-    state, overlap, own = Task.State.OPEN.value, project.overlap, project.pk
-    rows = (
-        (pk, own, kind.value, 0, queue_position(0, pk), overlap, 0, 0, state, on)
-        for pk, on in zip(ids, ids_on, strict=True)
-    )
+    fixed = {"project_id": project.pk, "kind": kind.value, "state": Task.State.OPEN.value, "overlap": project.overlap}
+    rows = ((pk, queue_position(0, pk), on) for pk, on in zip(ids, ids_on, strict=True))
     if ids_on:
-        bulk.insert(Task, (*TASK, ON[kind]), rows)
+        bulk.insert_alike(Task, (*TASK, ON[kind]), rows, fixed={**fixed, "priority": 0, "taken": 0, "done": 0})
     return ids
 
 
