@@ -657,3 +657,10 @@ def test_spans_on_a_prompt_are_named(tmp_path: Path) -> None:
     found = tasks(tmp_path, config, {"id": 1, "data": {"prompt": "?", "answer": "x"}, "annotations": [said]})
     assert verdicts(found.items["1"].answers[0]) == {"stars": 4}
     assert found.left == {"answers of l: it marks a text that is no response": 1}
+
+
+def test_a_file_beside_does_not_take_the_place_of_the_export(tmp_path: Path) -> None:
+    told = EXPORTS / "label_studio" / "critique"
+    shutil.copy(told / "project.json", tmp_path / "export.json")
+    given = read(told / "export.json", tmp_path / "export.json")
+    assert given.items == read(told).items

@@ -19,6 +19,8 @@ from workers.unpacking import BOMB_BYTES, BOMB_RATIO
 
 MOST_FILES = 10_000
 MOST_SETTINGS = 16 * 2**20
+BESIDE = "beside/"
+"""Before the names of files that are given beside the export."""
 ZIP = b"PK\x03\x04"
 
 
@@ -46,7 +48,7 @@ class Export:
         except BaseException:
             self.close()
             raise
-        self.files |= beside or {}
+        self.files |= {f"{BESIDE}{given}": file for given, file in (beside or {}).items()}
 
     def look(self, path: Path, name: str) -> None:
         """Find out what there is."""
@@ -77,9 +79,10 @@ class Export:
 
     @property
     def names(self) -> list[str]:
-        """All names in order, without what macOS adds to archives."""
+        """All names, those given beside first, without what macOS adds to archives."""
         packed = [entry.filename for entry in self.packed.infolist() if not entry.is_dir()] if self.packed else []
-        return sorted(name for name in {*self.files, *packed} if not name.startswith("__MACOSX/"))
+        names = (name for name in {*self.files, *packed} if not name.startswith("__MACOSX/"))
+        return sorted(names, key=lambda name: (not name.startswith(BESIDE), name))
 
     def find(self, *endings: str) -> list[str]:
         """The files whose names end so, in the order of the endings."""
