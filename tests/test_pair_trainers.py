@@ -207,10 +207,10 @@ def test_signs_are_counted_by_response_beside_the_most_common_one() -> None:
         return Ranked("test", 0, "", *costs, (1, 1), signs=signs)
 
     rows = [one((2, 1), (1, 1)), one((1, -1), (3, -1)), one((-1, -2), (1, -1)), one((0, 5), (1, 0))]
-    told = signed(rows)
-    assert (told["signs"]["accuracy"], told["signs"]["n"]) == (pytest.approx(5.5 / 7, abs=1e-4), 7)
-    assert told["signs_of_harmful"]["accuracy"] == 0.7 and told["signs_of_harmless"]["accuracy"] == 1.0
-    assert told["most_common_sign"]["accuracy"] == pytest.approx(5 / 7, abs=1e-4)
+    told = signed(rows)["signs"]
+    assert (told["all"]["accuracy"], told["all"]["n"]) == (pytest.approx(5.5 / 7, abs=1e-4), 7)
+    assert told["harmful"]["accuracy"] == 0.7 and told["harmless"]["accuracy"] == 1.0
+    assert told["always the same"]["accuracy"] == pytest.approx(5 / 7, abs=1e-4)
     assert signed([one((1, 2), (0, 0))]) == {}
 
 
@@ -275,7 +275,7 @@ def test_a_cost_model_learns_order_and_boundary(name: str, planted: Any, tmp_pat
     job = planted("cost", network(name, tmp_path / "net"), epochs=12)
     told = trainers.get("cost").train(job)
     assert told["held_out"]["accuracy"] >= 0.95 and told["held_out"]["n"] == 48
-    assert told["signs"]["accuracy"] >= 0.95 > 0.7 > told["most_common_sign"]["accuracy"]
+    assert told["signs"]["all"]["accuracy"] >= 0.95 > 0.7 > told["signs"]["always the same"]["accuracy"]
     harmful, harmless = scores(job.model, "the river blue blue", "the river red")
     assert harmful > 0 > harmless
     config = orjson.loads((job.model / "config.json").read_bytes())

@@ -105,9 +105,9 @@ def summed(rows: Sequence[Ranked]) -> dict[str, Any]:
 
 
 def signed(rows: Sequence[Ranked]) -> dict[str, Any]:
-    """Of a cost model: how often its sign says rightly whether a response is harmful; nothing where no sign is known.
+    """Of a cost model: how often its sign says rightly whether a response is harmful, beside always saying the same.
 
-    `most_common_sign` is what always saying the same would reach.
+    Nothing where no sign is known.
     """
     told = [(score, sign) for one in rows for score, sign in zip((one.chosen, one.rejected), one.signs, strict=True)]
     harmful, harmless = ([score for score, sign in told if sign * way > 0] for way in (1, -1))
@@ -115,12 +115,9 @@ def signed(rows: Sequence[Ranked]) -> dict[str, Any]:
         return {}
     found = sum(map(above_zero, harmful)), sum(1 - above_zero(score) for score in harmless)
     n = len(harmful) + len(harmless)
-    return {
-        "signs": share(sum(found), n),
-        "signs_of_harmful": share(found[0], len(harmful)),
-        "signs_of_harmless": share(found[1], len(harmless)),
-        "most_common_sign": share(max(len(harmful), len(harmless)), n),
-    }
+    of_each = {"harmful": share(found[0], len(harmful)), "harmless": share(found[1], len(harmless))}
+    always = share(max(len(harmful), len(harmless)), n)
+    return {"signs": {"all": share(sum(found), n), **of_each, "always the same": always}}
 
 
 def above_zero(score: float) -> float:

@@ -39,7 +39,9 @@ def train(job: Job) -> dict[str, Any]:
     took, scored = pairs.train(job, loss, ("cost",))
     held = [one.ranked() for one in scored]
     keep(job.out, held)
-    return {**took, **summed(held)}
+    told = {**took, **summed(held)}
+    told.pop("length_bias", None)  # it speaks of preferred responses
+    return told
 
 
 trainers.add(
