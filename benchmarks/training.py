@@ -148,7 +148,7 @@ def ours(job: Job, learnt: Sequence[Compared]) -> tuple[dict[str, Any], Path, in
 
 
 def theirs(job: Job, learnt: Sequence[Compared]) -> tuple[dict[str, Any], Path, int]:
-    """TRL's RewardTrainer as it comes, on our token ids; but for gradient checkpointing, which trades time for memory."""
+    """TRL's RewardTrainer as it comes, on our token ids; without gradient checkpointing, which costs time for memory."""
     import torch
     from datasets import Dataset
     from transformers import AutoModelForSequenceClassification, AutoTokenizer
@@ -201,7 +201,7 @@ def scored(model: Path, held: Sequence[Compared], length: int) -> list[tuple[flo
     from workers.judging import Candidate, Given, Spec
     from workers.nn.scoring import open_reward
 
-    scorer = open_reward(Spec(0, "reward", f"hf:{model}", config={"max_length": length}))
+    scorer = open_reward(Spec(0, "reward", f"hf:{model}", config={"max_length": length, "template": "plain"}))
     given = [
         Given(n, one.prompt, [Candidate(2 * n, one.chosen), Candidate(2 * n + 1, one.rejected)])
         for n, one in enumerate(held)

@@ -59,9 +59,9 @@ def mtbench() -> Iterator[Compared]:
 
 
 def decided(prompt: list[dict[str, str]], first: str, second: str, votes: list[dict[str, Any]]) -> Iterator[Compared]:
-    """The pair as most votes have it; none at a draw."""
+    """The pair as most votes have it; none at a draw, nor where a response is missing."""
     lead = sum({"a": 1, "b": -1}.get(vote["choice"], 0) for vote in votes)
-    if lead and first != second:
+    if lead and first and second and first != second:
         yield Compared(prompt, *((first, second) if lead > 0 else (second, first)))
 
 
