@@ -148,7 +148,7 @@ def ours(job: Job, learnt: Sequence[Compared]) -> tuple[dict[str, Any], Path, in
 
 
 def theirs(job: Job, learnt: Sequence[Compared]) -> tuple[dict[str, Any], Path, int]:
-    """TRL's RewardTrainer as it comes, on our token ids; without gradient checkpointing, which costs time for memory."""
+    """TRL's RewardTrainer as it comes, on our token ids, without gradient checkpointing (it costs time for memory)."""
     import torch
     from datasets import Dataset
     from transformers import AutoModelForSequenceClassification, AutoTokenizer

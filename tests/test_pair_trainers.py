@@ -10,7 +10,13 @@ from typing import Any
 import orjson
 import pytest
 
+from curation.models import ModelVersion, TaskKind
+from curation.services.training.told import told_of
+from tests.cast import Cast
+from tests.critics import SAFE, ask, frozen, land
 from tests.networks import CAUSAL, conversations, network
+from tests.test_freezing_critiques import HARMLESS
+from tests.test_training import PAIRS, encoder, trained
 from workers.held_out import Ranked, signed
 from workers.judging import Candidate, Given, Spec
 from workers.paired import READERS, PairRow, preferred_on
@@ -330,3 +336,49 @@ def test_axes_that_the_version_does_not_have_are_refused_in_words(planted: Any, 
     ]:
         with pytest.raises(ValueError, match=word):
             trainers.get("bradley-terry").train(planted("bradley-terry", tmp_path, target, **given))
+
+
+def test_margins_are_learnt_from_the_strength_that_a_version_tells(tmp_path: Path) -> None:
+    def row(n: int) -> dict[str, Any]:
+        said = [[{"role": "assistant", "content": f"the river {word} {word}"}] for word in (GOOD, WORST)]
+        strong = n % 2
+        prompt = [{"role": "user", "content": "people wait" if strong else "no noise"}]
+        return {"prompt": prompt, "chosen": said[0], "rejected": said[1], "margin": 3.0 if strong else 0.0}
+
+    (tmp_path / "train.jsonl").write_bytes(b"\n".join(orjson.dumps(row(n)) for n in range(64)))
+    trainer = trainers.get("margin-bt")
+    given = {"learning_rate": 3e-3, "step_tokens": 128, "batch_tokens": 128, "max_length": 32, "precision": "fp32"}
+    settings = trainer.settings(epochs=12, **given)
+    base = network("bert", tmp_path / "net")
+    job = Job(tmp_path, "trl-preference", {"train": "train.jsonl"}, base, tmp_path / "out", settings)
+    trainer.train(job)
+    from workers.nn.scoring import open_reward
+
+    scorer = open_reward(Spec(1, "reward", f"hf:{job.model}", config={"dtype": "fp32"}))
+    gaps = []
+    for prompt in ("people wait", "no noise"):
+        asked = [{"role": "user", "content": prompt}]
+        texts = (f"the river {word} {word}" for word in (GOOD, WORST))
+        good, bad = scorer.judge([Given(0, asked, [*map(Candidate, range(2), texts)])])
+        gaps.append(good.scores[""] - bad.scores[""])
+    assert gaps[0] > gaps[1] + 1 > 1
+
+
+def test_a_cost_model_is_trained_registered_and_scores_as_one_that_counts_against(cast: Cast, tmp_path: Path) -> None:
+    def row(n: int) -> dict[str, Any]:
+        good, bad = n % 2, 1 - n % 2
+        made = pku(n, safer=good, better=(n // 2) % 2, safe=(good == 0, good == 1), severity=(good, bad))
+        return made | {f"response_{good}": f"Answer 1 to {n}", f"response_{bad}": f"Answer 0 to {n}"}
+
+    project = ask(cast.project, TaskKind.PREFERENCE, axes=HARMLESS, questions=SAFE)
+    land(project, *map(row, range(PAIRS)), format="pku-saferlhf")
+    version = frozen(project, "pku-saferlhf", filters={"annotators": "all"}, splits={"train": 0.75, "test": 0.25})
+    assert version.state == "ready", version.error
+    base = encoder(project, tmp_path / "base")
+    run = trained(cast, "train-cost", base=base.pk, name="harm", epochs=12)
+    assert run.state == "succeeded", run.error
+    made = ModelVersion.objects.get(pk=run.result["model"])
+    assert (made.kind, made.state, made.config["axis"]) == ("cost", "ready", "harmlessness")
+    assert run.result["signs"]["all"]["accuracy"] == 1.0 == run.result["held_out"]["accuracy"]
+    assert dict(told_of(run).slices)["Sign of the cost"]["always the same"]["accuracy"] == 0.5
+    assert "1.000" in made.card
