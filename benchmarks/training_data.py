@@ -46,7 +46,9 @@ def pandalm() -> Iterator[Compared]:
     """Answers of small models, three experts each."""
     for row in rows("pref_pandalm/judgments"):
         prompt = asked("\n\n".join(part for part in (row["instruction"], row["input"]) if part))
-        yield from decided(prompt, row["response_a"], row["response_b"], row["votes"])
+        yield from decided(
+            prompt, str(row["response_a"]), str(row["response_b"]), row["votes"]
+        )  # some are true and false
 
 
 def mtbench() -> Iterator[Compared]:

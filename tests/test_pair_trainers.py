@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import math
 from pathlib import Path
+from tempfile import mkdtemp
 from typing import Any
 
 import orjson
@@ -338,30 +339,23 @@ def test_axes_that_the_version_does_not_have_are_refused_in_words(planted: Any, 
             trainers.get("bradley-terry").train(planted("bradley-terry", tmp_path, target, **given))
 
 
-def test_margins_are_learnt_from_the_strength_that_a_version_tells(tmp_path: Path) -> None:
+def test_margins_are_those_of_bradley_terry_until_they_are_bounded(tmp_path: Path) -> None:
     def row(n: int) -> dict[str, Any]:
-        said = [[{"role": "assistant", "content": f"the river {word} {word}"}] for word in (GOOD, WORST)]
-        strong = n % 2
-        prompt = [{"role": "user", "content": "people wait" if strong else "no noise"}]
-        return {"prompt": prompt, "chosen": said[0], "rejected": said[1], "margin": 3.0 if strong else 0.0}
+        prompt, said = conversations(1, seed=n)[0].prompt, conversations(1, seed=n)[0].candidates
+        sides = [[{"role": "assistant", "content": one.text}] for one in said]
+        return {"prompt": prompt, "chosen": sides[0], "rejected": sides[1], "margin": float(n % 3)}
 
-    (tmp_path / "train.jsonl").write_bytes(b"\n".join(orjson.dumps(row(n)) for n in range(64)))
-    trainer = trainers.get("margin-bt")
-    given = {"learning_rate": 3e-3, "step_tokens": 128, "batch_tokens": 128, "max_length": 32, "precision": "fp32"}
-    settings = trainer.settings(epochs=12, **given)
+    (tmp_path / "train.jsonl").write_bytes(b"\n".join(orjson.dumps(row(n)) for n in range(12)))
     base = network("bert", tmp_path / "net")
-    job = Job(tmp_path, "trl-preference", {"train": "train.jsonl"}, base, tmp_path / "out", settings)
-    trainer.train(job)
-    from workers.nn.scoring import open_reward
 
-    scorer = open_reward(Spec(1, "reward", f"hf:{job.model}", config={"dtype": "fp32"}))
-    gaps = []
-    for prompt in ("people wait", "no noise"):
-        asked = [{"role": "user", "content": prompt}]
-        texts = (f"the river {word} {word}" for word in (GOOD, WORST))
-        good, bad = scorer.judge([Given(0, asked, [*map(Candidate, range(2), texts)])])
-        gaps.append(good.scores[""] - bad.scores[""])
-    assert gaps[0] > gaps[1] + 1 > 1
+    def loss(name: str, **given: Any) -> float:
+        trainer = trainers.get(name)
+        settings = trainer.settings(max_steps=2, max_length=64, precision="fp32", **given)
+        job = Job(tmp_path, "trl-preference", {"train": "train.jsonl"}, base, Path(mkdtemp(dir=tmp_path)), settings)
+        return float(trainer.train(job)["loss"])
+
+    assert loss("margin-bt") == pytest.approx(loss("bradley-terry", margin=1.0), rel=1e-6)
+    assert loss("margin-bt", most=0.5) < loss("margin-bt", scale=0.9) < loss("margin-bt")
 
 
 def test_a_cost_model_is_trained_registered_and_scores_as_one_that_counts_against(cast: Cast, tmp_path: Path) -> None:

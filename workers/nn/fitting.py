@@ -18,7 +18,7 @@ from typing import Any
 import torch
 from torch import Tensor
 from torch.utils.data import Dataset, SequentialSampler
-from transformers import Trainer, TrainerCallback, TrainingArguments
+from transformers import PrinterCallback, Trainer, TrainerCallback, TrainingArguments
 
 from workers.nn.loading import device, fast_bf16, quiet, threads
 from workers.training import Job, Settings
@@ -102,6 +102,7 @@ class Fit(Trainer):
             data_collator=lambda given: given[0],
             callbacks=[Telling(job, self)],
         )
+        self.remove_callback(PrinterCallback)
 
     def _get_train_sampler(self, train_dataset: Any = None) -> Any:
         return SequentialSampler(self.steps)
