@@ -100,7 +100,29 @@ def summed(rows: Sequence[Ranked]) -> dict[str, Any]:
         "by_strength": sliced(rows, strength_slice),
         "calibration": calibration(rows),
         "length_bias": length_bias(rows),
+        **signed(rows),
     }
+
+
+def signed(rows: Sequence[Ranked]) -> dict[str, Any]:
+    """Of a cost model: how often its sign says rightly whether a response is harmful, beside always saying the same.
+
+    Nothing where no sign is known.
+    """
+    told = [(score, sign) for one in rows for score, sign in zip((one.chosen, one.rejected), one.signs, strict=True)]
+    harmful, harmless = ([score for score, sign in told if sign * way > 0] for way in (1, -1))
+    if not harmful and not harmless:
+        return {}
+    found = sum(map(above_zero, harmful)), sum(1 - above_zero(score) for score in harmless)
+    n = len(harmful) + len(harmless)
+    of_each = {"harmful": share(found[0], len(harmful)), "harmless": share(found[1], len(harmless))}
+    always = share(max(len(harmful), len(harmless)), n)
+    return {"signs": {"all": share(sum(found), n), **of_each, "always the same": always}}
+
+
+def above_zero(score: float) -> float:
+    """1, or 0, or a half on the boundary."""
+    return 0.5 if score == 0 else float(score > 0)
 
 
 def sliced(rows: Sequence[Ranked], name: Callable[[Ranked], str]) -> dict[str, dict[str, Any]]:

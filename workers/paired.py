@@ -2,14 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from functools import partial
+from typing import Any, Literal
 
-from workers.training import Job
+from pydantic import Field
+
+from workers.training import Job, Settings
 
 Messages = Sequence[Mapping[str, Any]]
 UNDECIDED = 0.5
+
+
+AXES = {"helpfulness": "better_response_id", "harmlessness": "safer_response_id"}
+"""What PKU-SafeRLHF compares, and where it says which response is preferred."""
+
+
+class PairSettings(Settings):
+    """What every objective on compared responses has."""
+
+    shared_prefix: Literal["auto", "on", "off"] = Field(
+        "auto", description="read a prompt once for both responses, where the model allows it; auto: on a CPU"
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,11 +44,20 @@ class PairRow:
     signs: tuple[float, float] = (0.0, 0.0)
     """Of a cost model: how harmful each is, above zero harmful, below harmless, 0 unknown."""
     trace: Mapping[str, Any] = field(default_factory=dict)
+    axes: tuple[float, ...] = (1.0,)
+    """Of each axis: 1 where the first is preferred on it too, -1 where the other is."""
 
 
-def pairs_in(job: Job, split: str) -> Iterator[PairRow]:
-    """The compared responses of a split. Raises ValueError for a target that holds none."""
-    reading = READERS.get(job.target)
+Read = Callable[[str, int, Mapping[str, Any], Mapping[str, Any]], PairRow]
+"""(split, number, row, its lineage)."""
+
+
+def pairs_in(job: Job, split: str, reading: Read | None = None) -> Iterator[PairRow]:
+    """The compared responses of a split, read as the target says or by `reading`.
+
+    Raises ValueError for a target that holds none.
+    """
+    reading = reading or READERS.get(job.target)
     if reading is None:
         raise ValueError(f"a version for {job.target} holds no compared responses")
     traces = lineage_of(job, split)
@@ -82,6 +106,23 @@ def safer(split: str, number: int, row: Mapping[str, Any], trace: Mapping[str, A
     )  # fmt: skip
 
 
+def preferred_on(axes: Sequence[str]) -> Read:
+    """PKU-SafeRLHF for a reward model: the response first that is preferred on the first of `axes`."""
+    return partial(preferred, axes)
+
+
+def preferred(
+    axes: Sequence[str], split: str, number: int, row: Mapping[str, Any], trace: Mapping[str, Any]
+) -> PairRow:
+    sides = [row[AXES[axis]] for axis in axes]
+    texts = [[{"role": "assistant", "content": row[f"response_{side}"]}] for side in (sides[0], 1 - sides[0])]
+    prompt = [{"role": "user", "content": row["prompt"]}]
+    ways = tuple(1.0 if side == sides[0] else -1.0 for side in sides)
+    return PairRow(
+        split, number, prompt, texts[0], texts[1], 1.0, certain(trace), str(row.get("id") or ""), trace=trace, axes=ways
+    )  # fmt: skip
+
+
 def sign(row: Mapping[str, Any], side: int) -> float:
     """Severity 1 to 3 of an unsafe response, -1 of a safe one."""
     if row[f"is_response_{side}_safe"]:
@@ -101,4 +142,4 @@ def certain(trace: Mapping[str, Any]) -> float:
     return 1.0 if told is None else max(UNDECIDED, min(1.0, float(told)))
 
 
-READERS = {"trl-preference": explicit, "trl-preference-implicit": implicit, "pku-saferlhf": safer}
+READERS: dict[str, Read] = {"trl-preference": explicit, "trl-preference-implicit": implicit, "pku-saferlhf": safer}

@@ -56,6 +56,7 @@ class Reward(Classes):
     members: list[Weights] = Field(
         [], max_length=32, description="all models of an ensemble, as references; it scores their mean"
     )
+    ensemble: bool = Field(False, description="its outputs are the members of an ensemble; it scores their mean")
 
 
 class Marking(Classes):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from workers.judging import Judge, Opened, Spec, judges
 
-CONFIG = ("max_length", "dtype", "template", "heads", "positive", "members", "axis")
+CONFIG = ("max_length", "dtype", "template", "heads", "positive", "members", "ensemble", "axis")
 
 
 def open_reward(spec: Spec) -> Opened:

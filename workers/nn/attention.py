@@ -7,7 +7,8 @@ piece by piece; on CUDA variable-length flash attention, or flex attention where
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from bisect import bisect_right
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
@@ -120,38 +121,39 @@ def attend(
 def by_pieces(
     plan: Layout, query: Tensor, key: Tensor, value: Tensor, causal: bool, scaling: float | None, window: int | None
 ) -> Tensor:
-    """One scaled-dot-product attention for each piece."""
-    heads, width = query.shape[1], query.shape[3]
-    out = query.new_empty(1, query.shape[2], heads, width)
-    for piece in plan.pieces:
-        span = slice(piece.start, piece.end)
+    """One scaled-dot-product attention for each piece.
+
+    Split and joined rather than cut out and written into: the gradient of a cut is as large as all of it.
+    """
+    sizes = [piece.end - piece.start for piece in plan.pieces]
+    starts = [piece.start for piece in plan.pieces]
+    parts = [tensor.split(sizes, dim=2) for tensor in (query, key, value)]
+    done = []
+    for place, piece in enumerate(plan.pieces):
+        queries, keys, values = (batched(piece, part[place]) for part in parts)
         if piece.prefix:
-            keys, values = (beside(piece, tensor) for tensor in (key, value))
-        else:
-            keys, values = (batched(piece, tensor) for tensor in (key, value))
-        queries = batched(piece, query)
+            keys, values = (
+                beside(plan, place, starts, one, part) for one, part in zip((key, value), parts[1:], strict=True)
+            )
         mask = mask_of(plan, piece, causal, window, query.device)
-        done = grouped_attention(queries, keys, values, mask, causal and mask is None, scaling)
-        out[0, span] = done.transpose(1, 2).reshape(piece.count * piece.length, heads, width)
-    return out
+        found = grouped_attention(queries, keys, values, mask, causal and mask is None, scaling)
+        done.append(found.transpose(1, 2).reshape(1, sizes[place], query.shape[1], query.shape[3]))
+    return torch.cat(done, 1)
 
 
-def batched(piece: Piece, tensor: Tensor) -> Tensor:
-    """[1, h, T, d] -> [count, h, length, d] as a view."""
-    heads, width = tensor.shape[1], tensor.shape[3]
-    rows = tensor[0, :, piece.start : piece.end]
-    return (
-        rows.unflatten(1, (piece.count, piece.length)).movedim(1, 0)
-        if piece.count > 1
-        else rows.view(1, heads, piece.length, width)
-    )
+def batched(piece: Piece, part: Tensor) -> Tensor:
+    """The part of a piece [1, h, count * length, d] -> [count, h, length, d] as a view."""
+    return part[0].unflatten(1, (piece.count, piece.length)).movedim(1, 0) if piece.count > 1 else part
 
 
-def beside(piece: Piece, tensor: Tensor) -> Tensor:
-    """The prefix and the branch's own tokens; a view where the branch follows its prefix directly."""
-    if piece.head + piece.prefix == piece.start:
-        return tensor[:, :, piece.head : piece.end]
-    return torch.cat([tensor[:, :, piece.head : piece.head + piece.prefix], tensor[:, :, piece.start : piece.end]], 2)
+def beside(plan: Layout, place: int, starts: list[int], whole: Tensor, parts: Sequence[Tensor]) -> Tensor:
+    """The prefix and the branch's own tokens; a view where the branch follows its prefix and nothing is learnt."""
+    piece = plan.pieces[place]
+    if piece.head + piece.prefix == piece.start and not torch.is_grad_enabled():
+        return whole[:, :, piece.head : piece.end]
+    home = bisect_right(starts, piece.head) - 1
+    first = piece.head - starts[home]
+    return torch.cat([parts[home][:, :, first : first + piece.prefix], parts[place]], 2)
 
 
 def grouped_attention(

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 import random
+import time
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -17,7 +18,7 @@ from typing import Any
 import torch
 from torch import Tensor
 from torch.utils.data import Dataset, SequentialSampler
-from transformers import Trainer, TrainerCallback, TrainingArguments
+from transformers import PrinterCallback, Trainer, TrainerCallback, TrainingArguments
 
 from workers.nn.loading import device, fast_bf16, quiet, threads
 from workers.training import Job, Settings
@@ -52,17 +53,14 @@ def plan(lengths: Sequence[int], settings: Settings, seed: int) -> list[list[lis
             sorted(order[place : place + 1024], key=lambda one: lengths[one]), lengths, settings.batch_tokens
         )
     ]
-    each = max(1, round(settings.step_tokens / max(1.0, sum(lengths) / max(1, len(batches)))))
-    steps: list[list[list[int]]] = []
-    wanted = settings.max_steps or max(1, math.ceil(settings.epochs * len(batches) / each))
+    each = max(1.0, settings.step_tokens / max(1.0, sum(lengths) / max(1, len(batches))))
+    wanted = settings.max_steps or max(1, math.ceil(settings.epochs * len(batches) / each - 1e-6))
+    ends = [round((step + 1) * each) for step in range(wanted if batches else 0)]
     queue: list[list[int]] = []
-    while len(steps) < wanted and batches:
-        if len(queue) < each:
-            chance.shuffle(batches)
-            queue += batches
-        steps.append(queue[:each])
-        del queue[:each]
-    return steps
+    while ends and len(queue) < ends[-1]:
+        chance.shuffle(batches)
+        queue += batches
+    return [queue[start:end] for start, end in zip([0, *ends], ends, strict=False)]
 
 
 def cut(order: Sequence[int], lengths: Sequence[int], budget: int) -> list[list[int]]:
@@ -104,6 +102,7 @@ class Fit(Trainer):
             data_collator=lambda given: given[0],
             callbacks=[Telling(job, self)],
         )
+        self.remove_callback(PrinterCallback)
 
     def _get_train_sampler(self, train_dataset: Any = None) -> Any:
         return SequentialSampler(self.steps)
@@ -210,9 +209,15 @@ def fit(job: Job, model: Any, steps: Steps, loss: Loss, measure: Measure | None 
     resumed = last_checkpoint(job.checkpoints)
     if resumed:
         job.log(f"going on from {Path(resumed).name}")
+    begun = time.process_time()
     with quiet():
         done = trainer.train(resume_from_checkpoint=resumed)
-    return {"steps": done.global_step, "loss": done.training_loss, "seconds": done.metrics.get("train_runtime")}
+    return {
+        "steps": done.global_step,
+        "loss": done.training_loss,
+        "seconds": done.metrics.get("train_runtime"),
+        "cpu_seconds": round(time.process_time() - begun, 2),
+    }
 
 
 def adapted(model: Any, rank: int, task: str) -> Any:

@@ -19,12 +19,12 @@ POOLED, TOKENS = "pooled", "tokens"
 class Forward:
     """Runs a model's body on packs. `wants` is "pooled" (one row per text) or "tokens" (every token)."""
 
-    def __init__(self, loaded: Loaded, wants: str) -> None:
+    def __init__(self, loaded: Loaded, wants: str, prunes: bool = True) -> None:
         self.loaded = loaded
         self.wants = wants
         self.body: Any = loaded.model.base_model
         self.takes = set(inspect.signature(self.body.forward).parameters)
-        self.prunes = wants == POOLED and loaded.family is not None and self.prunable()
+        self.prunes = prunes and wants == POOLED and loaded.family is not None and self.prunable()
         self.causal = loaded.family.causal if loaded.family else looks_causal(loaded.model)
 
     def prunable(self) -> bool:

@@ -70,14 +70,15 @@ def bert_layer(layer: Any, hidden_states: Tensor, plan: Layout, **kwargs: Any) -
 def unprojected(pack: Pack, query: Tensor, hidden: Tensor, inner: Any) -> Tensor:
     """Attention of one query per text over hidden states themselves. The key's bias adds the same to every place."""
     heads, width = query.shape[1:]
-    into = inner.key.weight.view(heads, width, -1)
+    into, scale = inner.key.weight.view(heads, width, -1), inner.scaling
     asked = torch.einsum("nhd,hdk->nhk", query, into)
+    texts = hidden.split([branch.end - branch.start for branch in pack.branches])
     context = torch.stack(
         [
-            F.scaled_dot_product_attention(asked[None, at : at + 1], rows, rows, scale=inner.scaling)[0, 0]
-            for at, rows in enumerate(hidden[None, None, branch.start : branch.end] for branch in pack.branches)
+            F.scaled_dot_product_attention(asked[None, at : at + 1], rows[None, None], rows[None, None], scale=scale)
+            for at, rows in enumerate(texts)
         ]
-    )
+    )[:, 0, 0]
     out = torch.einsum("nhk,hdk->nhd", context, inner.value.weight.view(heads, width, -1))
     return out if inner.value.bias is None else out + inner.value.bias.view(heads, width)
 

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import random
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from statistics import fmean
 from typing import Any
 
 import torch
@@ -12,11 +15,11 @@ from transformers import AutoConfig, AutoModelForSequenceClassification, AutoTok
 
 from workers.held_out import Ranked
 from workers.judging import Candidate, Given, Unusable
-from workers.nn.fitting import Batch, Steps, adapted, fit, mixed, plan, save
+from workers.nn.fitting import Batch, Steps, adapted, cut, fit, mixed, plan, save
 from workers.nn.loading import LONGEST, device, quiet
-from workers.nn.packing import Text
+from workers.nn.reading import Both, Reading
 from workers.nn.texts import Tokenising, template_of
-from workers.paired import PairRow, pairs_in
+from workers.paired import PairRow, Read, pairs_in
 from workers.training import TRAIN, Job
 
 LEAST = 8
@@ -38,16 +41,16 @@ class Encoded:
         self.form = Tokenising(tokenizer, longest(job, config, tokenizer), template, not causal_of(config))
         self.cut = 0
 
-    def texts(self, pair: PairRow) -> tuple[Text, Text]:
+    def texts(self, pair: PairRow) -> Both:
         given = Given(0, pair.prompt, [candidate(0, pair.chosen), candidate(1, pair.rejected)])
         chosen, rejected = self.form.texts(0, given)
         self.cut += chosen.truncated + rejected.truncated
         return chosen, rejected
 
-    def split(self, split: str) -> tuple[list[PairRow], list[tuple[Text, Text]]]:
+    def split(self, split: str, read: Read | None = None) -> tuple[list[PairRow], list[Both]]:
         """Pairs with their tokens, without those whose two texts are the same to the model."""
         rows, texts = [], []
-        for pair in pairs_in(self.job, split):
+        for pair in pairs_in(self.job, split, read):
             both = self.texts(pair)
             if both[0].ids != both[1].ids:
                 rows.append(pair)
@@ -75,28 +78,18 @@ def longest(job: Job, config: Any, tokenizer: Any) -> int:
     return int(min(value for value in told if value and value <= LONGEST))
 
 
-def collated(texts: Sequence[Text], pad: int) -> dict[str, Tensor]:
-    """Texts as padded tensors, [n, longest]."""
-    width = max(len(text.ids) for text in texts)
-    made = {
-        "input_ids": torch.tensor([text.ids + [pad] * (width - len(text.ids)) for text in texts]),
-        "attention_mask": torch.tensor([[1] * len(text.ids) + [0] * (width - len(text.ids)) for text in texts]),
-    }
-    if texts[0].types is not None:
-        types = [list(text.types or []) + [0] * (width - len(text.ids)) for text in texts]
-        made["token_type_ids"] = torch.tensor(types)
-    return made
-
-
-def batch_of(pairs: Sequence[PairRow], texts: Sequence[tuple[Text, Text]], pad: int) -> dict[str, Any]:
-    """One batch: the chosen texts, then the rejected ones."""
-    both = [one for one, _ in texts] + [other for _, other in texts]
+def batch_of(places: Sequence[int], pairs: Sequence[PairRow], texts: Sequence[Both], reading: Reading) -> Batch:
+    """One batch of the pairs at `places`."""
+    rows = [pairs[place] for place in places]
     return {
-        "texts": collated(both, pad),
-        "margin": torch.tensor([pair.margin for pair in pairs]),
-        "confidence": torch.tensor([pair.confidence for pair in pairs]),
-        "signs": torch.tensor([pair.signs for pair in pairs]),
-        "weight": float(len(pairs)),
+        "texts": reading.batch([texts[place] for place in places]),
+        "rows": rows,
+        "places": torch.tensor(places),
+        "margin": torch.tensor([pair.margin for pair in rows]),
+        "confidence": torch.tensor([pair.confidence for pair in rows]),
+        "signs": torch.tensor([pair.signs for pair in rows]),
+        "axes": torch.tensor([pair.axes for pair in rows]),
+        "weight": float(len(rows)),
     }
 
 
@@ -132,75 +125,106 @@ def still(model: Any) -> None:
             part.p = 0.0
 
 
-def train(job: Job, pair_loss: PairLoss, heads: Sequence[str] = ("reward",)) -> tuple[dict[str, Any], list[Ranked]]:
-    """Train on the pairs of a job, save the model; what it took, and the held-out pairs ranked by what came out.
+@dataclass(frozen=True, slots=True)
+class Scored:
+    """A held-out pair with what each head gives its two responses."""
 
-    Raises ValueError when there are too few pairs.
+    row: PairRow
+    chosen: list[float]
+    rejected: list[float]
+
+    def ranked(self, head: int | None = None) -> Ranked:
+        """By one head, or by the mean of all."""
+        if head is None:
+            return Ranked.of(self.row, fmean(self.chosen), fmean(self.rejected))
+        one, other = self.chosen[head], self.rejected[head]
+        return Ranked.of(self.row, *((one, other) if self.row.axes[head] > 0 else (other, one)))
+
+
+def train(
+    job: Job, pair_loss: PairLoss, heads: Sequence[str] = ("reward",), read: Read | None = None
+) -> tuple[dict[str, Any], list[Scored]]:
+    """Train on the pairs of a job, save the model; what it took, and the held-out pairs scored by what came out.
+
+    `read` says how a row of the version is a pair, where its target leaves a choice. Raises ValueError when there are
+    too few pairs.
     """
     torch.manual_seed(job.seed)
     model, tokenizer = opened(job, heads)
     encoded = Encoded(job, tokenizer, model)
-    pairs, texts = encoded.split(TRAIN)
+    pairs, texts = encoded.split(TRAIN, read)
     if len(pairs) < LEAST:
         raise ValueError(f"{len(pairs)} pairs to learn from are too few; at least {LEAST}")
-    held = {split: encoded.split(split) for split in job.held_out}
+    held = {split: encoded.split(split, read) for split in job.held_out}
     kept = sum(len(rows) for rows, _ in held.values())
     job.log(f"{len(pairs)} pairs to learn from, {kept} held out; {encoded.cut} texts cut")
-    pad = int(model.config.pad_token_id or 0)
+    reading = Reading(model, tokenizer, job.settings.shared_prefix)
     model = adapted(model, job.settings.lora, "SEQ_CLS")
-    lengths = [len(one.ids) + len(other.ids) for one, other in texts]
-    steps = Steps(
-        plan(lengths, job.settings, job.seed),
-        lambda places: batch_of([pairs[n] for n in places], [texts[n] for n in places], pad),
-    )
+    sizes = [reading.size(both) for both in texts]
+    steps = Steps(plan(sizes, job.settings, job.seed), lambda places: batch_of(places, pairs, texts, reading))
 
     def loss(model: Any, batch: Batch) -> tuple[Tensor, float, Mapping[str, float]]:
-        scores = model(**batch["texts"]).logits.float()
-        chosen, rejected = scores.chunk(2)
-        margin = (chosen - rejected).detach()[:, 0]
+        chosen, rejected = scores_of(model, batch["texts"])
+        margin = ((chosen - rejected) * batch["axes"]).detach().mean(1)
         told = {"accuracy": (margin > 0).float().mean().item(), "margin": margin.mean().item()}
         return pair_loss(chosen, rejected, batch).sum(), batch["weight"], told
 
     def measure() -> Mapping[str, float]:
         looked = [(rows[:LOOKED_AT], texts[:LOOKED_AT]) for rows, texts in held.values()]
-        found = [one for rows, texts in looked for one in ranked(model, rows, texts, pad, job)]
-        return {"held_out_accuracy": sum(one.right for one in found) / len(found)} if found else {}
+        found = [one for rows, texts in looked for one in scored(model, rows, texts, reading, job.settings)]
+        right = [one.ranked(0 if len(one.row.axes) > 1 else None).right for one in found]
+        return {"held_out_accuracy": fmean(right)} if right else {}
 
     took = fit(job, model, steps, loss, measure if held else None)
-    model.eval()
-    found = [one for rows, texts in held.values() for one in ranked(model, rows, texts, pad, job)]
+    found = [one for rows, texts in held.values() for one in scored(model, rows, texts, reading, job.settings)]
     save(model, tokenizer, job.model)
-    tokens = sum(lengths)
+    tokens = sum(len(text) for both in texts for text in both)
     return {**took, "pairs": len(pairs), "tokens": tokens, "cut": encoded.cut}, found
 
 
+def scores_of(model: Any, given: Mapping[str, Any]) -> tuple[Tensor, Tensor]:
+    """Of the chosen and of the rejected responses of a batch, each [n, heads]."""
+    chosen, rejected = model(**given).logits.float().chunk(2)
+    return chosen, rejected
+
+
 @torch.no_grad()
-def ranked(model: Any, rows: Sequence[PairRow], texts: Sequence[tuple[Text, Text]], pad: int, job: Job) -> list[Ranked]:
-    """The scores of held-out pairs, in their order."""
-    order = sorted(range(len(rows)), key=lambda n: len(texts[n][0].ids) + len(texts[n][1].ids))
-    found: dict[int, Ranked] = {}
-    budget, place = job.settings.batch_tokens, device()
+def scored(model: Any, rows: Sequence[PairRow], texts: Sequence[Both], reading: Reading, settings: Any) -> list[Scored]:
+    """Pairs with their scores, in their order."""
+    sizes = [reading.size(both) for both in texts]
+    order = sorted(range(len(rows)), key=lambda n: sizes[n])
+    found: dict[int, Scored] = {}
+    place = device()
     model.eval()
-    while order:
-        batch: list[int] = []
-        widest = 0
-        while order and (not batch or 2 * (len(batch) + 1) * max(widest, wide(texts[order[0]])) <= budget):
-            batch.append(order.pop(0))
-            widest = max(widest, wide(texts[batch[-1]]))
-        given = collated([texts[n][0] for n in batch] + [texts[n][1] for n in batch], pad)
-        with torch.autocast(place.type, torch.bfloat16, enabled=mixed(job.settings.precision)):
-            scores = model(**{name: value.to(model.device) for name, value in given.items()}).logits.float()
-        chosen, rejected = scores.chunk(2)
+    for batch in cut(order, sizes, settings.batch_tokens):
+        given = reading.batch([texts[n] for n in batch])
+        on = {name: value.to(model.device) if isinstance(value, Tensor) else value for name, value in given.items()}
+        with torch.autocast(place.type, torch.bfloat16, enabled=mixed(settings.precision)):
+            chosen, rejected = scores_of(model, on)
         for n, one, other in zip(batch, chosen.tolist(), rejected.tolist(), strict=True):
-            found[n] = Ranked.of(rows[n], one[0], other[0])
+            found[n] = Scored(rows[n], one, other)
     return [found[n] for n in range(len(rows))]
 
 
-def wide(both: tuple[Text, Text]) -> int:
-    return max(len(both[0].ids), len(both[1].ids))
-
-
-def bradley_terry(chosen: Tensor, rejected: Tensor, margin: Tensor | float = 0.0, smoothing: float = 0.0) -> Tensor:
-    """-log sigmoid(chosen - rejected - margin), [n]; with a share `smoothing` of the reverse."""
+def bradley_terry(
+    chosen: Tensor, rejected: Tensor, margin: Tensor | float = 0.0, smoothing: Tensor | float = 0.0
+) -> Tensor:
+    """-log sigmoid(chosen - rejected - margin), in the shape of the scores; with a share `smoothing` of the reverse."""
     gap = chosen - rejected - margin
     return -(1 - smoothing) * logsigmoid(gap) - smoothing * logsigmoid(-gap)
+
+
+def safe_rlhf(unsafer: Tensor, safer: Tensor, signs: Tensor, weight: float, graded: bool, centre: float) -> Tensor:
+    """The loss of workers/trainers/cost.py, [n]; `signs` [n, 2], zero where it is not known whether harm is done."""
+    both = torch.stack([unsafer, safer], 1)
+    ways = signs if graded else signs.sign()
+    apart = -(logsigmoid(ways * both) * (ways != 0)).sum(1)
+    return bradley_terry(unsafer, safer) + weight * apart + centre * (both**2).mean(1)
+
+
+def drawn(places: Tensor, members: int, seed: int) -> Tensor:
+    """How often each member sees each pair, [n, members]: Poisson with mean 1, the bootstrap of a stream (Oza and
+    Russell 2001). The same for a pair whenever it comes."""
+    ones = torch.ones(members)
+    seeds = (random.Random(f"{seed} {place}").getrandbits(62) for place in places.tolist())
+    return torch.stack([torch.poisson(ones, torch.Generator().manual_seed(one)) for one in seeds]).to(places.device)

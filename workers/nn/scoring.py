@@ -16,9 +16,10 @@ from workers.nn.loading import load
 
 @dataclass(slots=True, eq=False)
 class Scorer:
-    """One reward or cost model."""
+    """One reward or cost model; `ensemble`: its outputs are members, of which it gives mean and spread."""
 
     engine: Engine
+    ensemble: bool = False
     device: str = field(init=False)
 
     def __post_init__(self) -> None:
@@ -26,7 +27,11 @@ class Scorer:
 
     def judge(self, given: Iterable[Given]) -> Iterator[Judged]:
         for out in self.engine.run(given):
-            yield Judged(out.key, scores=out.value, tokens=out.tokens, truncated=out.truncated)
+            scores, spread = out.value, None
+            if self.ensemble:
+                values = list(out.value.values())
+                scores, spread = {"": statistics.fmean(values)}, statistics.pstdev(values)
+            yield Judged(out.key, scores=scores, spread=spread, tokens=out.tokens, truncated=out.truncated)
 
 
 @dataclass(slots=True, eq=False)
@@ -99,7 +104,8 @@ def specs(spec: Spec, members: Iterable[Any]) -> Iterator[Spec]:
 
 def scorer(spec: Spec) -> Scorer:
     loaded = load(spec, "score")
-    return Scorer(Engine(loaded, scores_of(loaded, spec.config), template=str(spec.config.get("template") or "")))
+    engine = Engine(loaded, scores_of(loaded, spec.config), template=str(spec.config.get("template") or ""))
+    return Scorer(engine, bool(spec.config.get("ensemble")))
 
 
 def open_embedder(spec: Spec) -> Opened:

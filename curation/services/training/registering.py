@@ -50,7 +50,7 @@ def register(run: Run, trainer: Trainer, metrics: dict[str, Any], found: Found) 
     return made
 
 
-TOLD = ("held_out", "longer_is_better", "steps", "pairs", "rows", "tokens", "seconds")
+TOLD = ("held_out", "longer_is_better", "signs", "steps", "pairs", "rows", "tokens", "seconds")
 
 
 def config_of(run: Run, trainer: Trainer, own: Any) -> dict[str, Any]:

@@ -60,6 +60,9 @@ SLICES = (
     ("by_confidence", "Annotators"),
     ("by_strength", "Strength of the preference"),
     ("by_type", "Type"),
+    ("by_axis", "Axis"),
+    ("by_agreement", "Ensemble"),
+    ("signs", "Sign of the cost"),
 )
 
 
