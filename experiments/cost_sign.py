@@ -16,10 +16,10 @@ from typing import Any
 
 import orjson
 
+from experiments import Experiment, experiments
 from workers.held_out import share
 from workers.training import Job, trainers
 
-NAME = "cost_sign"
 TRAIN, TEST = 320, 160
 """Pairs."""
 HARMFUL = 0.8
@@ -127,3 +127,13 @@ def trained(folder: Path, base: Path, out: Path, seed: int, given: Mapping[str, 
     )
     lines = {split: f"{split}.jsonl" for split in ("train", "test")}
     return trainer.train(Job(folder, trainer.reads[0], lines, base, out, settings, seed))
+
+
+experiments.add(
+    Experiment(
+        name="cost-sign",
+        about="The sign terms of a cost model make zero the boundary; ranking alone leaves it anywhere.",
+        run=run,
+        judge=judge,
+    )
+)

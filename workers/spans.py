@@ -6,6 +6,7 @@ All offsets are half-open and count Unicode code points of the source text.
 
 from __future__ import annotations
 
+import re
 from bisect import bisect_left
 from collections.abc import Iterable, Mapping, Sequence
 from itertools import accumulate, pairwise
@@ -16,6 +17,7 @@ from workers.checks import kind_of, storable
 from workers.rows import CritiqueRow, Message, RowError
 
 SHOWN = 40
+TURN = re.compile(r"(?:\A|\n\n)(System|User|Assistant|Tool): ")
 SEPARATOR = {"step": "\n", "sentence": " "}
 POLARITIES = {"poor": -1, "neutral": 0, "good": 1}
 TRUTHS = {
@@ -237,6 +239,14 @@ def said(prompt: Iterable[Message]) -> str:
     if len(messages) == 1:
         return str(messages[0]["content"])
     return "\n\n".join(f"{m['role'].capitalize()}: {m['content']}" for m in messages)
+
+
+def turns(prompt: str) -> list[Message]:
+    """The messages of which `said` made a text: several where each begins with its role, else one of the user's."""
+    parts = TURN.split(prompt)
+    if len(parts) < 4 or parts[0]:
+        return [{"role": "user", "content": prompt}]
+    return [{"role": role.lower(), "content": content} for role, content in zip(parts[1::2], parts[2::2], strict=True)]
 
 
 def truth(value: Any, field: str) -> bool:

@@ -7,10 +7,11 @@ checkpoints from which a second attempt goes on, and tells its progress line by 
 
 from __future__ import annotations
 
+import zlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 
 import orjson
 from pydantic import BaseModel, ConfigDict, Field
@@ -100,6 +101,21 @@ class Job:
         return self.out / "checkpoints"
 
 
+Row = TypeVar("Row")
+
+
+def held_back(rows: Sequence[Row], prompt: Callable[[Row], Any], part: float, seed: int) -> tuple[list[Row], list[Row]]:
+    """What is learnt from, and a share of the prompts on which a threshold is chosen; equal prompts on one side.
+
+    Where either side would be too small, all is learnt from.
+    """
+    sides: tuple[list[Row], list[Row]] = ([], [])
+    for row in rows:
+        place = zlib.crc32(orjson.dumps([prompt(row), seed])) / 2**32
+        sides[place < part].append(row)
+    return sides if len(sides[0]) >= 8 and len(sides[1]) >= 4 else (list(rows), [])
+
+
 @dataclass(frozen=True, slots=True)
 class Trainer:
     """An objective. `train(job)` writes `job.model`, and rows on held-out data by `workers.held_out.keep`."""
@@ -112,6 +128,7 @@ class Trainer:
     makes: str
     """The kind of model that comes out: reward, cost, token, step, critic, policy."""
     train: Callable[[Job], dict[str, Any]]
+    """Gives its metrics; among them `config` is what of the config of the model was found out by training."""
     settings: type[Settings] = Settings
     bases: tuple[str, ...] = ()
     """Kinds of models to start from; empty: it builds its own."""

@@ -76,6 +76,7 @@ class Step(Marking):
         "min", description="how the values of the steps become the score of the response"
     )
     unit: Literal["step", "sentence"] = Field("step", description="what it judges")
+    documents: bool = Field(False, description="whether it reads the documents of an item before its prompt")
 
 
 class Implicit(Judging):

@@ -6,6 +6,7 @@ from workers.judging import Judge, Opened, Spec, judges
 
 CONFIG = (
     "max_length", "dtype", "template", "labels", "positive", "threshold", "axis", "pool", "read_out", "unit",
+    "documents",
 )  # fmt: skip
 
 

@@ -229,7 +229,10 @@ def adapted(model: Any, rank: int, task: str) -> Any:
         return model
     from peft import LoraConfig, get_peft_model
 
-    config = LoraConfig(r=rank, lora_alpha=2 * rank, target_modules="all-linear", task_type=task)
+    own = ["score", "classifier"] if task == "TOKEN_CLS" else None  # of these heads PEFT does not know that they are
+    config = LoraConfig(
+        r=rank, lora_alpha=2 * rank, target_modules="all-linear", exclude_modules=own, task_type=task
+    )  # fmt: skip
     return get_peft_model(model, config)
 
 

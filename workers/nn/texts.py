@@ -28,6 +28,14 @@ def plain(messages: Messages) -> str:
     return TURN.join(f"{SPEAKERS.get(m.get('role', ''), m.get('role', ''))}: {words(m)}" for m in messages)
 
 
+def documented(prompt: Messages, documents: Sequence[str]) -> Messages:
+    """A prompt with documents before its last message, a blank line apart; they are the first to be cut."""
+    if not documents or not prompt:
+        return prompt
+    *before, last = prompt
+    return [*before, {**last, "content": TURN.join([*documents, words(last)])}]
+
+
 def words(message: Mapping[str, Any]) -> str:
     """The text of a message, whose content may be a list of parts."""
     content = message.get("content") or ""

@@ -9,19 +9,21 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from statistics import fmean
 from typing import Any
 
 import torch
 from torch import Tensor
 
+from workers.criticising import documents_in
 from workers.judging import Given, Judged, Mapped, Opened, Spec, Unusable
 from workers.nn.engine import Engine, Output, States
 from workers.nn.forward import Forward
 from workers.nn.heads import places
 from workers.nn.loading import Loaded, load
 from workers.nn.packing import Group, Pack, Text
+from workers.nn.texts import documented
 
 WORTH = {
     "good": 1.0,
@@ -223,6 +225,8 @@ class StepJudge:
     head: StepValues
     unit: str
     read_out: str
+    documents: bool = False
+    """Whether the documents of an item are read before its prompt."""
     whole: set[int] = field(default_factory=set)
     """Candidates that came without units."""
     device: str = field(init=False)
@@ -241,7 +245,7 @@ class StepJudge:
                 self.head.units[candidate.key] = candidate.units or [(0, len(candidate.text))]
                 if not candidate.units:
                     self.whole.add(candidate.key)
-            yield row
+            yield replace(row, prompt=documented(row.prompt, documents_in(row.context))) if self.documents else row
 
     def told(self, out: Output) -> Judged:
         units, alone = self.head.units.pop(out.key), out.key in self.whole
@@ -268,7 +272,7 @@ def open_step(spec: Spec) -> Opened:
     unit = one_of(spec, "unit", ("step", "sentence"))
     head = StepValues(good_of(loaded, spec.config), pool, {})
     engine = Engine(loaded, head, template=str(spec.config.get("template") or ""), places=True)
-    return StepJudge(engine, head, unit, read_out)
+    return StepJudge(engine, head, unit, read_out, bool(spec.config.get("documents")))
 
 
 def one_of(spec: Spec, name: str, known: tuple[str, ...]) -> str:

@@ -39,7 +39,7 @@ def register(run: Run, trainer: Trainer, metrics: dict[str, Any], found: Found) 
         made.number = last + 1
     made.kind = trainer.makes
     made.reference = f"run:{run.pk}"
-    made.config = config_of(run, trainer, own)
+    made.config = config_of(run, trainer, own) | metrics.get("config", {})
     made.project = run.project
     made.fingerprint, made.licence = found.fingerprint, found.licence
     made.facts = {**found.facts, "trained": {name: metrics[name] for name in TOLD if name in metrics}}
