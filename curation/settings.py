@@ -206,6 +206,9 @@ CONSUMERS = os.environ.get("TOUCHSTONE_CONSUMERS", "all")
 TRAIN_LAUNCH = os.environ.get("TOUCHSTONE_TRAIN_LAUNCH", "")
 """What starts the process that trains instead of python, such as `accelerate launch --num_processes 4`."""
 
+BENCHMARKS = os.environ.get("TOUCHSTONE_BENCHMARKS", "")
+"""A folder with the files of benchmarks, each in a folder of its name; what is not there is taken from the Hub."""
+
 WEBHOOK_ALLOW = [one for one in os.environ.get("TOUCHSTONE_WEBHOOK_ALLOW", "").split(",") if one]
 """Hosts, host:port and networks (CIDR) that webhooks may lead to besides the public internet."""
 
