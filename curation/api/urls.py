@@ -6,6 +6,7 @@ from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerSplitVie
 from curation.api import (
     critiques,
     datasets,
+    evaluations,
     images,
     imports,
     models,
@@ -61,6 +62,9 @@ urlpatterns = [
     path("models/<int:model_id>/check", models.ModelCheckView.as_view(), name="api-model-check"),
     path("models/<int:model_id>/retire", models.ModelRetireView.as_view(), name="api-model-retire"),
     path("models/<int:model_id>/try", models.ModelTryView.as_view(), name="api-model-try"),
+    path("models/<int:model_id>/evaluations", evaluations.ModelEvaluationsView.as_view(), name="api-model-evaluations"),
+    path("leaderboard", evaluations.LeaderboardView.as_view(), name="api-leaderboard"),
+    path("evaluations/<int:evaluation_id>/results", evaluations.EvaluationResultsView.as_view(), name="api-results"),
     path(f"{PROJECT}/schedules", schedules.SchedulesView.as_view(), name="api-schedules"),
     path(f"{PROJECT}/schedules/<int:schedule_id>", schedules.ScheduleView.as_view(), name="api-schedule"),
     path(f"{PROJECT}/datasets", datasets.DatasetsView.as_view(), name="api-datasets"),

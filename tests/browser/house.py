@@ -7,9 +7,22 @@ from functools import partial
 from pathlib import Path
 from urllib.parse import quote
 
-from curation.models import Annotation, Annotator, Critique, Delivery, Item, Project, Role, Run, Verdict, Webhook
+from curation.models import (
+    Annotation,
+    Annotator,
+    Critique,
+    Delivery,
+    Item,
+    ModelVersion,
+    Project,
+    Role,
+    Run,
+    Verdict,
+    Webhook,
+)
 from curation.services import freezing, importing, people, projects, running, starting
 from tests.cast import Cast, make_pairs
+from tests.sharded import through
 from tests.test_freezing import answer_all
 
 GUIDELINES = "## What to do\n\nRead **both**, then choose.\n\n- `code`\n- [a link](https://example.org/)\n"
@@ -73,6 +86,11 @@ def furnish(crew: Cast, folder: Path) -> House:
     (folder / "rows.jsonl").write_bytes(ROWS)
     landed = importing.import_now(project=project, user=olga, path=folder / "rows.jsonl", filename=f"{LONG}.jsonl")
     upload = importing.keep_upload([ROWS], user=olga)
+    judge = ModelVersion.objects.create(name=LONG.lower(), kind="reward", reference="program:length", state="ready")
+    gold = starting.start(
+        project=project, method="evaluate", params={"model": judge.pk, "benchmark": "gold"}, user=olga
+    )
+    through(gold)
     failed = Run.objects.create(project=project, method="freeze", state="failed", error=LONG)
     failed.lines.create(text=LONG)
     queued = Run.objects.create(project=project, method="freeze", params={"target": LONG}, created_by=olga)
@@ -104,6 +122,10 @@ def furnish(crew: Cast, folder: Path) -> House:
         "run": f"{root}/runs/{landed.pk}/",
         "failed run": f"{root}/runs/{failed.pk}/",
         "queued run": f"{root}/runs/{queued.pk}/",
+        "models": "/models/",
+        "model": f"/models/{judge.pk}/",
+        "leaderboard": "/models/leaderboard/",
+        "evaluation": f"/models/evaluations/{gold.result['evaluation']}/",
         "members": f"{root}/members/",
         "settings": f"{root}/settings/",
         "protocol": f"{root}/protocol/",
