@@ -5,7 +5,7 @@ BIN := .venv/bin
 PORT ?= 8000
 export PORT
 
-.PHONY: help run test lint format bench screenshots clean
+.PHONY: help run test lint format bench experiments screenshots clean
 
 help: ## list the commands
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 14
@@ -26,6 +26,9 @@ format: .venv/.dev ## put the code into the common format
 
 bench: .venv/.dev ## measure against floors and peers (ARGS="--sizes 1000,10000")
 	@$(BIN)/python -m benchmarks $(ARGS)
+
+experiments: .venv/.dev ## acceptance experiments of the training methods (ARGS="redi --seeds 0,1,2")
+	@$(BIN)/python -m experiments $(ARGS)
 
 screenshots: .venv/.dev ## take the pictures of the docs anew
 	@$(BIN)/python -m docs.screenshots

@@ -4,7 +4,20 @@ from django.contrib import admin
 from django.urls import URLPattern, URLResolver, include, path
 from django.views.generic import RedirectView
 
-from curation.views import health, helping, images, items, members, people, projects, protocols, runs, schedules, tokens
+from curation.views import (
+    health,
+    helping,
+    images,
+    items,
+    members,
+    people,
+    projects,
+    protocols,
+    runs,
+    schedules,
+    tokens,
+    training,
+)
 
 project: list[URLPattern | URLResolver] = [
     path("", projects.page, name="project"),
@@ -32,6 +45,9 @@ project: list[URLPattern | URLResolver] = [
     path("runs/<uuid:run_id>/log.txt", runs.log, name="run-log"),
     path("runs/<uuid:run_id>/cancel/", runs.cancel, name="run-cancel"),
     path("runs/<uuid:run_id>/retry/", runs.retry, name="run-retry"),
+    path("training/", training.index, name="training"),
+    path("training/compare/", training.compare, name="training-compare"),
+    path("training/<uuid:run_id>/send/", training.send, name="training-send"),
     path("webhooks/", include("curation.urls_webhooks")),
     path("imports/", include("curation.urls_imports")),
     path("datasets/", include("curation.urls_datasets")),

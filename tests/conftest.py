@@ -51,3 +51,20 @@ def real_data() -> Path:
     if not REAL_DATA.is_dir():
         pytest.skip(f"NOT RUN: no real data at TOUCHSTONE_DATA ({REAL_DATA})")
     return REAL_DATA
+
+
+DATABASE = {"db", "transactional_db", "django_db_setup", "live_server"}
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """On PostgreSQL, the suite's second pass, what asks no database is not tested again."""
+    if "sqlite" in conf.DATABASES["default"]["ENGINE"] or os.environ.get("TOUCHSTONE_EVERY_TEST"):
+        return
+    asks = [
+        item
+        for item in items
+        if DATABASE & set(getattr(item, "fixturenames", ())) or item.get_closest_marker("django_db")
+    ]
+    again = {id(item) for item in asks}
+    config.hook.pytest_deselected(items=[item for item in items if id(item) not in again])
+    items[:] = asks

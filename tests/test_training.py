@@ -1,4 +1,4 @@
-"""A reward model trained from a dataset version, end to end: asked for, trained in its own process, registered, used."""
+"""A reward model trained from a dataset version, end to end: asked for, trained in a process, registered, used."""
 
 from __future__ import annotations
 

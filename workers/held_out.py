@@ -30,7 +30,7 @@ class Ranked:
     """Of the preferred and of the other response."""
     strength: float = 1.0
     confidence: float = 1.0
-    pair: int | None = None
+    task: int | None = None
     sides: tuple[int | None, int | None] = (None, None)
     """Ids of the preferred response and the other one, as the lineage names them."""
     signs: tuple[float, float] = (0.0, 0.0)
@@ -41,7 +41,7 @@ class Ranked:
         words = count(row.chosen), count(row.rejected)
         return cls(
             row.split, row.row, row.item, chosen, rejected, words, row.margin, row.confidence,
-            row.trace.get("pair"), sides, row.signs,
+            row.trace.get("task"), sides, row.signs,
         )  # fmt: skip
 
     @property

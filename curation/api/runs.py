@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from django.http import FileResponse
+from django.http.response import HttpResponseBase
 from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response as Reply
@@ -14,12 +16,13 @@ from curation.api import shapes
 from curation.api.auth import caller
 from curation.api.idempotency import idempotent
 from curation.api.pages import CURSOR, LIMITED, NEWEST, newest, page
-from curation.errors import Invalid
-from curation.models import Run, Shard
+from curation.errors import Invalid, NotFound
+from curation.models import Run, Shard, TrainingPoint
 from curation.services import running, starting
 from curation.services.method import Method
 from curation.services.methods import METHODS
 from curation.services.pacing import pace_of
+from workers.held_out import FILE as HELD_OUT
 
 STATE = OpenApiParameter("state", str, enum=Shard.State.values)
 
@@ -106,6 +109,27 @@ class RunShardsView(APIView):
                 raise Invalid(f"must be one of: {', '.join(Shard.State.values)}", field="state")
             shards = shards.filter(state=state)
         return page(request, shards, lambda shard: dict(shapes.ShardShape(shard).data))
+
+
+class RunPointsView(APIView):
+    """The numbers that a training told while it went on, by cursor: loss, accuracy, margin, learning rate."""
+
+    @extend_schema(operation_id="list_points", parameters=[CURSOR, LIMITED], responses=shapes.PointPage)
+    def get(self, request: Request, run_id: str) -> Reply:
+        points = TrainingPoint.objects.filter(run=reachable(request, run_id, access.READ))
+        return page(request, points, lambda point: {"step": point.step, "values": point.values})
+
+
+class RunHeldOutView(APIView):
+    """Every held-out row of a training with what the model gave it, as JSON lines."""
+
+    @extend_schema(operation_id="list_held_out", responses={(200, "application/x-ndjson"): str})
+    def get(self, request: Request, run_id: str) -> HttpResponseBase:
+        run = reachable(request, run_id, access.READ)
+        path = run.folder / HELD_OUT
+        if not path.is_file():
+            raise NotFound("no such file: this run kept no held-out rows")
+        return FileResponse(path.open("rb"), content_type="application/x-ndjson")
 
 
 class RunCancelView(APIView):

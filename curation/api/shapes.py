@@ -305,6 +305,16 @@ class ShardPage(serializers.Serializer):
     next = fields.Text(allow_null=True)
 
 
+class PointShape(serializers.Serializer):
+    step = fields.Whole()
+    values = fields.Json(help_text="numbers by name")
+
+
+class PointPage(serializers.Serializer):
+    results = PointShape(many=True)
+    next = fields.Text(allow_null=True)
+
+
 class MethodShape(serializers.Serializer):
     name = fields.Text()
     title = fields.Text()

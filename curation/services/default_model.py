@@ -135,7 +135,16 @@ def job_of(run: Run, report: Report) -> Job:
     (run.folder / "pairs.jsonl").write_bytes(b"".join(orjson.dumps(row) + b"\n" for row in pairs()))
     lines = {TRAIN: "pairs.jsonl"}
     trainer = trainers.get("frozen-head")
-    return Job(run.folder, trainer.reads[0], lines, None, run.folder, trainer.settings.model_validate({}), run.seed, log=report.log)
+    return Job(
+        run.folder,
+        trainer.reads[0],
+        lines,
+        None,
+        run.folder,
+        trainer.settings.model_validate({}),
+        run.seed,
+        log=report.log,
+    )
 
 
 def register(run: Run, metrics: dict[str, Any], found: weights.Found) -> ModelVersion:

@@ -23,6 +23,7 @@ TABS = (
     ("Items", "items/", access.READ),
     ("Import", "imports/", access.FEED),
     ("Datasets", "datasets/", access.READ),
+    ("Training", "training/", access.READ),
     ("Runs", "runs/", access.READ),
     ("Protocol", "protocol/", access.MANAGE),
     ("Members", "members/", access.MANAGE),

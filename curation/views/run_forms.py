@@ -12,7 +12,7 @@ from django.db.models import Q
 from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
-from curation.models import ModelVersion, Project
+from curation.models import DatasetVersion, ModelVersion, Project
 from curation.services.method import Method
 
 OURS = "run_"
@@ -106,6 +106,8 @@ def field_for(name: str, info: FieldInfo, project: Project) -> forms.Field:
     if picks_model(info):
         kinds = [str(kind) for kind in extra.get("kinds", [])]  # type: ignore[union-attr]
         return choice(models_for(project, kinds), int, optional, shared)
+    if extra.get("choose") == "version":
+        return choice(versions_for(project, extra.get("targets")), str, True, shared)
     if extra.get("choose") == "axis":
         axes = project.protocol.axis_names if project.protocol else ["overall"]
         return choice([(axis, axis) for axis in axes], str, optional, shared)
@@ -162,6 +164,16 @@ def number(kind: type, info: FieldInfo, shared: dict[str, Any]) -> forms.Field:
     if kind is float:
         made.widget.attrs["step"] = "any"
     return made
+
+
+def versions_for(project: Project, targets: Any) -> list[tuple[str, str]]:
+    """Ready dataset versions for some targets, the newest first."""
+    ready = DatasetVersion.objects.filter(dataset__project=project, state=DatasetVersion.State.READY)
+    found = ready.filter(target__in=targets).select_related("dataset").order_by("-created_at", "-pk")
+    return [
+        (f"{one.dataset.name}@{one.number}", f"{one} · {one.target}, {one.counts.get('total', 0)} rows")
+        for one in found[:500]
+    ]
 
 
 def models_for(project: Project, kinds: list[str]) -> list[tuple[int, str]]:

@@ -24,6 +24,7 @@ from curation.services.method import Method
 from curation.services.methods import METHODS
 from curation.services.pacing import Pace, pace_of
 from curation.templatetags.chrome import duration, number
+from curation.views import training
 from curation.views.run_forms import RunForm
 
 SHOWN = 50
@@ -96,6 +97,8 @@ def shown(request: HttpRequest, run: Run, *, may_act: bool) -> HttpResponse:
         "log": running.log_of(run),
         "addresses": addresses(run),
     }
+    if run.project and training.is_training(run):
+        context |= training.context_of(run, run.project)
     return render(request, "runs/_run.html" if getattr(request, "htmx", False) else "runs/page.html", context)
 
 

@@ -24,6 +24,7 @@ from curation.services import freezing, importing, people, projects, running, st
 from tests.cast import Cast, make_pairs
 from tests.sharded import through
 from tests.test_freezing import answer_all
+from tests.trainings import a_training
 
 GUIDELINES = "## What to do\n\nRead **both**, then choose.\n\n- `code`\n- [a link](https://example.org/)\n"
 ROWS = b'{"id": "n1", "prompt": "Why?", "responses": ["So.", "Thus."]}\n{"id": "n2", "prompt": "How?"}\n'
@@ -94,6 +95,7 @@ def furnish(crew: Cast, folder: Path) -> House:
     failed = Run.objects.create(project=project, method="freeze", state="failed", error=LONG)
     failed.lines.create(text=LONG)
     queued = Run.objects.create(project=project, method="freeze", params={"target": LONG}, created_by=olga)
+    trained, other = (a_training(project, olga, name=LONG, seed=seed) for seed in (1, 2))
     _, invite = people.make_invite(project=project, by=olga, role=Role.ANNOTATOR, note=LONG)
     people.issue_token(user=olga, name=LONG, scopes=["read"], expires_at=None)
     empty = projects.create_project(slug="empty", name="Nothing here yet", user=olga)
@@ -121,6 +123,9 @@ def furnish(crew: Cast, folder: Path) -> House:
         "runs": f"{root}/runs/",
         "run": f"{root}/runs/{landed.pk}/",
         "failed run": f"{root}/runs/{failed.pk}/",
+        "training": f"{root}/training/",
+        "a training": f"{root}/runs/{trained.pk}/",
+        "trainings side by side": f"{root}/training/compare/?run={trained.pk}&run={other.pk}",
         "queued run": f"{root}/runs/{queued.pk}/",
         "models": "/models/",
         "model": f"/models/{judge.pk}/",
@@ -137,6 +142,7 @@ def furnish(crew: Cast, folder: Path) -> House:
         "empty annotate": f"/projects/{empty.slug}/annotate/",
         "empty datasets": f"/projects/{empty.slug}/datasets/",
         "empty items": f"/projects/{empty.slug}/items/",
+        "empty training": f"/projects/{empty.slug}/training/",
         "empty runs": f"/projects/{empty.slug}/runs/",
         "unknown project": "/projects/nowhere/",
         "unknown address": "/nowhere/",

@@ -67,6 +67,7 @@ def trainer_reads(trainer: str, config: str, head: str = "LlamaForCausalLM") -> 
             arguments = getattr(trl, config)(
                 output_dir=f"{folder}/out", per_device_train_batch_size=BATCH, report_to=[], use_cpu=True, bf16=False,
                 gradient_checkpointing=False, save_strategy="no", disable_tqdm=True,
+                max_length=None,  # RewardTrainer drops longer rows; how long is too long is for its user to say
             )  # fmt: skip
             made = getattr(trl, trainer)(
                 model=tiny(head, tokenizer, f"{folder}/model"), args=arguments, train_dataset=Dataset.from_list(rows),

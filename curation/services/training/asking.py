@@ -48,7 +48,9 @@ def perform(run: Run, report: Any) -> dict[str, Any]:
 
 def params_of(trainer: Trainer) -> type[Params]:
     """The fields of a run's form: those of every training, then the trainer's own."""
-    asked = {"dataset": (str, Asked.model_fields["dataset"]), "name": (str, Asked.model_fields["name"])}
+    choose: dict[str, Any] = {"choose": "version", "targets": list(trainer.reads)}
+    dataset = Field("", description=Asked.model_fields["dataset"].description, json_schema_extra=choose)
+    asked = {"dataset": (str, dataset), "name": (str, Asked.model_fields["name"])}
     if trainer.bases:
         extra: dict[str, Any] = {"choose": "model", "kinds": list(trainer.bases)}
         base = Field(None, description=Asked.model_fields["base"].description, json_schema_extra=extra)

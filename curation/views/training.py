@@ -1,0 +1,192 @@
+"""Trainings of a project: the list with what can be trained, the drawings of one, two or more side by side."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+from uuid import UUID
+
+from django.contrib import messages
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.urls import reverse
+from django.views.decorators.http import require_POST, require_safe
+
+from curation import access
+from curation.curve_plot import bounds, curves, said
+from curation.errors import DomainError
+from curation.models import DatasetVersion, Project, Run, User
+from curation.reliability_plot import floor_of, reliability
+from curation.services import starting
+from curation.services.training.asking import PREFIX
+from curation.services.training.told import Curve, Told, curves_of, told_of
+from workers.training import trainers
+
+SHOWN = 50
+COMPARED = 6
+NOT_SHOWN = ("model", "name", "held_out", "longer_is_better", "calibration", "length_bias", "seconds")
+
+
+def is_training(run: Run) -> bool:
+    return run.method.startswith(PREFIX) and run.method != PREFIX + "default"
+
+
+@require_safe
+def index(request: HttpRequest, slug: str) -> HttpResponse:
+    """The latest trainings, and what else can be trained."""
+    project = access.project_for(request.user, slug, access.READ)
+    runs = Run.objects.filter(project=project, method__startswith=PREFIX).select_related("created_by", "model")
+    ready = DatasetVersion.objects.filter(dataset__project=project, state=DatasetVersion.State.READY)
+    targets = set(ready.values_list("target", flat=True).distinct())
+    root = reverse("run-new", args=[project.slug])
+    offers = [
+        {
+            "title": trainer.title,
+            "about": trainer.about,
+            "address": f"{root}?method={PREFIX}{trainer.name}",
+            "reads": trainer.reads,
+            "ready": bool(targets & set(trainer.reads)),
+        }
+        for trainer in trainers
+    ]
+    context = {
+        "project": project,
+        "runs": [{"run": run, "held": run.result.get("held_out") or {}} for run in runs[:SHOWN]],
+        "offers": sorted(offers, key=lambda offer: (not offer["ready"], offer["title"])),
+        "may_start": access.FREEZE in access.capabilities(request.user, project),
+    }
+    return render(request, "training/index.html", context)
+
+
+@require_safe
+def compare(request: HttpRequest, slug: str) -> HttpResponse:
+    """Trainings side by side: the same curve of each in one drawing, and what they differ in."""
+    project = access.project_for(request.user, slug, access.READ)
+    wanted = [one for one in map(as_id, request.GET.getlist("run")) if one][:COMPARED]
+    found = Run.objects.filter(project=project, pk__in=wanted, method__startswith=PREFIX)
+    runs = sorted(found, key=lambda run: wanted.index(run.pk))
+    named = {run: f"{run.params.get('name') or run.method} {str(run.pk)[:4]}" for run in runs}
+    context = {
+        "project": project,
+        "runs": [{"run": run, "name": named[run], "held": run.result.get("held_out") or {}} for run in runs],
+        "plots": [plot_of(curve) for curve in together({named[run]: curves_of(run) for run in runs})],
+        "differences": differences(runs),
+    }
+    return render(request, "training/compare.html", context)
+
+
+def as_id(text: str) -> UUID | None:
+    try:
+        return UUID(text)
+    except ValueError:
+        return None
+
+
+def together(told: Mapping[str, Sequence[Curve]]) -> list[Curve]:
+    """The curves of several runs by what they show."""
+    found: dict[str, dict[str, Any]] = {}
+    for run, each in told.items():
+        for curve in each:
+            for name, points in curve.lines.items():
+                found.setdefault(name.replace("_", " ").capitalize(), {})[run] = points
+    return [Curve(title, lines) for title, lines in found.items()]
+
+
+def differences(runs: Sequence[Run]) -> list[tuple[str, list[Any]]]:
+    """The parameters and the seed in which they are not all the same."""
+    rows = [{"objective": run.method.removeprefix(PREFIX), **run.params, "seed": run.seed} for run in runs]
+    names = list(dict.fromkeys(name for row in rows for name in row if name != "name"))
+    told = [(name.replace("_", " "), [row.get(name, "–") for row in rows]) for name in names]
+    return [(name, values) for name, values in told if any(value != values[0] for value in values)]
+
+
+@require_POST
+def send(request: HttpRequest, slug: str, run_id: UUID) -> HttpResponse:
+    """The hardest rows, and tasks like them, to the head of the queue."""
+    project = access.project_for(request.user, slug, access.FREEZE)
+    assert isinstance(request.user, User)
+    try:
+        run = starting.start(
+            project=project, method="ask-about-hardest", params={"training": str(run_id)}, user=request.user
+        )
+    except DomainError as error:
+        messages.error(request, error.detail[:1].upper() + error.detail[1:] + ".")
+        return redirect("run", project.slug, run_id)
+    return redirect(run.address)
+
+
+def context_of(run: Run, project: Project) -> dict[str, Any]:
+    """What the page of a run shows when it is a training."""
+    told = told_of(run)
+    calibration = told.result.get("calibration") or {}
+    bins = [
+        {"confidence": one["sure"], "accuracy": one["right"], "count": one["n"]} for one in calibration.get("bins", ())
+    ]
+    floor = floor_of(bins)
+    return {
+        "training": True,
+        "plots": [plot_of(curve) for curve in told.curves],
+        "figures": figures_of(told),
+        "biases": biases_of(told),
+        "reliability": reliability("Calibration on held-out rows", [], bins) if bins else "",
+        "floor": round(100 * floor),
+        "ece": calibration.get("ece"),
+        "measures": measures_of(told),
+        "hardest": told.hardest,
+        "made": told.model,
+    }
+
+
+def plot_of(curve: Curve) -> dict[str, Any]:
+    low, high = bounds([value for points in curve.lines.values() for _, value in points])
+    return {
+        "title": curve.title,
+        "names": [(n % 8, name.replace("_", " ")) for n, name in enumerate(curve.lines)],
+        "drawing": curves(curve.title, curve.lines),
+        "low": said(low),
+        "high": said(high),
+        "last": max(points[-1][0] for points in curve.lines.values()),
+    }
+
+
+def figures_of(told: Told) -> list[dict[str, Any]]:
+    """Accuracies: of all, of the baseline, and of each slice."""
+    found = [
+        figure("", name, told.result[key], head=key == "held_out")
+        for key, name in (("held_out", "This model"), ("longer_is_better", "The longer response"))
+        if told.result.get(key)
+    ]
+    return found + [figure(title, name, one) for title, slices in told.slices for name, one in slices.items()]
+
+
+def figure(group: str, name: str, one: Mapping[str, Any], *, head: bool = False) -> dict[str, Any]:
+    right = one.get("accuracy")
+    return {
+        "group": group,
+        "name": name,
+        "head": head,
+        "right": f"{100 * right:.1f} %" if right is not None else "–",
+        "range": f"{100 * one.get('low', 0):.0f}–{100 * one.get('high', 0):.0f} %",
+        "n": one.get("n", 0),
+    }
+
+
+def biases_of(told: Told) -> list[str]:
+    bias = told.result.get("length_bias") or {}
+    if not bias:
+        return []
+    model, people = bias["model"], bias["people"]
+    return [
+        f"Of {model['n']} pairs of unlike length the model prefers the longer response in {model['accuracy']:.0%}, "
+        f"people did in {people['accuracy']:.0%}.",
+        "It reads each response by itself, so which one stands first changes nothing.",
+    ]
+
+
+def measures_of(told: Told) -> list[tuple[str, str]]:
+    """Every other number of the result."""
+    return [
+        (name.replace("_", " ").capitalize(), said(value) if isinstance(value, float) else str(value))
+        for name, value in told.result.items()
+        if name not in NOT_SHOWN and isinstance(value, int | float) and not isinstance(value, bool)
+    ]

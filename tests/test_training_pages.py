@@ -1,0 +1,97 @@
+"""The pages of trainings: the list, its empty state, one with its curves, two side by side, the hardest rows sent."""
+
+from __future__ import annotations
+
+import pytest
+
+from curation.models import Item, Run, Task
+from curation.services import queueing, running
+from tests.cast import Cast, make_pairs
+from tests.conftest import calling
+from tests.test_freezing import answer_all
+from tests.test_people import browser
+from tests.trainings import a_training
+from workers.likeness import nearest
+
+
+def page(cast: Cast, address: str, name: str = "olga") -> str:
+    answer = browser(cast.people[name]).get(f"/projects/{cast.project.slug}/{address}")
+    assert answer.status_code == 200
+    return answer.content.decode()
+
+
+def test_without_a_training_the_page_says_what_to_do_first(cast: Cast) -> None:
+    text = page(cast, "training/")
+    assert "Nothing was trained here yet" in text and "train-bradley-terry" in text and "none is ready here" in text
+    assert "train-bradley-terry" not in page(cast, "training/", "vic")
+
+
+def test_a_training_shows_curves_slices_and_the_hardest_rows(cast: Cast) -> None:
+    make_pairs(cast.project, 6)
+    Item.objects.filter(external_id="item-0").update(metadata={"domain": "poems"})
+    Item.objects.exclude(external_id="item-0").update(metadata={"domain": "sums"})
+    run = a_training(cast.project, cast.olga)
+    text = page(cast, f"runs/{run.pk}/")
+    for title in ("Loss", "Accuracy", "Margin", "Learning rate", "Gradient layer", "Calibration", "The hardest rows"):
+        assert title in text
+    assert "loss from 0.687 to 0.300" in text
+    assert "50.0 %" in text and "poems" in text and "preferred is shorter" in text
+    assert text.index("Question 0?") < text.index("Question 2?") < text.index("Question 1?")
+    assert "Send these and 50 like them" in text
+    assert "Send these and 50 like them" not in page(cast, f"runs/{run.pk}/", "vic")
+    listed = page(cast, "training/")
+    assert "liked" in listed and "0.500" in listed
+
+
+def test_trainings_side_by_side_name_what_they_differ_in(cast: Cast) -> None:
+    make_pairs(cast.project, 4)
+    one, other = a_training(cast.project, cast.olga), a_training(cast.project, cast.olga, seed=3)
+    text = page(cast, f"training/compare/?run={one.pk}&run={other.pk}&run=nonsense")
+    assert '<th scope="row">seed</th>' in text and "learning rate</th>" not in text
+    assert "Held out accuracy" in text
+    assert "Tick two trainings" in page(cast, f"training/compare/?run={one.pk}")
+
+
+def test_the_hardest_rows_are_asked_again_and_those_like_them_come_first(cast: Cast) -> None:
+    make_pairs(cast.project, 8)
+    answer_all(cast, "ann", *[1] * 4)
+    Item.objects.filter(external_id="item-6").update(prompt=[{"role": "user", "content": "About zebras, question?"}])
+    Item.objects.filter(external_id="item-0").update(prompt=[{"role": "user", "content": "What do zebras eat?"}])
+    run = a_training(cast.project, cast.olga)
+    client = browser(cast.olga)
+    sent = client.post(f"/projects/{cast.project.slug}/training/{run.pk}/send/")
+    asking = Run.objects.get(method="ask-about-hardest")
+    assert sent["Location"].endswith(f"/runs/{asking.pk}/")
+    asking.params = {**asking.params, "hardest": 1, "like": 1}
+    asking.save()
+    running.execute(str(asking.pk))
+    asking.refresh_from_db()
+    assert asking.result == {"hardest": 1, "asked_again": 1, "like_them": 1}, asking.error
+    first = Task.objects.get(pair__item__external_id="item-0")
+    assert (first.overlap, first.state, first.pick) == (2, Task.State.OPEN, "hard")
+    ahead = Task.objects.filter(priority__gt=queueing.HIGHEST // 2).values_list("pair__item__external_id", flat=True)
+    assert set(ahead) == {"item-0", "item-6"}
+    Run.objects.filter(pk=asking.pk).update(state="queued")
+    running.execute(str(asking.pk))
+    first.refresh_from_db()
+    assert first.overlap == 2
+
+
+def test_points_and_held_out_rows_by_the_api(cast: Cast) -> None:
+    make_pairs(cast.project, 3)
+    run = a_training(cast.project, cast.olga)
+    told = calling(cast.olga).get(f"/api/v1/runs/{run.pk}/points?limit=2").json()
+    assert [one["step"] for one in told["results"]] == [1, 2] and told["next"]
+    rows = calling(cast.olga).get(f"/api/v1/runs/{run.pk}/held-out")
+    assert len(b"".join(rows.streaming_content).splitlines()) == 3  # type: ignore[attr-defined]
+    bare = Run.objects.create(project=cast.project, method="freeze")
+    assert calling(cast.olga).get(f"/api/v1/runs/{bare.pk}/held-out").status_code == 404
+
+
+@pytest.mark.parametrize(
+    ("wanted", "found"),
+    [(["zebras eat grass"], [3]), (["the the the"], []), (["apples", "grass"], [3, 1])],
+)
+def test_likeness_goes_by_rare_words(wanted: list[str], found: list[int]) -> None:
+    texts = [(n, f"the {word} is the one") for n, word in enumerate(["car", "apples", "sun", "grass"] + ["x"] * 20)]
+    assert sorted(nearest(wanted, texts, 2)) == sorted(found)
