@@ -10,6 +10,7 @@ from typing import Any
 import orjson
 import pytest
 
+from tests.hub import SHA, serving
 from workers.benchmark_files import cases, tables_in, tables_of
 from workers.benchmarking import Figures, Result, benchmarks, evaluated
 from workers.judging import Unusable
@@ -383,6 +384,31 @@ def test_without_a_network_it_says_what_to_do(monkeypatch: pytest.MonkeyPatch) -
     monkeypatch.setenv("HF_ENDPOINT", "http://127.0.0.1:9")
     with pytest.raises(Unusable, match="cannot be reached.*folder judgebench of TOUCHSTONE_BENCHMARKS"):
         tables_of(benchmarks.get("judgebench"), None)
+
+
+def test_rows_come_from_the_hub_with_their_commit(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """A real server with the addresses of the Hub; what is asked for is what the benchmark names, and no more."""
+    from huggingface_hub import constants
+
+    row = {"pair_id": "p", "source": "livecodebench", "question": "?", "response_A": "x", "response_B": "y"}
+    data = orjson.dumps({**row, "label": "A>B"}) + b"\n"
+    files = {"data/gpt-00000-of-00001.jsonl": data, "data/claude-00000-of-00001.jsonl": b"other", "README.md": b"#"}
+    benchmark = benchmarks.get("judgebench")
+    with serving() as (served, address):
+        monkeypatch.setenv("HF_ENDPOINT", address)
+        monkeypatch.setattr(constants, "HF_HUB_OFFLINE", False)
+        monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path))
+        with pytest.raises(Unusable, match="no ScalerLab/JudgeBench on the Hub"):
+            tables_of(benchmark, None)
+        served.repositories["ScalerLab/JudgeBench"] = {"README.md": b"#"}
+        with pytest.raises(Unusable, match=r"has none of the files data/gpt-\*"):
+            tables_of(benchmark, None)
+        served.repositories["ScalerLab/JudgeBench"] = files
+        tables, source = tables_of(benchmark, None)
+        assert not any("claude" in path for path in served.asked)
+    assert source == {"from": "hub", "commits": {"ScalerLab/JudgeBench": SHA}}
+    assert [table.name for table in tables] == ["ScalerLab/JudgeBench/data/gpt-00000-of-00001"]
+    assert [case.id for case in cases(benchmark, tables)] == ["p"]
 
 
 @pytest.mark.data

@@ -36,7 +36,7 @@ class EvaluationShape(serializers.Serializer):
     scores = fields.Json(help_text="of each figure: value, low, high, n")
     n = fields.Whole(help_text="cases judged")
     total = fields.Whole(help_text="cases that there are")
-    source = fields.Json(help_text="where the rows were from; digests of the cases and of the results")
+    rows_from = fields.Json(source="source", help_text="where the rows were from; digests of cases and results")
     run = serializers.UUIDField(source="run_id")
     created_at = serializers.DateTimeField()
 
