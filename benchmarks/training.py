@@ -120,9 +120,8 @@ def job_of(learnt: Sequence[Compared], place: Path, length: int, seed: int) -> J
 
     rows = [{"prompt": one.prompt, "chosen": said(one.chosen), "rejected": said(one.rejected)} for one in learnt]
     (place / "train.jsonl").write_bytes(b"\n".join(map(orjson.dumps, rows)))
-    settings = trainers.get("bradley-terry").settings(
-        learning_rate=RATE, warmup=WARMUP, batch_tokens=MICRO, max_length=length, save_every=1_000_000
-    )
+    told = {"learning_rate": RATE, "warmup": WARMUP, "batch_tokens": MICRO, "max_length": length, "save_every": 10**6}
+    settings = trainers.get("bradley-terry").settings.model_validate(told)
     base = builtin_folder("minilm")
     return Job(place, "trl-preference", {"train": "train.jsonl"}, base, place / "ours", settings, seed)
 
@@ -152,11 +151,13 @@ def theirs(job: Job, learnt: Sequence[Compared]) -> tuple[dict[str, Any], Path, 
     import torch
     from datasets import Dataset
     from transformers import AutoModelForSequenceClassification, AutoTokenizer
-    from trl import RewardConfig, RewardTrainer
+    from trl.trainer.reward_config import RewardConfig
+    from trl.trainer.reward_trainer import RewardTrainer
 
     from workers.nn.fitting import mixed
     from workers.nn.loading import quiet
 
+    assert job.base is not None
     texts = token_ids(job)
     steps = -(-len(texts) // BATCH)
     out = job.folder / "trl"

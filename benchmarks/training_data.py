@@ -57,7 +57,7 @@ def mtbench() -> Iterator[Compared]:
         talks = row["conversation_a"], row["conversation_b"]
         texts = ["\n\n".join(said["content"] for said in talk[1 : 2 * row["turn"] : 2]) for talk in talks]
         questions = [said["content"] for said in talks[0][: 2 * row["turn"] : 2]]
-        yield from decided(asked("\n\n".join(questions)), *texts, row["votes"])
+        yield from decided(asked("\n\n".join(questions)), texts[0], texts[1], row["votes"])
 
 
 def decided(prompt: list[dict[str, str]], first: str, second: str, votes: list[dict[str, Any]]) -> Iterator[Compared]:

@@ -209,6 +209,9 @@ TRAIN_LAUNCH = os.environ.get("TOUCHSTONE_TRAIN_LAUNCH", "")
 DATASET_SHARD_ROWS = envint("TOUCHSTONE_DATASET_SHARD_ROWS", 250_000)
 """A split of more rows is cut into files of so many."""
 
+BENCHMARKS = os.environ.get("TOUCHSTONE_BENCHMARKS", "")
+"""A folder with the files of benchmarks, each in a folder of its name; what is not there is taken from the Hub."""
+
 WEBHOOK_ALLOW = [one for one in os.environ.get("TOUCHSTONE_WEBHOOK_ALLOW", "").split(",") if one]
 """Hosts, host:port and networks (CIDR) that webhooks may lead to besides the public internet."""
 

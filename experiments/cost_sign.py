@@ -112,8 +112,14 @@ def begun(folder: Path, seed: int) -> Path:
         single="[CLS] $A [SEP]", pair="[CLS] $A [SEP] $B:1 [SEP]:1", special_tokens=ends
     )
     torch.manual_seed(seed)
-    sizes = {"hidden_size": 32, "intermediate_size": 64, "num_hidden_layers": 2, "num_attention_heads": 4}
-    model = BertForSequenceClassification(BertConfig(vocab_size=len(words), num_labels=1, **sizes))
+    sizes: dict[str, Any] = {
+        "num_labels": 1,
+        "hidden_size": 32,
+        "intermediate_size": 64,
+        "num_hidden_layers": 2,
+        "num_attention_heads": 4,
+    }
+    model = BertForSequenceClassification(BertConfig(vocab_size=len(words), **sizes))
     torch.nn.init.constant_(model.classifier.bias, OFFSET)
     model.save_pretrained(folder)
     PreTrainedTokenizerFast(tokenizer_object=backend, pad_token="[PAD]", unk_token="[UNK]").save_pretrained(folder)

@@ -42,14 +42,15 @@ def serving() -> Iterator[tuple[Hub, str]]:
         def do_GET(self) -> None:
             hub.asked.append(self.path)
             path = self.path.partition("?")[0].removeprefix("/")
-            if path.startswith("api/models/"):
-                name, _, revision = path.removeprefix("api/models/").partition("/revision/")
+            kind = next((one for one in ("api/models/", "api/datasets/") if path.startswith(one)), "")
+            if kind:
+                name, _, revision = path.removeprefix(kind).partition("/revision/")
                 if name not in hub.repositories:
                     return self.answer(404, b"{}", code="RepoNotFound")
                 if revision not in ("", "main", SHA):
                     return self.answer(404, b"{}", code="RevisionNotFound")
                 return self.answer(200, hub.info(name))
-            name, _, rest = path.partition("/resolve/")
+            name, _, rest = path.removeprefix("datasets/").partition("/resolve/")
             revision, _, file = rest.partition("/")
             data = hub.repositories.get(name, {}).get(file)
             if data is None or revision != SHA:
@@ -65,8 +66,14 @@ def serving() -> Iterator[tuple[Hub, str]]:
                 self.send_header("X-Error-Code", code)
             self.send_header("Content-Type", "application/json")
             self.send_header("Content-Length", str(len(data)))
+            self.send_header("X-Repo-Commit", SHA)
+            self.send_header("ETag", f'"{hashlib.sha1(data, usedforsecurity=False).hexdigest()}"')
             self.end_headers()
-            self.wfile.write(data)
+            if self.command != "HEAD":
+                self.wfile.write(data)
+
+        def do_HEAD(self) -> None:
+            self.do_GET()
 
         def log_message(self, *_: object) -> None:
             pass

@@ -15,6 +15,7 @@ from curation.models import (
     Dataset,
     DatasetVersion,
     Delivery,
+    Evaluation,
     Invite,
     Membership,
     ModelVersion,
@@ -102,6 +103,9 @@ API: dict[str, tuple[str, str, set[str]]] = {
     "api-schedule": ("GET", "/api/v1/projects/{slug}/schedules/{schedule}", READERS),
     "api-models": ("GET", "/api/v1/models", SIGNED_IN),
     "api-model": ("GET", "/api/v1/models/{model}", SIGNED_IN),
+    "api-model-evaluations": ("GET", "/api/v1/models/{model}/evaluations", SIGNED_IN),
+    "api-leaderboard": ("GET", "/api/v1/leaderboard", SIGNED_IN),
+    "api-results": ("GET", "/api/v1/evaluations/{evaluation}/results", SIGNED_IN),
     "api-model-check": ("POST", "/api/v1/models/{model}/check", STAFF),
     "api-model-retire": ("POST", "/api/v1/models/{model}/retire", STAFF),
     "api-model-try": ("POST", "/api/v1/models/{model}/try", STAFF),
@@ -132,6 +136,8 @@ WRITES: dict[str, tuple[str, str, set[str]]] = {
     "change a schedule": ("PATCH", "/api/v1/projects/{slug}/schedules/{schedule}", FEEDERS),
     "delete a schedule": ("DELETE", "/api/v1/projects/{slug}/schedules/{schedule}", FEEDERS),
     "register a model": ("POST", "/api/v1/models", STAFF),
+    "read evaluations of a project's model": ("GET", "/api/v1/models/{own_model}/evaluations", READERS),
+    "read rows of a project's own pairs": ("GET", "/api/v1/evaluations/{own_evaluation}/results", READERS),
     "read a project's model": ("GET", "/api/v1/models/{own_model}", READERS),
     "start a run": ("POST", "/api/v1/projects/{slug}/runs", FEEDERS),
     "make a version": ("POST", "/api/v1/projects/{slug}/datasets/prefs/versions", FEEDERS),
@@ -191,6 +197,9 @@ PAGES: dict[str, tuple[str, str, set[str]]] = {
     "models": ("GET", "/models/", SIGNED_IN),
     "model-new": ("GET", "/models/new/", STAFF),
     "model": ("GET", "/models/{model}/", SIGNED_IN),
+    "leaderboard": ("GET", "/models/leaderboard/", SIGNED_IN),
+    "evaluation": ("GET", "/models/evaluations/{own_evaluation}/", READERS),
+    "evaluation-results": ("GET", "/models/evaluations/{evaluation}/results.jsonl", SIGNED_IN),
     "model-calibration": ("GET", "/models/{model}/calibration/", SIGNED_IN),
     "model-check": ("POST", "/models/{model}/check/", STAFF),
     "model-retire": ("POST", "/models/{model}/retire/", STAFF),
@@ -264,6 +273,8 @@ def places(cast: Cast) -> dict[str, object]:
     schedule = Schedule.objects.create(project=cast.project, method="freeze", cron="0 3 * * *")
     model = ModelVersion.objects.create(name="length", kind="reward", reference="program:length", state="ready")
     own_model = ModelVersion.objects.create(name="own", kind="reward", reference="program:length", project=cast.project)
+    evaluation = evaluate(cast.project, model)
+    own_evaluation = evaluate(cast.project, model, benchmark="gold", project=cast.project, axis="overall")
     trial = Run.objects.create(method="try-model", model=model, created_by=cast.ada)
     compared = Run.objects.create(project=cast.project, method="compare", params={"dataset": "prefs", "number": 1})
     compared.folder.mkdir(parents=True)
@@ -303,6 +314,8 @@ def places(cast: Cast) -> dict[str, object]:
         "schedule": schedule.pk,
         "model": model.pk,
         "own_model": own_model.pk,
+        "evaluation": evaluation.pk,
+        "own_evaluation": own_evaluation.pk,
         "trial": trial.pk,
         "compared": compared.pk,
         "import": imported.pk,
@@ -313,6 +326,16 @@ def places(cast: Cast) -> dict[str, object]:
         "invite_id": invite.pk,
         "member": Membership.objects.get(user=cast.vic).pk,
     }
+
+
+def evaluate(home: Project, model: ModelVersion, **more: Any) -> Evaluation:
+    run = Run.objects.create(project=home, method="evaluate", model=model)
+    run.folder.mkdir(parents=True)
+    (run.folder / "results.jsonl").write_text("")
+    figure = {"value": 0.5, "low": 0.4, "high": 0.6, "n": 9}
+    given = {"benchmark": "llmbar", "main": "average", "value": 0.5, "n": 9, "total": 9, **more}
+    source = {"bytes": 0, "results": "0" * 64, "cases": "0" * 64, "from": "files"}
+    return Evaluation.objects.create(run=run, model=model, scores={"average": figure}, source=source, **given)
 
 
 def some_image(project: Project) -> str:

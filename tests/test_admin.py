@@ -23,6 +23,7 @@ from curation.models import (
     DatasetFile,
     DatasetVersion,
     Delivery,
+    Evaluation,
     Invite,
     Item,
     ModelVersion,
@@ -61,6 +62,9 @@ def full(cast: Cast) -> Cast:
     version = DatasetVersion.objects.create(dataset=dataset, number=1, target="trl-preference", run=run)
     DatasetFile.objects.create(version=version, name="train.jsonl", split="train", rows=1, bytes=9, sha256="0" * 64)
     length = ModelVersion.objects.create(name="length", number=1, kind="reward", reference="program:length")
+    Evaluation.objects.create(
+        model=length, run=run, benchmark="llmbar", main="average", value=0.5, n=1, total=1, scores={"average": {}}
+    )
     Completion.objects.create(model=length, prompt_hash="0" * 64, raw="I like it.", status="unparsed")
     Schedule.objects.create(project=cast.project, method="freeze", cron="0 3 * * *")
     webhook = Webhook.objects.create(project=cast.project, url="https://example.org/", events=[], secret="whsec_AAAA")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from workers.judging import Unusable
@@ -76,23 +76,24 @@ class Repository:
         return data if first is None or last is None else data[: last - first + 1]
 
     def asked(self, question: Any) -> Any:
-        """What the Hub answers, its errors said in words."""
-        from huggingface_hub import errors
+        return asked(self.id, question, "without a network, name a folder: hf:/path/of/the/model")
 
-        try:
-            return question()
-        except errors.GatedRepoError:
-            raise Unusable(f"{self.id} is gated: accept its terms and set HF_TOKEN for the workers") from None
-        except errors.RevisionNotFoundError:
-            raise Unusable(f"{self.id} has no such revision") from None
-        except errors.RepositoryNotFoundError:
-            raise Unusable(f"there is no {self.id} on the Hub, or it is private") from None
-        except errors.HFValidationError as error:
-            raise Unusable(str(error)) from None
-        except errors.HfHubHTTPError as error:
-            raise Unreachable(f"the Hub answers with an error: {str(error).splitlines()[0][:200]}") from None
-        except Exception as error:  # huggingface_hub lets errors of several HTTP libraries through
-            raise Unreachable(
-                f"the Hub cannot be reached from the worker ({type(error).__name__}); "
-                "without a network, name a folder: hf:/path/of/the/model"
-            ) from None
+
+def asked(hub_id: str, question: Callable[[], Any], otherwise: str) -> Any:
+    """What the Hub answers, its errors said in words; `otherwise` is what to do where it cannot be reached."""
+    from huggingface_hub import errors
+
+    try:
+        return question()
+    except errors.GatedRepoError:
+        raise Unusable(f"{hub_id} is gated: accept its terms and set HF_TOKEN for the workers") from None
+    except errors.RevisionNotFoundError:
+        raise Unusable(f"{hub_id} has no such revision") from None
+    except errors.RepositoryNotFoundError:
+        raise Unusable(f"there is no {hub_id} on the Hub, or it is private") from None
+    except errors.HFValidationError as error:
+        raise Unusable(str(error)) from None
+    except errors.HfHubHTTPError as error:
+        raise Unreachable(f"the Hub answers with an error: {str(error).splitlines()[0][:200]}") from None
+    except Exception as error:  # huggingface_hub lets errors of several HTTP libraries through
+        raise Unreachable(f"the Hub cannot be reached from the worker ({type(error).__name__}); {otherwise}") from None

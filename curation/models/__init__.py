@@ -13,7 +13,7 @@ from curation.models.runs import IdempotentReply, Run, RunLine
 from curation.models.scores import Embedding, Score, ScoreMap
 from curation.models.shards import Shard
 from curation.models.tasks import GONE, Assignment, Draft, Progress, Tally, Task, queue_position
-from curation.models.training import TrainingPoint
+from curation.models.training import Evaluation, TrainingPoint
 from curation.models.webhooks import Delivery, Webhook
 
 __all__ = [
@@ -32,6 +32,7 @@ __all__ = [
     "Delivery",
     "Draft",
     "Embedding",
+    "Evaluation",
     "IdempotentReply",
     "Image",
     "Invite",

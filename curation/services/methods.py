@@ -7,6 +7,7 @@ from curation.services import (
     critiquing,
     default_model,
     embedding,
+    evaluating,
     freezing,
     importing,
     inspecting,
@@ -40,6 +41,7 @@ METHODS: dict[str, Method] = {
         trying.METHOD,
         default_model.METHOD,
         probing.METHOD,
+        evaluating.METHOD,
         *training.METHODS,
     )
 }

@@ -18,6 +18,8 @@ from curation.errors import DomainError, Forbidden, Invalid
 from curation.models import ModelVersion, Project, Run, User
 from curation.rendering import markdown
 from curation.services import model_config, registry, running, trying
+from curation.services.evaluating import asking, showing
+from curation.views.evaluations import cell
 from curation.views.runs import waiting
 
 SHOWN = 50
@@ -140,6 +142,10 @@ def page(request: HttpRequest, model_id: int) -> HttpResponse:
     context |= {
         "card": markdown(version.card) if version.card else "",
         "uses": registry.users_of(version, request.user),
+        "evaluated": version.kind in asking.KINDS,
+        "evaluations": [
+            (showing.title_of(one.benchmark), cell(one)) for one in showing.of_model(request.user, version)
+        ],
         "can_try": request.user.is_staff and can_try(version),
     }
     return render(request, "models/page.html", context)

@@ -111,6 +111,8 @@ def field_for(name: str, info: FieldInfo, project: Project) -> forms.Field:
     if extra.get("choose") == "axis":
         axes = project.protocol.axis_names if project.protocol else ["overall"]
         return choice([(axis, axis) for axis in axes], str, optional, shared)
+    if isinstance(names := extra.get("enum"), list):
+        return choice([(name, str(name)) for name in names], str, optional, shared)
     if get_origin(inner) is Literal:
         words = get_args(inner)
         return choice([(one, str(one).capitalize()) for one in words], type(words[0]), optional, shared)

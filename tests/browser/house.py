@@ -8,9 +8,22 @@ from functools import partial
 from pathlib import Path
 from urllib.parse import quote
 
-from curation.models import Annotation, Annotator, Critique, Delivery, Item, Project, Role, Run, Verdict, Webhook
+from curation.models import (
+    Annotation,
+    Annotator,
+    Critique,
+    Delivery,
+    Item,
+    ModelVersion,
+    Project,
+    Role,
+    Run,
+    Verdict,
+    Webhook,
+)
 from curation.services import freezing, importing, people, projects, removing, running, starting
 from tests.cast import Cast, make_pairs
+from tests.sharded import through
 from tests.test_freezing import answer_all
 from tests.trainings import a_training
 
@@ -89,6 +102,11 @@ def furnish(crew: Cast, folder: Path) -> House:
     landed = importing.import_now(project=project, user=olga, path=folder / "rows.jsonl", filename=f"{LONG}.jsonl")
     upload = importing.keep_upload([ROWS], user=olga)
     export = importing.keep_upload([EXPORT], user=olga)
+    judge = ModelVersion.objects.create(name=LONG.lower(), kind="reward", reference="program:length", state="ready")
+    gold = starting.start(
+        project=project, method="evaluate", params={"model": judge.pk, "benchmark": "gold"}, user=olga
+    )
+    through(gold)
     failed = Run.objects.create(project=project, method="freeze", state="failed", error=LONG)
     failed.lines.create(text=LONG)
     queued = Run.objects.create(project=project, method="freeze", params={"target": LONG}, created_by=olga)
@@ -129,6 +147,10 @@ def furnish(crew: Cast, folder: Path) -> House:
         "a training": f"{root}/runs/{trained.pk}/",
         "trainings side by side": f"{root}/training/compare/?run={trained.pk}&run={other.pk}",
         "queued run": f"{root}/runs/{queued.pk}/",
+        "models": "/models/",
+        "model": f"/models/{judge.pk}/",
+        "leaderboard": "/models/leaderboard/",
+        "evaluation": f"/models/evaluations/{gold.result['evaluation']}/",
         "members": f"{root}/members/",
         "settings": f"{root}/settings/",
         "protocol": f"{root}/protocol/",

@@ -20,7 +20,8 @@ from workers.nn.families import means
 from workers.nn.fitting import Batch, Steps, adapted, fit, mixed, plan, save
 from workers.nn.loading import device, quiet
 from workers.nn.packing import Text
-from workers.nn.pairs import causal_of, collated, longest
+from workers.nn.pairs import causal_of, longest
+from workers.nn.reading import collated
 from workers.nn.texts import Tokenising, template_of
 from workers.paired import Messages
 from workers.training import Job

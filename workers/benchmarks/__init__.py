@@ -1,0 +1,1 @@
+"""Benchmarks, one file each; what they share is in `workers/benchmarking.py`."""
