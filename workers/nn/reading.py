@@ -26,11 +26,14 @@ Both = tuple[Text, Text]
 
 
 class Reading:
-    """How the texts of a model that learns go through it. `share` is auto, on or off (workers/paired.py)."""
+    """How the texts of a model that learns go through it. `share` is auto, on or off (workers/paired.py).
 
-    def __init__(self, model: Any, tokenizer: Any, share: str = "auto") -> None:
+    `packs` says whether they may stand end to end; unless told, where it has been measured.
+    """
+
+    def __init__(self, model: Any, tokenizer: Any, share: str = "auto", packs: bool | None = None) -> None:
         self.pad = int(model.config.pad_token_id or 0)
-        family = family_of(model.config) if packs_here(share) else None
+        family = family_of(model.config) if (packs_here(share) if packs is None else packs) else None
         self.packed = family is not None
         self.shares = family is not None and family.causal and share != "off"
         if family is not None:
