@@ -101,7 +101,7 @@ def train(job: Job) -> tuple[dict[str, Any], list[Ranked]]:
     pairs, texts = pairs_of(base, TRAIN)
     base.enough(len(pairs), "pairs")
     found = budget([length_of(both) for both in texts], given)
-    stages = {"steps": found.steps}
+    stages = {}
     if given.sft_epochs:
         first = replace(
             job,
