@@ -283,14 +283,17 @@ def test_simpo_becomes_redi_with_alpha_one_as_beta_becomes_small(lab: Lab) -> No
 
 
 def test_a_collapse_is_seen_in_what_was_told() -> None:
-    from workers.nn.redi import fallen
+    from workers.nn.redi import falls
 
     steady = [{"step": n, "logps/chosen": -0.5 - 0.001 * n} for n in range(1, 41)]
-    assert fallen(steady, 10) == pytest.approx(0.03, abs=1e-9)
-    assert fallen(steady[:19], 10) == 0.0
+    assert falls(steady, 10)[-1] == pytest.approx((40, 0.0345, 0.039), abs=1e-9)
+    assert falls(steady, 10)[0] == (1, 0.0, 0.0)
     falling = [*steady, *({"step": 40 + n, "logps/chosen": -4.0} for n in range(1, 11))]
-    assert fallen(falling, 10) == pytest.approx(3.4945, abs=1e-4)
-    assert fallen([{"step": 1, "loss": 2.0}], 1) == 0.0
+    assert falls(falling, 10)[40].now == pytest.approx(3.499) and falls(falling, 10)[40].mean < 0.4
+    assert falls(falling, 10)[-1].mean == pytest.approx(3.499)
+    rising = [{"step": n, "logps/chosen": -2 + 0.1 * n} for n in range(1, 11)]
+    assert falls(rising, 3)[-1].mean == 0.0
+    assert falls([{"step": 1, "loss": 2.0}], 1) == []
 
 
 def test_a_training_that_collapses_is_stopped_and_rolled_back(base: Path, tmp_path: Path) -> None:
@@ -307,7 +310,7 @@ def test_a_training_that_collapses_is_stopped_and_rolled_back(base: Path, tmp_pa
     now = read(opened.model, [opened.form.tokens(row["prompt"], row["chosen"]) for row in PAIRS[30:]], made.settings)
     assert [one.mean for one in now] == pytest.approx([row["chosen"] for row in kept(made.out)], abs=1e-4)
     place = metrics["guard"]["kept"]
-    assert place == "the beginning" or int(place.removeprefix("step ")) <= metrics["guard"]["stopped"] - 4
+    assert place == "the beginning" or int(place.removeprefix("step ")) < metrics["guard"]["stopped"]
 
 
 def test_adapters_are_rolled_back_to_what_was_saved_before_the_window(base: Path, tmp_path: Path) -> None:
@@ -317,9 +320,12 @@ def test_adapters_are_rolled_back_to_what_was_saved_before_the_window(base: Path
 
     made = job(tmp_path, "redi", base, sft_epochs=0.0, lora=4, save_every=2, guard_window=4)
     steps = trained(made, "redi")["steps"]
-    model, place = redi.rolled_back(made, redi.model_in(base), redi.Guard(4, 1.0, stopped=steps))
+    told = [{"step": step, "logps/chosen": -1.0 if step < steps - 3 else -9.0} for step in range(1, steps + 1)]
+    guard = redi.Guard(4, 1.0, stopped=steps)
+    model, place = redi.rolled_back(made, redi.model_in(base), guard, told)
     assert isinstance(model, PeftModel) and place == f"step {(steps - 4) // 2 * 2}"
-    plain, place = redi.rolled_back(made, redi.model_in(base), redi.Guard(4, 1.0, stopped=3))
+    told = [{**one, "logps/chosen": -float(one["step"])} for one in told]
+    plain, place = redi.rolled_back(made, redi.model_in(base), guard, told)
     assert not isinstance(plain, PeftModel) and place == "the beginning"
 
 

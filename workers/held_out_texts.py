@@ -82,11 +82,11 @@ def read(rows: Sequence[Any]) -> dict[str, Any]:
     found = estimate(sum(one.guessed for one in rows) / max(1, tokens), drawn)
     loss = sum(one.loss * one.tokens for one in rows) / max(1, tokens)
     return {
-        "held_out_rows": len(rows),
         "held_out_loss": round(loss, 4),
         "perplexity": round(exp(min(loss, 50)), 3),
         "tokens_guessed": {
             "accuracy": round(found.value, 4),
+            "n": len(rows),
             "tokens": tokens,
             "low": round(found.low, 4),
             "high": round(found.high, 4),

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from math import ceil
 from pathlib import Path
 from statistics import fmean
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from transformers import AutoModelForCausalLM, TrainerCallback
@@ -62,10 +62,10 @@ def row(both: tuple[Tokens, Tokens]) -> dict[str, Any]:
 
 @dataclass(slots=True)
 class Guard(TrainerCallback):
-    """Stops a training in which the right traces have become much less likely than at its beginning.
+    """Stops a training in which the preferred traces have become much less likely than they once were.
 
-    The mean of the last `window` steps is held against that of the first. What was told is kept in checkpoints, so a
-    training that goes on after a restart is watched as one that never stopped.
+    The mean of the last `window` steps is held against the highest there was, that of the first step included. What was
+    told is kept in checkpoints, so a training that goes on after a restart is watched as one that never stopped.
     """
 
     window: int
@@ -74,20 +74,31 @@ class Guard(TrainerCallback):
     fell: float = 0.0
 
     def on_log(self, args: Any, state: Any, control: Any, **_: Any) -> None:
-        self.fell = fallen(state.log_history, self.window)
-        if self.window and self.fell > self.drop and not self.stopped:
-            self.stopped = state.global_step
+        told = falls(state.log_history, self.window) if self.window else []
+        if told and not self.stopped and told[-1].step >= self.window and told[-1].mean > self.drop:
+            self.stopped, self.fell = state.global_step, told[-1].mean
             control.should_training_stop = True
 
 
-def fallen(history: Sequence[Mapping[str, Any]], window: int) -> float:
-    """By how much the mean log-probability of the chosen fell, in nats a token; 0 until the first window is over."""
+class Fall(NamedTuple):
+    """By how much the mean log-probability of the preferred traces has fallen at a step, in nats a token."""
+
+    step: int
+    mean: float
+    """That of the last steps."""
+    now: float
+    """That of this step alone."""
+
+
+def falls(history: Sequence[Mapping[str, Any]], window: int) -> list[Fall]:
     told = [(one["step"], one[WATCHED]) for one in history if WATCHED in one]
-    if not told or told[-1][0] < 2 * window:
-        return 0.0
-    first = [value for step, value in told if step <= window]
-    last = [value for step, value in told if step > told[-1][0] - window]
-    return fmean(first) - fmean(last) if first and last else 0.0
+    found: list[Fall] = []
+    highest = float("-inf")
+    for place, (step, value) in enumerate(told):
+        mean = fmean(each for at, each in told[: place + 1] if at > step - window)
+        highest = max(highest, mean)
+        found.append(Fall(step, highest - mean, highest - value))
+    return found
 
 
 def train(job: Job) -> tuple[dict[str, Any], list[Ranked]]:
@@ -152,7 +163,7 @@ def contrasted(
         **{
             **config(job, found, base.form.max_length),
             "remove_unused_columns": False,
-            # What was saved before the guard's window must still be there when it closes.
+            # What was saved before a fall must still be there when the guard has seen it.
             "save_total_limit": 2 + ceil(given.guard_window / given.save_every),
         },
         loss_type="simpo",
@@ -176,7 +187,7 @@ def contrasted(
     model, took = ran.model, ran.took
     if guard.stopped:
         base.model.load_state_dict(beginning)
-        model, place = rolled_back(job, base.model, guard)
+        model, place = rolled_back(job, base.model, guard, ran.curves)
         took["guard"] = {"stopped": guard.stopped, "fell": round(guard.fell, 4), "kept": place}
         fell = f"the preferred responses lost {guard.fell:.2f} nats a token"
         job.log(f"collapse at step {guard.stopped}: {fell}; kept: {place}")
@@ -184,13 +195,15 @@ def contrasted(
     return took, ranked(kept, scores(model, unseen))
 
 
-def rolled_back(job: Job, model: Any, guard: Guard) -> tuple[Any, str]:
-    """The last whole checkpoint from before the window in which it fell, else the beginning of the stage."""
-    good = [
-        (step, one)
-        for one in job.checkpoints.glob("checkpoint-*")
-        if (one / WHOLE).exists() and (step := int(one.name.rsplit("-", 1)[1])) <= guard.stopped - guard.window
-    ]
+def rolled_back(job: Job, model: Any, guard: Guard, history: Sequence[Mapping[str, Any]]) -> tuple[Any, str]:
+    """The last whole checkpoint at which not half of what is allowed was lost, else the beginning of the stage."""
+    told = falls(history, guard.window)
+    good = []
+    for folder in job.checkpoints.glob("checkpoint-*"):
+        step = int(folder.name.rsplit("-", 1)[1])
+        before = [one for one in told if one.step <= step]
+        if before and (folder / WHOLE).exists() and max(before[-1].mean, before[-1].now) <= guard.drop / 2:
+            good.append((step, folder))
     if not good:
         return model, "the beginning"
     step, folder = max(good)
