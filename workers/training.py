@@ -69,6 +69,8 @@ class Job:
     """An instance of the trainer's own parameters."""
     seed: int = 0
     template: str = ""
+    protocol: Mapping[str, Any] = field(default_factory=dict)
+    """What the people were asked, by the names of `workers.criticising.Wanted`; empty where nobody knows."""
     tell: Callable[[int, int, Mapping[str, float]], None] = field(default=lambda step, steps, values: None)
     """(steps done, steps in all, numbers of this step)."""
     log: Callable[[str], None] = field(default=lambda line: None)
@@ -133,7 +135,9 @@ class Trainer:
     bases: tuple[str, ...] = ()
     """Kinds of models to start from; empty: it builds its own."""
     config: Callable[[Any], dict[str, Any]] = field(default=lambda settings: {})
-    """The config of the model version that comes out, by the settings."""
+    """The config of the model version that comes out, by the settings; `train` may return more of it as `config`."""
+    beta: Callable[[Any], float] | None = None
+    """Of objectives whose policy, beside its base, is an implicit reward: the strength of the KL term."""
 
 
 trainers: Shelf[Trainer] = Shelf("workers.trainers", "trainer")

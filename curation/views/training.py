@@ -27,6 +27,18 @@ COMPARED = 6
 NOT_SHOWN = ("model", "name", "held_out", "longer_is_better", "calibration", "length_bias", "seconds")
 
 
+RIGHTS = (
+    ("held_out", "This model"),
+    ("longer_is_better", "The longer response"),
+    ("commonest_verdict", "Always the commonest verdict"),
+    ("commonest_label", "Always the commonest label"),
+    ("answers_read", "Answers that could be read"),
+    ("quotes_found", "Quotes that stand in the response"),
+    ("tokens_guessed", "Tokens guessed"),
+)
+"""Shares of a result that are shown with their intervals."""
+
+
 def is_training(run: Run) -> bool:
     return run.method.startswith(PREFIX) and run.method != PREFIX + "default"
 
@@ -151,11 +163,7 @@ def plot_of(curve: Curve) -> dict[str, Any]:
 
 def figures_of(told: Told) -> list[dict[str, Any]]:
     """Accuracies: of all, of the baseline, and of each slice."""
-    found = [
-        figure("", name, told.result[key], head=key == "held_out")
-        for key, name in (("held_out", "This model"), ("longer_is_better", "The longer response"))
-        if told.result.get(key)
-    ]
+    found = [figure("", name, told.result[key], head=key == "held_out") for key, name in RIGHTS if told.result.get(key)]
     return found + [figure(title, name, one) for title, slices in told.slices for name, one in slices.items()]
 
 

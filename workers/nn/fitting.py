@@ -135,7 +135,8 @@ class Fit(Trainer):
 class Telling(TrainerCallback):
     """Progress to the run, and a mark in every checkpoint that is whole."""
 
-    def __init__(self, job: Job, fit: Fit) -> None:
+    def __init__(self, job: Job, fit: Any) -> None:
+        """`fit` is a trainer with a `measure`, which may be None."""
         self.job, self.fit = job, fit
 
     def on_log(self, args: Any, state: Any, control: Any, logs: Any = None, **_: Any) -> None:
@@ -155,40 +156,45 @@ class Telling(TrainerCallback):
             (Path(args.output_dir) / f"checkpoint-{state.global_step}" / WHOLE).touch()
 
 
-def measured(fit: Fit) -> Mapping[str, float]:
-    assert fit.measure is not None and fit.model is not None
+def measured(fit: Any) -> Mapping[str, float]:
     fit.model.eval()
     try:
-        return fit.measure()
+        told: Mapping[str, float] = fit.measure()
+        return told
     finally:
         fit.model.train()
 
 
 def arguments(job: Job, steps: int) -> TrainingArguments:
     """transformers' arguments for the settings of a job."""
-    given: Settings = job.settings
     with quiet():
-        return TrainingArguments(
-            output_dir=str(job.checkpoints),
-            max_steps=steps,
-            per_device_train_batch_size=1,
-            learning_rate=given.learning_rate,
-            warmup_steps=round(given.warmup * steps),
-            lr_scheduler_type=given.schedule if given.schedule != "constant" else "constant_with_warmup",
-            weight_decay=given.weight_decay,
-            bf16=mixed(given.precision),
-            use_cpu=device().type == "cpu",
-            seed=job.seed,
-            logging_steps=max(1, steps // TOLD),
-            logging_first_step=True,
-            save_strategy="steps",
-            save_steps=given.save_every,
-            save_total_limit=2,
-            remove_unused_columns=False,
-            report_to=[],
-            disable_tqdm=True,
-            dataloader_pin_memory=False,
-        )
+        return TrainingArguments(**asked(job, steps))
+
+
+def asked(job: Job, steps: int) -> dict[str, Any]:
+    """The same by name, for those of TRL, which have more of them."""
+    given: Settings = job.settings
+    return {
+        "output_dir": str(job.checkpoints),
+        "max_steps": steps,
+        "per_device_train_batch_size": 1,
+        "learning_rate": given.learning_rate,
+        "warmup_steps": round(given.warmup * steps),
+        "lr_scheduler_type": given.schedule if given.schedule != "constant" else "constant_with_warmup",
+        "weight_decay": given.weight_decay,
+        "bf16": mixed(given.precision),
+        "use_cpu": device().type == "cpu",
+        "seed": job.seed,
+        "logging_steps": max(1, steps // TOLD),
+        "logging_first_step": True,
+        "save_strategy": "steps",
+        "save_steps": given.save_every,
+        "save_total_limit": 2,
+        "remove_unused_columns": False,
+        "report_to": [],
+        "disable_tqdm": True,
+        "dataloader_pin_memory": False,
+    }
 
 
 def mixed(precision: str) -> bool:
@@ -205,7 +211,11 @@ def last_checkpoint(folder: Path) -> str | None:
 def fit(job: Job, model: Any, steps: Steps, loss: Loss, measure: Measure | None = None) -> dict[str, Any]:
     """Train `model` in place, from the last whole checkpoint on; what it took."""
     threads()
-    trainer = Fit(job, model, steps, loss, measure)
+    return through(job, Fit(job, model, steps, loss, measure))
+
+
+def through(job: Job, trainer: Trainer) -> dict[str, Any]:
+    """Run a trainer from the last whole checkpoint on; what it took."""
     resumed = last_checkpoint(job.checkpoints)
     if resumed:
         job.log(f"going on from {Path(resumed).name}")
@@ -227,13 +237,16 @@ def adapted(model: Any, rank: int, task: str) -> Any:
     """
     if not rank:
         return model
-    from peft import LoraConfig, get_peft_model
+    from peft import get_peft_model
+
+    return get_peft_model(model, lora(rank, task))
+
+
+def lora(rank: int, task: str) -> Any:
+    from peft import LoraConfig
 
     own = ["score", "classifier"] if task == "TOKEN_CLS" else None  # of these heads PEFT does not know that they are
-    config = LoraConfig(
-        r=rank, lora_alpha=2 * rank, target_modules="all-linear", exclude_modules=own, task_type=task
-    )  # fmt: skip
-    return get_peft_model(model, config)
+    return LoraConfig(r=rank, lora_alpha=2 * rank, target_modules="all-linear", exclude_modules=own, task_type=task)
 
 
 def save(model: Any, tokenizer: Any, folder: Path) -> None:

@@ -16,6 +16,7 @@ from transformers import StoppingCriteria, StoppingCriteriaList
 from workers.asking import Reply, Request, nothing
 from workers.judging import OutOfMemory, Spec
 from workers.nn.loading import load
+from workers.nn.texts import TURN, plain
 
 BATCH_TOKENS = 8192
 """Prompt tokens and room to write of one batch, at most."""
@@ -47,8 +48,7 @@ class Writer:
         if self.tokenizer.chat_template:
             told = self.tokenizer.apply_chat_template(messages, add_generation_prompt=True, tokenize=False)
             return list(self.tokenizer(told, add_special_tokens=False)["input_ids"])
-        told = "\n\n".join(message["content"] for message in messages)
-        return list(self.tokenizer(told + "\n\n")["input_ids"])
+        return list(self.tokenizer(plain(messages) + TURN)["input_ids"])
 
     def answered(
         self, batch: list[int], prompts: list[list[int]], requests: Sequence[Request], tick: Callable[[], None]

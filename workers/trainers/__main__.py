@@ -41,6 +41,7 @@ def main(folder: Path) -> int:
                 settings=trainer.settings.model_validate(given["settings"]),
                 seed=given["seed"],
                 template=given["template"],
+                protocol=given.get("protocol") or {},
                 tell=lambda step, steps, values: say({"step": step, "steps": steps, "values": dict(values)}),
                 log=lambda line: say({"log": line}),
             )

@@ -23,6 +23,7 @@ from django.db import transaction
 from curation.errors import Conflict
 from curation.models import DatasetVersion, ModelVersion, Run, TrainingPoint
 from curation.services import candidates
+from curation.services.desk import asked
 from curation.services.running import Report
 from curation.services.training.asking import trainer_of
 from curation.services.training.registering import register
@@ -74,6 +75,7 @@ def describe(run: Run, folder: Path) -> None:
         "lines": {split: f"{split}.jsonl" for split in version.filled_splits},
         "base": asdict(candidates.spec_of(base)) if base else None,
         "template": base.config.get("template", "") if base else "",
+        "protocol": asked_in(version),
         "settings": own,
         "seed": run.seed,
     }
@@ -88,6 +90,17 @@ def version_of(run: Run) -> DatasetVersion:
     if found.state != DatasetVersion.State.READY:
         raise Conflict(f"{found} is not ready")
     return found
+
+
+def asked_in(version: DatasetVersion) -> dict[str, Any]:
+    """What the people were asked whose answers are in a version, as critics are asked it."""
+    number = version.lineage.get("protocol")
+    protocol = version.dataset.project.protocols.filter(version=number).first() if number else None
+    if protocol is None:
+        return {}
+    shape = asked(protocol).model_dump()
+    names = ("unit", "critiques", "questions")
+    return {**{name: shape[name] for name in names}, "guidelines": protocol.guidelines}
 
 
 def watch(run: Run, report: Report, folder: Path) -> None:

@@ -17,9 +17,11 @@ SLICED = 5000
 DOMAINS = ("domain", "category", "task", "subset", "topic")
 """Keys of an item's metadata that may name its domain; the first that is there counts."""
 GROUPS = (
-    ("Loss", ("loss",)),
-    ("Accuracy", ("accuracy", "held_out_accuracy")),
-    ("Margin", ("margin",)),
+    ("Loss", ("loss", "held_out_loss")),
+    ("Accuracy", ("accuracy", "rewards/accuracies", "mean_token_accuracy", "held_out_accuracy")),
+    ("Margin", ("margin", "rewards/margins")),
+    ("Rewards", ("rewards/chosen", "rewards/rejected")),
+    ("Log-probabilities", ("logps/chosen", "logps/rejected")),
     ("Learning rate", ("learning_rate",)),
 )
 """Curves that stand together, in this order; others come after, each alone, numbered ones such as layers together."""
