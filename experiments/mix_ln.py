@@ -141,8 +141,9 @@ def judge(results: Sequence[Mapping[str, Any]]) -> list[tuple[str, bool]]:
 experiments.add(
     Experiment(
         name="mix-ln",
-        about="Norms before a layer, behind it, or behind the first quarter of layers only: loss and gradients over depth.",
+        about="Norms before layers, behind them, or behind the first quarter only: loss, and gradients over depth.",
         run=run,
         judge=judge,
+        seeds=(0,),
     )
 )

@@ -139,7 +139,7 @@ def judge(results: Sequence[Mapping[str, Any]]) -> list[tuple[str, bool]]:
 experiments.add(
     Experiment(
         name="redi",
-        about="Wrong traces as a push away from a wrong rule: REDI where fine-tuning is stuck at what its labels are worth.",
+        about="Wrong traces as a push away from a wrong rule, where fine-tuning is stuck at what its labels are worth.",
         run=run,
         judge=judge,
     )

@@ -29,11 +29,11 @@ def fine_tuned(job: Job, given: Sequence[Example], held: Sequence[Example]) -> t
     torch.manual_seed(job.seed)
     base = opened(job)
     ran, found = sft(job, base, given, held)
-    save(ran.model, base.tokenizer, job.model)
+    model = ran.model.merge_and_unload() if hasattr(ran.model, "merge_and_unload") else ran.model
+    save(model, base.tokenizer, job.model)
     tokens = [base.form.tokens(one.prompt, one.completion) for one in given]
     longest = max(len(one.ids) - one.start for one in tokens)
     longest += -longest % ROUNDED
-    model = ran.model.merge_and_unload() if hasattr(ran.model, "merge_and_unload") else ran.model
     model.eval()
     writer = Writer(model, base.tokenizer, str(model.device), base.form.max_length + longest)
     places = {(one.split, one.row): one for one in held}

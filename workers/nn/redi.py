@@ -112,7 +112,7 @@ def train(job: Job) -> tuple[dict[str, Any], list[Ranked]]:
     pairs, texts = pairs_of(base, TRAIN)
     base.enough(len(pairs), "pairs")
     found = budget([length_of(both) for both in texts], given)
-    stages = {}
+    told = {"pairs": len(pairs), "cut": base.cut, "dropped": base.dropped}
     if given.sft_epochs:
         first = replace(
             job,
@@ -123,12 +123,12 @@ def train(job: Job) -> tuple[dict[str, Any], list[Ranked]]:
         )
         examples = [Example(one.split, one.row, one.prompt, one.chosen, one.item) for one in pairs]
         before = budget([len(one.ids) for one, _ in texts], first.settings).steps
-        stages["sft_steps"] = before
+        told["sft_steps"] = before
         whole = before + found.steps
         base = begun(replace(first, tell=lambda step, _, values: job.tell(step, whole, values)), base, examples)
         job = replace(job, tell=later(job, before, whole))
     took, held = contrasted(job, base, [row(both) for both in texts], found)
-    return {**took, **stages, "pairs": len(pairs), "cut": base.cut, "dropped": base.dropped}, held
+    return {**took, **told}, held
 
 
 def later(job: Job, before: int, whole: int) -> Any:
