@@ -11,7 +11,7 @@ import orjson
 from workers.training import Job, trainers
 
 MARKS = ["<pad>", "<unk>", "<s>", "</s>"]
-SIZES = {
+SIZES: dict[str, Any] = {
     "hidden_size": 64,
     "intermediate_size": 128,
     "num_hidden_layers": 2,
@@ -21,7 +21,7 @@ SIZES = {
 }
 
 
-def begun(folder: Path, words: Sequence[str], seed: int, **sizes: int) -> Path:
+def begun(folder: Path, words: Sequence[str], seed: int, **sizes: Any) -> Path:
     """A Llama with random weights that knows these words, a token each."""
     import torch
     from tokenizers import Tokenizer
@@ -34,7 +34,7 @@ def begun(folder: Path, words: Sequence[str], seed: int, **sizes: int) -> Path:
     marks = {"unk_token": "<unk>", "pad_token": "<pad>", "bos_token": "<s>", "eos_token": "</s>"}
     tokenizer = PreTrainedTokenizerFast(tokenizer_object=backend, **marks)
     torch.manual_seed(seed)
-    ids = {"pad_token_id": 0, "bos_token_id": 2, "eos_token_id": 3}
+    ids: dict[str, Any] = {"pad_token_id": 0, "bos_token_id": 2, "eos_token_id": 3}
     config = LlamaConfig(vocab_size=len(words) + len(MARKS), **ids, **{**SIZES, **sizes})
     LlamaForCausalLM(config).save_pretrained(folder)
     tokenizer.save_pretrained(folder)

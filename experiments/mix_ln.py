@@ -70,7 +70,7 @@ def trained(layout: Any, rate: float, data: bytes, held: bytes, seed: int) -> tu
     from workers.nn.mix_ln import Backbone, gradients
 
     torch.manual_seed(seed)
-    sizes = {
+    sizes: dict[str, Any] = {
         "num_hidden_layers": LAYERS,
         "hidden_size": WIDTH,
         "intermediate_size": 3 * WIDTH,

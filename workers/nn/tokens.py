@@ -26,7 +26,7 @@ from workers.nn.texts import Tokenising, template_of
 from workers.paired import Messages
 from workers.training import Job
 
-LOOKED_AT = 128
+LOOKED_AT = 64
 """Held-out examples that are read again and again while a model trains."""
 
 GroupLoss = Callable[[Tensor, Tensor], Tensor]
