@@ -68,7 +68,8 @@ def size_aims(here: dict[str, Any], size: str) -> Iterator[Line]:
     )
     for title, kind in (("list page", "page"), ("list of the API", "API")):
         found = at(here, f"lists.slowest.{kind}") or {}
-        words = f"{found['p95_ms']:.0f} ms ({found['name']})" if found else None
+        cpu = f", {found['cpu_ms']:.0f} ms of processor" if found.get("cpu_ms") else ""
+        words = f"{found['p95_ms']:.0f} ms{cpu} ({found['name']})" if found else None
         yield (f"Every {title} < 100 ms at {size}", words, met(found.get("p95_ms"), most=LIST_MS))
     page = at(here, "lists.calls.page project.p95_ms")
     yield (f"Page of the project < 300 ms at {size}", slowest([page] if page else []), met(page, most=PROJECT_MS))
