@@ -76,6 +76,7 @@ class Touchstone:
             "DJANGO_SETTINGS_MODULE": "curation.settings",
             "CELERY_BROKER_URL": broker or "filesystem://",
             "C_FORCE_ROOT": "1",
+            "TOUCHSTONE_IMPORT_UPLOAD_MB": "8192",
         }
         (folder / "var" / "broker" / "control").mkdir(parents=True, exist_ok=True)
         log = folder / "setup.log"

@@ -155,16 +155,21 @@ def pictures(told: dict[str, Any]) -> str:
 
 
 def listed(told: dict[str, Any]) -> str:
-    """p50 and p95 of each page and list by size, the slowest at the largest size first."""
+    """p50, p95 and processor time of each page and list by size, the slowest at the largest size first."""
     here = {size: at(one, "lists.calls") or {} for size, one in told["sizes"].items()}
     last = here[list(here)[-1]]
     if not last:
         return ""
     rows = (
-        (name, *(both(Figures(calls.get(name, {})), "") for calls in here.values()))
+        (name, *(with_cpu(Figures(calls.get(name, {}))) for calls in here.values()))
         for name in sorted(last, key=lambda name: -last[name]["p95_ms"])
     )
-    return table(("Page or list, p50 / p95 ms", *(f"{shown(int(size))} pairs" for size in here)), rows)
+    return table(("Page or list, p50 / p95 / CPU ms", *(f"{shown(int(size))} pairs" for size in here)), rows)
+
+
+def with_cpu(here: Figures) -> str | None:
+    found, cpu = both(here, ""), here["cpu_ms"]
+    return f"{found} / {shown(cpu)}" if found and cpu is not None else found
 
 
 def goals(told: dict[str, Any]) -> str:
