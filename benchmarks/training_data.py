@@ -72,7 +72,7 @@ def decided(prompt: list[dict[str, str]], first: str, second: str, votes: list[d
 def harmless() -> Iterator[Compared]:
     """Replies to red-teaming talks, one crowd worker each."""
     for row in rows("pref_hh_rlhf_harmless/pairs"):
-        if row["chosen"] != row["rejected"]:
+        if row["prompt"] and row["chosen"].strip() and row["rejected"].strip() and row["chosen"] != row["rejected"]:
             yield Compared(asked(row["prompt"].strip()), row["chosen"], row["rejected"])
 
 
