@@ -15,6 +15,8 @@ import orjson
 
 from workers.training import Compared
 
+NOT_ANSWERS = ("NullModel",)
+"""It gives everybody the one text that fools the judge: whoever knows it by heart is right."""
 CLEAR = 0.3
 """Two answers whose rates of winning against the baseline differ by less are not compared."""
 OF_A_PROMPT = 4
@@ -70,14 +72,18 @@ def decided(prompt: list[dict[str, str]], first: str, second: str, votes: list[d
 def harmless() -> Iterator[Compared]:
     """Replies to red-teaming talks, one crowd worker each."""
     for row in rows("pref_hh_rlhf_harmless/pairs"):
-        if row["chosen"] != row["rejected"]:
+        if row["prompt"] and row["chosen"].strip() and row["rejected"].strip() and row["chosen"] != row["rejected"]:
             yield Compared(asked(row["prompt"].strip()), row["chosen"], row["rejected"])
 
 
 def alpaca() -> Iterator[Compared]:
-    """Two of twelve models' answers, by how often GPT-4 preferred each to the same baseline: labels of an AI."""
+    """Two of eleven models' answers, by how often GPT-4 preferred each to the same baseline: labels of an AI."""
     for row in rows("rank_alpacaeval_gpt4/items"):
-        told = [(one["gpt4_win_rate_vs_baseline"], one["text"]) for one in row["responses"]]
+        told = [
+            (one["gpt4_win_rate_vs_baseline"], one["text"])
+            for one in row["responses"]
+            if one["model"] not in NOT_ANSWERS
+        ]
         known = [one for one in told if one[0] is not None and one[1].strip()]
         apart = [pair for pair in combinations(known, 2) if abs(pair[0][0] - pair[1][0]) >= CLEAR]
         for pair in random.Random(row["id"]).sample(apart, min(OF_A_PROMPT, len(apart))):

@@ -161,6 +161,26 @@ def test_adapters_learn_through_packed_rows(tmp_path: Path) -> None:
         equal(gradients(packed), gradients(plain))
 
 
+def test_steps_hold_about_the_tokens_that_they_are_told_and_every_pair_once_an_epoch() -> None:
+    from workers.nn.fitting import plan
+    from workers.training import Settings
+
+    lengths = [20 + n % 60 for n in range(500)]
+    steps = plan(lengths, Settings(step_tokens=700, batch_tokens=256, epochs=2), seed=1)
+    seen = [place for step in steps for batch in step for place in batch]
+    assert sorted(seen)[::2] == sorted(seen)[1::2] == list(range(500))
+    sizes = [sum(lengths[place] for batch in step for place in batch) for step in steps]
+    assert sum(sizes) / len(sizes) == pytest.approx(700, rel=0.02)
+    assert max(sizes) < 2 * 700
+    assert plan(lengths, Settings(step_tokens=700, batch_tokens=256, max_steps=7), seed=1) == steps[:7]
+    few = plan(lengths[:9], Settings(step_tokens=9000, max_steps=5), seed=1)
+    assert [sorted(place for batch in step for place in batch) for step in few] == [list(range(9))] * 5
+    for tokens in range(300, 900, 50):
+        all_of_them = plan(lengths, Settings(step_tokens=tokens, batch_tokens=256), seed=1)
+        assert sorted(place for step in all_of_them for batch in step for place in batch) == list(range(500))
+        assert all(all_of_them)
+
+
 def test_the_cost_loss_by_hand() -> None:
     import torch
 

@@ -41,7 +41,8 @@ Loss = Callable[[Any, Batch], tuple[Tensor, float, Mapping[str, float]]]
 def plan(lengths: Sequence[int], settings: Settings, seed: int) -> list[list[list[int]]]:
     """For every step its batches of places in `lengths`, over all epochs.
 
-    Batches hold at most `batch_tokens` after padding (a longer text stands alone), steps about `step_tokens`.
+    Batches hold at most `batch_tokens` after padding (a longer text stands alone), steps about `step_tokens`, and never
+    more than all rows.
     """
     chance = random.Random(seed)
     order = list(range(len(lengths)))
@@ -53,14 +54,19 @@ def plan(lengths: Sequence[int], settings: Settings, seed: int) -> list[list[lis
             sorted(order[place : place + 1024], key=lambda one: lengths[one]), lengths, settings.batch_tokens
         )
     ]
-    each = max(1.0, settings.step_tokens / max(1.0, sum(lengths) / max(1, len(batches))))
-    wanted = settings.max_steps or max(1, math.ceil(settings.epochs * len(batches) / each - 1e-6))
-    ends = [round((step + 1) * each) for step in range(wanted if batches else 0)]
+    if not batches:
+        return []
+    each = min(len(batches), max(1.0, settings.step_tokens * len(batches) / sum(lengths)))
+    total = max(1, round(settings.epochs * len(batches)))
+    wanted = settings.max_steps or math.ceil(total / each - 1e-6)
+    ends = [round((step + 1) * each) for step in range(wanted)]
+    if not settings.max_steps:
+        ends[-1] = total
     queue: list[list[int]] = []
-    while ends and len(queue) < ends[-1]:
+    while len(queue) < ends[-1]:
         chance.shuffle(batches)
         queue += batches
-    return [queue[start:end] for start, end in zip([0, *ends], ends, strict=False)]
+    return [queue[start:end] for start, end in zip([0, *ends], ends, strict=False) if end > start]
 
 
 def cut(order: Sequence[int], lengths: Sequence[int], budget: int) -> list[list[int]]:
