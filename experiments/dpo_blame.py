@@ -23,11 +23,11 @@ from workers.judging import Candidate, Given, Spec, judges
 from workers.planting import found
 
 KEYS, WORDS, BAD, LENGTH = 8, 24, 3, 10
-PAIRS, HELD_OUT = 8192, 200
+PAIRS, FREE, HELD_OUT = 2048, 4096, 200
 BETA = 0.1
 CHANCE = 1 / LENGTH
 TOP1, AUROC, ACCURACY = 0.95, 0.98, 0.97
-QUICK = {"step_tokens": 1536, "batch_tokens": 1536, "max_length": 32, "epochs": 3, "learning_rate": 3e-3}
+QUICK = {"step_tokens": 1536, "batch_tokens": 1536, "max_length": 32, "epochs": 8, "learning_rate": 3e-3}
 WAYS: dict[str, tuple[str, dict[str, Any]]] = {
     "DPO": ("dpo", {"sft_anchor": 0.0, "beta": BETA}),
     "DPO + SFT": ("dpo", {"sft_anchor": 1.0, "beta": BETA}),
@@ -74,7 +74,7 @@ def run(seed: int) -> dict[str, Any]:
     with tempfile.TemporaryDirectory() as place:
         folder = Path(place)
         base = begun(folder / "base", [*world.words, *(f"key{n}" for n in range(KEYS))], seed)
-        free = [world.free() for _ in range(PAIRS // 2)]
+        free = [world.free() for _ in range(FREE)]
         base, _, _ = trained(folder / "reference", "sft", base, free, seed, **{**QUICK, "epochs": 2})
         drawn = [world.pair() for _ in range(PAIRS)]
         held = [world.pair() for _ in range(HELD_OUT)]

@@ -26,13 +26,12 @@ FILLERS = ("so", "well", "thus", "now")
 SPOKEN = 5
 """Tokens of a trace with its end."""
 COMMON = {"step_tokens": 2048, "batch_tokens": 2048, "max_length": 32, "weight_decay": 1e-4}
-BEFORE = {**COMMON, "epochs": 20, "learning_rate": 3e-3}
+BEFORE = {**COMMON, "epochs": 14, "learning_rate": 3e-3}
 FIRST = {**COMMON, "epochs": 3, "learning_rate": 1e-3}
 SECOND = {**COMMON, "sft_epochs": 0, "epochs": 8, "learning_rate": 3e-4, "guard_window": 0}
 WAYS: dict[str, dict[str, Any]] = {
     "alpha 0": {"alpha": 0.0},
     "alpha 0.5": {"alpha": 0.5},
-    "alpha 0.8": {"alpha": 0.8},
     "alpha 1": {"alpha": 1.0},
     "alpha 1, guarded": {"alpha": 1.0, "guard_window": 10, "guard_drop": 0.5, "save_every": 10},
 }
