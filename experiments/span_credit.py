@@ -182,7 +182,7 @@ def judge(results: Sequence[Figures]) -> list[tuple[str, bool]]:
 
 experiments.add(
     Experiment(
-        name="span_credit",
+        name="span-credit",
         about="Updates of PPO to 90 % right slots by where the critic's marks are paid (Text2Grad).",
         run=run,
         judge=judge,
