@@ -1,4 +1,4 @@
-"""Preferences over whole responses as rewards of tokens: DPO alone blames the wrong ones, an anchor puts that right.
+"""Preferences over whole responses as rewards of tokens: which of them DPO blames, with and without an anchor.
 
 Planted: the prompt names one of eight keys, a response has ten words, and three of twenty-four words are bad under each
 key. Chosen responses hold no bad word, rejected ones exactly one, at a place that is known; everything else is drawn
@@ -158,7 +158,7 @@ def judge(results: Sequence[Mapping[str, Any]]) -> list[tuple[str, bool]]:
 experiments.add(
     Experiment(
         name="dpo-blame",
-        about="DPO ranks whole responses; which words it blames is another matter, and an anchor puts it right.",
+        about="DPO ranks whole responses; which of their words it blames, with an anchor and without.",
         run=run,
         judge=judge,
     )

@@ -4,8 +4,8 @@
 
 The first part is DPO (Rafailov et al. 2023, arXiv 2305.18290), the second, weighted by `sft_anchor`, fine-tuning on
 the preferred response. Read token by token, beta log pi/ref is a reward (From r to Q*, arXiv 2404.12358), and with its
-base as the reference every policy made here is registered as a model of kind implicit too. Without the anchor pairs
-are ranked as well, but blame falls on the wrong tokens: experiments/dpo_blame.py measures it.
+base as the reference every policy made here is registered as a model of kind implicit too. Good accuracy on pairs does
+not say that the right tokens are blamed: experiments/dpo_blame.py measures both, with and without the anchor.
 """
 
 from __future__ import annotations
