@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import os
 import signal
+import sys
 import time
 from pathlib import Path
 from typing import Any
 
+import orjson
 import pytest
 
 from curation.errors import Invalid
@@ -182,3 +184,32 @@ def test_a_killed_training_goes_on_from_its_checkpoint_and_ends_the_same(
     assert run.result["held_out"] == whole.result["held_out"]
     steps = list(TrainingPoint.objects.filter(run=run).values_list("step", flat=True))
     assert len(steps) == len(set(steps)) and steps[-1] == whole.total
+
+
+def test_two_processes_learn_together(
+    cast: Cast, version: Any, base: ModelVersion, settings: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("OMP_NUM_THREADS", "1")
+    settings.TRAIN_LAUNCH = f"{sys.executable} -m torch.distributed.run --standalone --nproc_per_node 2"
+    run = trained(cast, "train-bradley-terry", base=base.pk, name="two", epochs=12)
+    assert run.state == Run.State.SUCCEEDED, run.error + running.log_of(run)
+    alone = trained_alone_in(run)
+    assert run.total == -(-alone // 2), "each does every second step of the plan"
+    assert run.result["held_out"]["accuracy"] == 1.0
+    assert not list(run.folder.glob("process-*"))
+
+
+def trained_alone_in(run: Run) -> int:
+    """How many steps one process would take."""
+    from workers.nn.fitting import plan
+    from workers.nn.pairs import Encoded, Reading, opened
+    from workers.training import TRAIN, Job, trainers
+
+    given = orjson.loads((run.folder / "job.json").read_bytes())
+    own = trainers.get("bradley-terry").settings.model_validate(given["settings"])
+    place = Path(given["base"]["reference"].removeprefix("hf:"))
+    job = Job(Path(given["folder"]), given["target"], given["lines"], place, run.folder, own, given["seed"])
+    model, tokenizer = opened(job)
+    _, texts = Encoded(job, tokenizer, model).split(TRAIN)
+    reading = Reading(model, tokenizer, own.shared_prefix)
+    return len(plan([reading.size(both) for both in texts], own, job.seed))

@@ -69,6 +69,8 @@ class Job:
     """An instance of the trainer's own parameters."""
     seed: int = 0
     template: str = ""
+    kept: Path | None = None
+    """Where checkpoints lie if not in `out`: of processes that learn together only the first keeps its `out`."""
     protocol: Mapping[str, Any] = field(default_factory=dict)
     """What the people were asked, by the names of `workers.criticising.Wanted`; empty where nobody knows."""
     tell: Callable[[int, int, Mapping[str, float]], None] = field(default=lambda step, steps, values: None)
@@ -100,7 +102,7 @@ class Job:
 
     @property
     def checkpoints(self) -> Path:
-        return self.out / "checkpoints"
+        return self.kept or self.out / "checkpoints"
 
 
 Row = TypeVar("Row")

@@ -8,10 +8,12 @@ what it would have seen. TRL's RewardTrainer cuts batches by rows and drops text
 from __future__ import annotations
 
 import math
+import os
 import random
 import time
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -121,11 +123,14 @@ class Fit(Trainer):
         batches = self._prepare_inputs(inputs)["batches"]
         count = sum(float(batch["weight"]) for batch in batches) or 1.0
         total = torch.zeros((), device=self.args.device)
-        for batch in batches:
-            with self.compute_loss_context_manager():
-                loss, _, told = self.loss_of(model, batch)
-            loss = loss / count
-            self.accelerator.backward(loss)
+        for place, batch in enumerate(batches):
+            # Processes average gradients once a step: their steps may be cut into unlike numbers of batches.
+            apart = nullcontext() if place == len(batches) - 1 else self.accelerator.no_sync(model)
+            with apart:
+                with self.compute_loss_context_manager():
+                    loss, _, told = self.loss_of(model, batch)
+                loss = loss / count
+                self.accelerator.backward(loss)
             total += loss.detach()
             for name, value in told.items():
                 self.seen[name].append(value)
@@ -180,6 +185,7 @@ def arguments(job: Job, steps: int) -> TrainingArguments:
 def asked(job: Job, steps: int) -> dict[str, Any]:
     """The same by name, for those of TRL, which have more of them."""
     given: Settings = job.settings
+    steps = -(-steps // processes())
     return {
         "output_dir": str(job.checkpoints),
         "max_steps": steps,
@@ -201,6 +207,12 @@ def asked(job: Job, steps: int) -> dict[str, Any]:
         "disable_tqdm": True,
         "dataloader_pin_memory": False,
     }
+
+
+def processes() -> int:
+    """How many learn together, as accelerate or torchrun say: each does every so-manieth step of the plan, so that a
+    step of the optimizer, over which gradients are averaged, is as many times larger."""
+    return int(os.environ.get("WORLD_SIZE", "1"))
 
 
 def mixed(precision: str) -> bool:

@@ -24,7 +24,10 @@ def main(folder: Path) -> int:
     threading.Thread(target=end_with_parent, daemon=True).start()
     given = orjson.loads((folder / "job.json").read_bytes())
     trainer = trainers.get(given["trainer"])
-    first = int(os.environ.get("RANK", "0")) == 0  # of processes that accelerate launched, one speaks
+    rank = int(os.environ.get("RANK", "0"))
+    first = rank == 0  # of processes that accelerate launched, one speaks, and keeps what it writes
+    out = folder if first else folder / f"process-{rank}"
+    out.mkdir(exist_ok=True)
     with (folder / "progress.jsonl").open("ab", buffering=0) as progress:
 
         def say(line: Mapping[str, Any]) -> None:
@@ -37,10 +40,11 @@ def main(folder: Path) -> int:
                 target=given["target"],
                 lines=given["lines"],
                 base=base_in(given["base"]),
-                out=folder,
+                out=out,
                 settings=trainer.settings.model_validate(given["settings"]),
                 seed=given["seed"],
                 template=given["template"],
+                kept=folder / "checkpoints",
                 protocol=given.get("protocol") or {},
                 tell=lambda step, steps, values: say({"step": step, "steps": steps, "values": dict(values)}),
                 log=lambda line: say({"log": line}),

@@ -58,7 +58,8 @@ def execute(run: Run, report: Report) -> dict[str, Any]:
     with transaction.atomic():
         version = register(run, trainer, told["metrics"], found)
         report.checkpoint(done=run.total or run.done, total=run.total)
-    shutil.rmtree(folder / "checkpoints", ignore_errors=True)
+    for left in (folder / "checkpoints", *folder.glob("process-*")):
+        shutil.rmtree(left, ignore_errors=True)
     return {"model": version.pk, "name": str(version), **told["metrics"]}
 
 
