@@ -180,7 +180,7 @@ def test_when_others_were_faster_the_answer_is_kept_and_not_counted(sign_in: Any
     keys(other, "2", "Shift+A")
     submit(other)
     submit(page)
-    expect(page.locator("#live")).to_contain_text("yours is kept, beyond the wanted number")
+    expect(page.locator("#live")).to_contain_text("your answer is kept but not counted")
     bobs, anns = of_people()
     assert (bobs.counted, anns.counted) == (True, False) and anns.critiques.count() == 4
     assert Progress.objects.get(annotator__user=crew.ann).done == 0
@@ -227,7 +227,11 @@ def test_sixty_critiques_while_the_network_comes_and_goes(sign_in: Any, crew: Ca
         keys(page, "Control+Enter")
     context.set_offline(False)
     page.unroute(SUBMIT)
-    page.clock.fast_forward(40_000)
+    for _ in range(20):  # a busy server may let one attempt time out, and this clock goes on only when it is told to
+        if page.locator("[data-rest]").count():
+            break
+        page.clock.fast_forward(40_000)
+        page.wait_for_timeout(500)
     wait_for_rest(page)
     sent(page)
     assert [one.event for one in of_people()] == ["answer"] * count

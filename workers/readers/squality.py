@@ -50,7 +50,7 @@ def read_many(rows: list[Row], options: Options) -> ItemRow:
         responses=responses,
         external_id=f"squality-{key}",
         answers=answers + rankings(rows),
-        metadata={"passage_id": first["passage_id"], "question_index": first["question_index"]},
+        metadata={name: first[name] for name in ("passage_id", "question_index") if name in first},
     )
 
 
