@@ -216,6 +216,7 @@ def deep(project: Project, webhook: Webhook) -> dict[str, str]:
         "list_members": f"cursor={member}",
         "items": f"after={item}",
         "runs": f"before={run.created_at.isoformat().replace('+', '%2B')}",
+        "model": str(model),
         "models": f"before={ModelVersion.objects.aggregate(n=Max('pk'))['n'] - model + 1}",
         "webhook page": f"before={delivery}",
     }

@@ -123,7 +123,7 @@ class RunPointsView(APIView):
 class RunHeldOutView(APIView):
     """Every held-out row of a training with what the model gave it, as JSON lines."""
 
-    @extend_schema(operation_id="list_held_out", responses={(200, "application/x-ndjson"): str})
+    @extend_schema(operation_id="get_held_out", responses={(200, "application/x-ndjson"): str})
     def get(self, request: Request, run_id: str) -> HttpResponseBase:
         run = reachable(request, run_id, access.READ)
         path = run.folder / HELD_OUT
