@@ -5,6 +5,7 @@ from django.urls import URLPattern, URLResolver, include, path
 from django.views.generic import RedirectView
 
 from curation.views import (
+    checks,
     health,
     helping,
     images,
@@ -49,6 +50,7 @@ project: list[URLPattern | URLResolver] = [
     path("runs/<uuid:run_id>/log.txt", runs.log, name="run-log"),
     path("runs/<uuid:run_id>/cancel/", runs.cancel, name="run-cancel"),
     path("runs/<uuid:run_id>/retry/", runs.retry, name="run-retry"),
+    path("checks/", checks.index, name="checks"),
     path("training/", training.index, name="training"),
     path("training/compare/", training.compare, name="training-compare"),
     path("training/<uuid:run_id>/send/", training.send, name="training-send"),

@@ -89,6 +89,7 @@ API: dict[str, tuple[str, str, set[str]]] = {
     "api-verdicts": ("GET", "/api/v1/projects/{slug}/verdicts", READERS),
     "api-suggestions": ("POST", "/api/v1/projects/{slug}/suggestions", FEEDERS),
     "api-scores": ("GET", "/api/v1/projects/{slug}/scores", READERS),
+    "api-checks": ("GET", "/api/v1/projects/{slug}/checks", READERS),
     "api-decisions": ("GET", "/api/v1/projects/{slug}/decisions", READERS),
     "api-runs": ("GET", "/api/v1/projects/{slug}/runs", READERS),
     "api-run": ("GET", "/api/v1/runs/{run}", READERS),

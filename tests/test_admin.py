@@ -18,6 +18,7 @@ from curation.access import annotator_for
 from curation.models import (
     ApiToken,
     Change,
+    Check,
     Completion,
     Dataset,
     DatasetFile,
@@ -65,6 +66,7 @@ def full(cast: Cast) -> Cast:
     Evaluation.objects.create(
         model=length, run=run, benchmark="llmbar", main="average", value=0.5, n=1, total=1, scores={"average": {}}
     )
+    Check.objects.create(project=cast.project, run=run, signals={"style": {}}, flags=["position"])
     Completion.objects.create(model=length, prompt_hash="0" * 64, raw="I like it.", status="unparsed")
     Schedule.objects.create(project=cast.project, method="freeze", cron="0 3 * * *")
     webhook = Webhook.objects.create(project=cast.project, url="https://example.org/", events=[], secret="whsec_AAAA")

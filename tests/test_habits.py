@@ -72,7 +72,7 @@ def test_circles_are_counted_and_their_items_named() -> None:
 
 
 def test_answers_faster_than_reading_and_stamps_without_a_look() -> None:
-    hasty = pace([(900, 200, 20_000.0)] * 9 + [(30_000, 200, 20_000.0)])
+    hasty = pace([(900, 1_200, 20_000.0)] * 9 + [(30_000, 1_200, 20_000.0)])
     assert (hasty.too_fast.count, hasty.median_ms, hasty.ratio) == (9, 900, 0.045)
     assert pace([]).median_ms is None
     stamped = stamping([("accepted", 150)] * 6 + [("accepted", 3_000), ("edited", 9_000), ("rejected", None)])

@@ -2,6 +2,7 @@
 
 from curation.admin import (
     annotations,
+    checks,
     completions,
     datasets,
     evaluations,
@@ -17,6 +18,7 @@ from curation.admin import (
 
 __all__ = [
     "annotations",
+    "checks",
     "completions",
     "datasets",
     "evaluations",

@@ -5,6 +5,7 @@ from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerSplitVie
 
 from curation.api import (
     changes,
+    checks,
     critiques,
     datasets,
     evaluations,
@@ -52,6 +53,7 @@ urlpatterns = [
     path(f"{PROJECT}/decisions", datasets.DecisionsView.as_view(), name="api-decisions"),
     path(f"{PROJECT}/critiques", critiques.CritiquesView.as_view(), name="api-critiques"),
     path(f"{PROJECT}/verdicts", critiques.VerdictsView.as_view(), name="api-verdicts"),
+    path(f"{PROJECT}/checks", checks.ChecksView.as_view(), name="api-checks"),
     path(f"{PROJECT}/scores", scores.ScoresView.as_view(), name="api-scores"),
     path(f"{PROJECT}/suggestions", suggestions.SuggestionsView.as_view(), name="api-suggestions"),
     path("methods", runs.MethodsView.as_view(), name="api-methods"),

@@ -1,6 +1,7 @@
 """All tables, one file a stage, in the order the data flows."""
 
 from curation.models.annotations import Annotation, Preference
+from curation.models.checks import Check
 from curation.models.critiques import Critique, Rank, Verdict
 from curation.models.datasets import Dataset, DatasetFile, DatasetVersion
 from curation.models.images import Image
@@ -24,6 +25,7 @@ __all__ = [
     "Assignment",
     "Calibration",
     "Change",
+    "Check",
     "Completion",
     "Critique",
     "Dataset",

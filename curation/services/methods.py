@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from curation.services import (
     calibrating,
+    checking,
     critiquing,
     default_model,
     embedding,
@@ -42,6 +43,7 @@ METHODS: dict[str, Method] = {
         default_model.METHOD,
         probing.METHOD,
         evaluating.METHOD,
+        checking.METHOD,
         *training.METHODS,
     )
 }

@@ -107,6 +107,7 @@ def furnish(crew: Cast, folder: Path) -> House:
         project=project, method="evaluate", params={"model": judge.pk, "benchmark": "gold"}, user=olga
     )
     through(gold)
+    through(starting.start(project=project, method="check", params={}, user=olga))
     failed = Run.objects.create(project=project, method="freeze", state="failed", error=LONG)
     failed.lines.create(text=LONG)
     queued = Run.objects.create(project=project, method="freeze", params={"target": LONG}, created_by=olga)
@@ -143,6 +144,7 @@ def furnish(crew: Cast, folder: Path) -> House:
         "runs": f"{root}/runs/",
         "run": f"{root}/runs/{landed.pk}/",
         "failed run": f"{root}/runs/{failed.pk}/",
+        "checks": f"{root}/checks/",
         "training": f"{root}/training/",
         "a training": f"{root}/runs/{trained.pk}/",
         "trainings side by side": f"{root}/training/compare/?run={trained.pk}&run={other.pk}",

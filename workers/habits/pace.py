@@ -8,21 +8,21 @@ from statistics import median
 
 from workers.intervals import Share, wilson
 
-WORDS_PER_MINUTE = 700
-"""Three times the 238 words a minute of silent reading (Brysbaert 2019, J. Mem. Lang. 109:104047): who is faster than
-this did not read all that was shown."""
+CHARACTERS_PER_SECOND = 70
+"""Three times the 238 words a minute of silent reading (Brysbaert 2019, J. Mem. Lang. 109:104047), at six characters a
+word: who is faster did not read all that was shown."""
 LOOK_MS = 400
 """A glance and a key: what was accepted sooner was not read."""
 
 
 @dataclass(frozen=True, slots=True)
 class Pace:
-    """How fast one annotator answers: median in ms, beside everybody's on the same tasks, and what was too fast."""
+    """How fast one annotator answers: median in ms, beside the others on the same tasks, and what was too fast."""
 
     n: int
     median_ms: float | None
     ratio: float | None
-    """Own time over the median of all on the same task, the median of that."""
+    """Own time over the median of the others on the same task; the median of that."""
     too_fast: Share
 
 
@@ -37,11 +37,11 @@ class Stamping:
 
 
 def pace(answers: Iterable[tuple[int, int, float | None]]) -> Pace:
-    """`answers`: active ms, words that the task shows, and the median ms of all on that task where others answered."""
+    """`answers`: active ms, characters of the responses shown, and the median ms of the others on that task, if any."""
     times, ratios, fast = [], [], 0
-    for ms, words, usual in answers:
+    for ms, characters, usual in answers:
         times.append(ms)
-        fast += ms < shortest_ms(words)
+        fast += ms < shortest_ms(characters)
         if usual:
             ratios.append(ms / usual)
     return Pace(
@@ -49,9 +49,9 @@ def pace(answers: Iterable[tuple[int, int, float | None]]) -> Pace:
     )
 
 
-def shortest_ms(words: int) -> float:
-    """The least time in which so many words can be read at all, in ms."""
-    return 60_000 * words / WORDS_PER_MINUTE
+def shortest_ms(characters: int) -> float:
+    """The least time in which so many characters can be read at all, in ms."""
+    return 1_000 * characters / CHARACTERS_PER_SECOND
 
 
 def stamping(reviews: Iterable[tuple[str, int | None]]) -> Stamping:
