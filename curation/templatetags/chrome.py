@@ -22,6 +22,7 @@ TABS = (
     ("Annotate", "annotate/", access.ANNOTATE),
     ("Items", "items/", access.READ),
     ("Import", "imports/", access.FEED),
+    ("Checks", "checks/", access.READ),
     ("Datasets", "datasets/", access.READ),
     ("Training", "training/", access.READ),
     ("Runs", "runs/", access.READ),
