@@ -32,7 +32,7 @@ class ProjectsView(APIView):
         user = caller(request)
         rows = Project.objects.select_related("protocol").filter(deleted_at__isnull=True)
         if not user.is_superuser:
-            rows = rows.filter(memberships__user=user)
+            rows = rows.filter(memberships__user=user, memberships__deactivated_at=None)
         return page(request, rows, lambda project: dict(shapes.ProjectShape(project).data))
 
     @extend_schema(operation_id="create_project", request=shapes.NewProject, responses={201: shapes.ProjectShape})

@@ -18,7 +18,7 @@ from curation.errors import Conflict, Invalid, NotFound, OverlapFull, Withdrawn
 from curation.models import GONE, Annotation, Assignment, Protocol, Task, TaskKind
 from curation.services import assigning, taking
 from curation.services.answering import Answer, check, check_ranks
-from curation.services.counting import Held, bump, count_answer, over, point, tally, uncount_answer, untallied
+from curation.services.counting import Held, bump, count_answer, point, share, sit, tally, uncount_answer, untallied
 from curation.services.desk import Desk, ProgressNow, Scale, progress_now
 from curation.services.reviewing import Suggested, suggested_for, write
 from curation.services.suggesting import answered_before, help_on
@@ -167,11 +167,11 @@ def skip(*, desk: Desk, task_id: int, reason: str, commit: Commit) -> Committed:
         made = add_event(desk, held, Event.SKIP, commit, reason=reason[:300])
         if made is None:
             return told_before(desk, task_id, commit)
-        if held.state == State.RESERVED:
-            Task.objects.filter(pk=task_id).update(taken=F("taken") - 1)
+        over, queue_id = sit(task_id, -1 if held.state == State.RESERVED else 0)
         if held.state != State.SKIPPED:
-            spent = commit.active_ms or 0
-            together([bump(desk, skipped=1, settled=int(over(task_id)), active_ms=spent), tally(desk, "", "skip")])
+            steps = {"skipped": 1, "settled": int(over)}
+            counters = bump(desk, queue_id, active_ms=commit.active_ms or 0, **steps)
+            together([counters, *share(desk, queue_id, **steps), tally(desk, "", "skip")])
         together([point(held, State.SKIPPED, made)])
     return Committed(made, Event.SKIP, task_id, progress_now(desk.annotator_id))
 
@@ -192,8 +192,9 @@ def undo(*, desk: Desk, annotation_id: int, commit: Commit) -> Committed:
         if made is None:
             return told_before(desk, undone.task_id, commit)
         if undone.event == Event.SKIP:
-            Task.objects.filter(pk=undone.task_id).update(taken=F("taken") + 1)
-            together([bump(desk, skipped=-1, settled=-int(over(undone.task_id)))])
+            over, queue_id = sit(undone.task_id, 1)
+            steps = {"skipped": -1, "settled": -int(over)}
+            together([bump(desk, queue_id, **steps), *share(desk, queue_id, **steps)])
         else:
             uncount_answer(desk, held)
         together([*untallied(desk, undone), point(held, State.RESERVED, None)])
@@ -265,7 +266,7 @@ def own(desk: Desk, task_id: int) -> Held:
     """The annotator's assignment of a task, locked until the commit."""
     lock = " FOR UPDATE" if connection.vendor == "postgresql" else ""
     found = row(
-        'SELECT id, task_id, state, "order", current_id FROM curation_assignment'
+        'SELECT id, task_id, state, "order", current_id, review_id FROM curation_assignment'
         f" WHERE task_id = %s AND annotator_id = %s{lock}",
         [task_id, desk.annotator_id],
     )

@@ -104,7 +104,7 @@ def duration(milliseconds: int | None) -> str:
 @register.filter
 def last_owner(member: Membership, owners: int) -> bool:
     """Whether a project would be left without an owner if `member` were not one."""
-    return member.role == Role.OWNER and owners < 2
+    return member.role == Role.OWNER and member.deactivated_at is None and owners < 2
 
 
 @register.filter

@@ -50,7 +50,7 @@ def shown(request: HttpRequest, project: Project, form: InviteForm, **more: Any)
         "members": members[:SHOWN],
         "after": after,
         "following": members[SHOWN - 1].user.username if len(members) > SHOWN else "",
-        "owners": project.memberships.filter(role=Role.OWNER).count(),
+        "owners": project.memberships.filter(role=Role.OWNER, deactivated_at=None).count(),
         "invites": project.invites.filter(expires_at__gt=timezone.now(), uses_left__gt=0).order_by("-created_at"),
         "form": form,
         "roles": [choice for choice in Role.choices if owns or choice[0] != Role.OWNER],

@@ -28,7 +28,7 @@ def index(request: HttpRequest) -> HttpResponse:
     user = own(request)
     rows = Project.objects.filter(deleted_at__isnull=True).order_by("-created_at")
     if not user.is_superuser:
-        rows = rows.filter(memberships__user=user)
+        rows = rows.filter(memberships__user=user, memberships__deactivated_at=None)
     found = list(rows[:SHOWN])
     totals = overview.totals_of(found)
     roles = {membership.project_id: membership.get_role_display() for membership in user.memberships.all()}
