@@ -19,6 +19,7 @@ from curation.views import (
     switch,
     tokens,
     training,
+    work,
 )
 
 project: list[URLPattern | URLResolver] = [
@@ -33,6 +34,14 @@ project: list[URLPattern | URLResolver] = [
     path("members/<int:membership_id>/", members.change, name="member-change"),
     path("members/invites/", members.invite, name="invite-create"),
     path("members/invites/<int:invite_id>/withdraw/", members.withdraw, name="invite-withdraw"),
+    path("work/", work.index, name="queues"),
+    path("work/own/", work.pause_own, name="queue-own"),
+    path("work/queues/new/", work.new, name="queue-new"),
+    path("work/queues/<int:queue_id>/", work.queue, name="queue"),
+    path("work/queues/<int:queue_id>/act/", work.act, name="queue-act"),
+    path("work/groups/new/", work.new_group, name="group-new"),
+    path("work/groups/<int:group_id>/", work.group, name="group"),
+    path("work/people/<int:annotator_id>/", work.pause, name="annotator-pause"),
     path("items/", items.index, name="items"),
     path("items/remove/", removing.remove, name="items-remove"),
     path("items/restore/", removing.restore, name="items-restore"),

@@ -125,8 +125,9 @@ def committed(made: annotating.Committed) -> Reply:
     return Reply({"annotation": row, "progress": progress(made.progress)})
 
 
-def progress(now: ProgressNow) -> dict[str, int]:
-    return {"done": now.done, "total": now.total, "skipped": now.skipped, "left": now.left}
+def progress(now: ProgressNow) -> dict[str, int | str]:
+    told = {"done": now.done, "total": now.total, "skipped": now.skipped, "left": now.left}
+    return told | {"queue": now.queue}
 
 
 def shown(task: Shown, desk: Desk) -> dict[str, Any]:

@@ -21,6 +21,7 @@ from curation.api import (
     suggestions,
     tasks,
     webhooks,
+    work,
 )
 
 PROJECT = "projects/<slug:slug>"
@@ -38,6 +39,7 @@ urlpatterns = [
     path(f"{PROJECT}/protocol/preview", protocols.PreviewView.as_view(), name="api-protocol-preview"),
     path(f"{PROJECT}/help", projects.HelpView.as_view(), name="api-help"),
     path(f"{PROJECT}/members", projects.MembersView.as_view(), name="api-members"),
+    path(f"{PROJECT}/members/<int:membership_id>", projects.MemberView.as_view(), name="api-member"),
     path(f"{PROJECT}/import", imports.ImportView.as_view(), name="api-import"),
     path(f"{PROJECT}/items", critiques.ItemsView.as_view(), name="api-items"),
     path(f"{PROJECT}/items/<int:item_id>", items.ItemView.as_view(), name="api-item"),
@@ -54,6 +56,14 @@ urlpatterns = [
     path(f"{PROJECT}/verdicts", critiques.VerdictsView.as_view(), name="api-verdicts"),
     path(f"{PROJECT}/scores", scores.ScoresView.as_view(), name="api-scores"),
     path(f"{PROJECT}/suggestions", suggestions.SuggestionsView.as_view(), name="api-suggestions"),
+    path(f"{PROJECT}/queues", work.QueuesView.as_view(), name="api-queues"),
+    path(f"{PROJECT}/queues/<int:queue_id>", work.QueueView.as_view(), name="api-queue"),
+    path(f"{PROJECT}/queues/<int:queue_id>/tasks", work.QueueTasksView.as_view(), name="api-queue-tasks"),
+    path(f"{PROJECT}/groups", work.GroupsView.as_view(), name="api-groups"),
+    path(f"{PROJECT}/groups/<int:group_id>", work.GroupView.as_view(), name="api-group"),
+    path(f"{PROJECT}/annotators", work.AnnotatorsView.as_view(), name="api-annotators"),
+    path(f"{PROJECT}/annotators/<int:annotator_id>/pause", work.PauseView.as_view(), name="api-pause"),
+    path(f"{PROJECT}/annotators/<int:annotator_id>/resume", work.ResumeView.as_view(), name="api-resume"),
     path("methods", runs.MethodsView.as_view(), name="api-methods"),
     path(f"{PROJECT}/runs", runs.RunsView.as_view(), name="api-runs"),
     path("runs/<uuid:run_id>", runs.RunView.as_view(), name="api-run"),

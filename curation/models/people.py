@@ -58,6 +58,10 @@ class Membership(models.Model):
             models.CheckConstraint(condition=models.Q(role__in=Role.values), name="membership_role_known"),
         ]
 
+    @property
+    def active(self) -> bool:
+        return self.deactivated_at is None
+
     def __str__(self) -> str:
         return f"{self.user} is {self.get_role_display().lower()} of {self.project}"
 

@@ -87,6 +87,11 @@ class Project(models.Model):
     def __str__(self) -> str:
         return self.name
 
+    @property
+    def paused(self) -> bool:
+        """Whether nobody gets tasks of the project's own queue."""
+        return self.paused_at is not None
+
 
 def no_critiques() -> dict[str, Any]:
     return {"on": False}

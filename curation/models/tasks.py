@@ -179,7 +179,7 @@ class Progress(models.Model):
         related_name="+",
         help_text="in which queue it goes on; empty: the project's own",
     )
-    looking = models.BooleanField(default=False, db_default=False, help_text="whether a queue is chosen anew")
+    looking = models.BooleanField(default=True, db_default=True, help_text="whether a queue is chosen anew")
     queue_closed = models.IntegerField(default=0, db_default=0, help_text="of `closed` those in queues")
     queue_waiting = models.IntegerField(
         default=0, db_default=0, help_text="tasks in queues answered or skipped here that are still open"

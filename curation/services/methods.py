@@ -8,6 +8,7 @@ from curation.services import (
     default_model,
     embedding,
     evaluating,
+    filling,
     freezing,
     importing,
     inspecting,
@@ -42,6 +43,7 @@ METHODS: dict[str, Method] = {
         default_model.METHOD,
         probing.METHOD,
         evaluating.METHOD,
+        filling.METHOD,
         *training.METHODS,
     )
 }

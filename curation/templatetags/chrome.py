@@ -20,6 +20,7 @@ register = template.Library()
 TABS = (
     ("Overview", "", access.SEE),
     ("Annotate", "annotate/", access.ANNOTATE),
+    ("Work", "work/", access.MANAGE),
     ("Items", "items/", access.READ),
     ("Import", "imports/", access.FEED),
     ("Datasets", "datasets/", access.READ),
