@@ -95,6 +95,7 @@ class TaskShape(serializers.Serializer):
     questions = fields.Json(required=False)
     help = fields.Json(required=False)
     suggestions = fields.Json(required=False, help_text="what models say of it, where help is shown")
+    returned = fields.Json(required=False, help_text="why a review put it into these hands: words and reason")
 
 
 class NextQuery(serializers.Serializer):

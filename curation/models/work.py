@@ -98,6 +98,7 @@ class Review(models.Model):
         FIXED = "fixed", "Fixed"
         RETURNED = "returned", "Returned"
         REASSIGNED = "reassigned", "Given to somebody else"
+        OVERTAKEN = "overtaken", "Answered anew before anybody looked"
 
     class Why(models.TextChoices):
         SAMPLE = "sample", "Drawn from the answers"

@@ -14,7 +14,7 @@ from django.db.models import F
 from django.utils import timezone
 
 from curation.models import GONE, Annotation, Assignment, Progress, Share, Task
-from curation.services import adapting, telling
+from curation.services import adapting, reviewed, telling
 from curation.services.desk import Desk
 from curation.services.tallying import outcomes_of
 from curation.statements import Statement, rows, together
@@ -71,11 +71,27 @@ def count_answer(
             ),
             *share(desk, filled.queue_id, done=1, skipped=skipped, closed=int(filled.closed), settled=mine),
         ]
-    before = untallied(desk, Annotation.objects.get(pk=held.current_id)) if held.current_id else []
+    before = []
+    if held.current_id:
+        before = [*untallied(desk, Annotation.objects.get(pk=held.current_id)), reviewed.overtaken(held.current_id)]
     tallies = [tally(desk, axis, outcome, step=n) for (axis, outcome), n in Counter(outcomes).items()]
     together([*counters, point(held, State.ANSWERED, made), *before, *tallies])
     if filled and filled.hooked and filled.closed:
         telling.task_completed(desk.project_id, held.task_id)
+
+
+def count_fix(
+    desk: Desk, held: Held, made: int, outcomes: Sequence[tuple[str, str]], spent: int, said: Sequence[Statement]
+) -> None:
+    """Write what a reviewer says in place of an answer: it takes over that answer's place in every counter but those
+    of the person who gave it."""
+    together(said)
+    assert held.current_id is not None and held.review_id is not None
+    gone = untallied(desk, Annotation.objects.get(pk=held.current_id))
+    tallies = [tally(desk, axis, outcome, step=n) for (axis, outcome), n in Counter(outcomes).items()]
+    sit(held.task_id, -1)
+    together([bump(desk, active_ms=spent), point(held, State.MOVED, None), *gone, *tallies])
+    reviewed.fixed(held.review_id, made)
 
 
 def close_if_full(desk: Desk, task_id: int, said: Sequence[Statement]) -> Filled:
@@ -190,20 +206,23 @@ def share(
 
 
 def untallied(desk: Desk, annotation: Annotation) -> list[Statement]:
-    """Take the outcomes of an earlier annotation out of its day."""
+    """Take the outcomes of an earlier annotation out of its day and its annotator's."""
     day = annotation.created_at.date()
     if annotation.event == Annotation.Event.SKIP:
         gone = [("", "skip")]
     else:
         gone = outcomes_of(annotation)
-    return [tally(desk, axis, outcome, step=-n, day=day) for (axis, outcome), n in Counter(gone).items()]
+    whose = annotation.annotator_id
+    return [tally(desk, axis, outcome, step=-n, day=day, whose=whose) for (axis, outcome), n in Counter(gone).items()]
 
 
-def tally(desk: Desk, axis: str, outcome: str, *, step: int = 1, day: Any = None) -> Statement:
+def tally(
+    desk: Desk, axis: str, outcome: str, *, step: int = 1, day: Any = None, whose: int | None = None
+) -> Statement:
     """One more (or less) of an outcome on a day."""
     return (
         'INSERT INTO curation_tally (project_id, annotator_id, day, axis, outcome, "count")'
         " VALUES (%s, %s, %s, %s, %s, %s) ON CONFLICT (annotator_id, day, axis, outcome)"
         ' DO UPDATE SET "count" = curation_tally."count" + %s',
-        [desk.project_id, desk.annotator_id, day or timezone.now().date(), axis, outcome, max(step, 0), step],
+        [desk.project_id, whose or desk.annotator_id, day or timezone.now().date(), axis, outcome, max(step, 0), step],
     )

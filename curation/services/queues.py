@@ -44,7 +44,8 @@ class Counts:
 def counts(queues: Sequence[Queue]) -> dict[int, Counts]:
     """What was done in each queue, by its id."""
     shares = Share.objects.filter(queue__in=queues).order_by().values_list("queue")
-    sums = shares.annotate(Sum("closed"), Sum("done"), Sum("skipped"), Count("pk", filter=Q(done__gt=0)))
+    begun = Count("pk", filter=Q(done__gt=0))
+    sums = shares.annotate(Sum("closed"), Sum("done"), Sum("skipped"), begun=begun)
     found = {queue_id: Counts(*numbers) for queue_id, *numbers in sums}
     return {queue.pk: found.get(queue.pk, Counts()) for queue in queues}
 

@@ -23,7 +23,7 @@ from curation.models import Task
 from curation.services.desk import Desk, Place
 from curation.statements import row, rows
 
-SHOWN = "SELECT x.task_id, x.ord, x.expires_at, x.kind, i.id, i.prompt, i.context, {columns} FROM chosen x"
+SHOWN = "SELECT x.task_id, x.ord, x.expires_at, x.kind, i.id, i.prompt, i.context, x.review_id, {columns} FROM chosen x"
 RESPONSE = "{0}.id, {0}.text, {0}.messages, {0}.unit, {0}.units"
 CONTENT = {
     Task.Kind.PREFERENCE: SHOWN.format(columns=f"{RESPONSE.format('f')}, {RESPONSE.format('s')}")
@@ -48,7 +48,7 @@ ORDER BY f.position
 """What a task of each kind shows, after `chosen`: a ranking has a row for each response."""
 
 HELD = """
-SELECT a.task_id, a."order" AS ord, a.expires_at, t.kind, t.pair_id, t.response_id, t.item_id
+SELECT a.task_id, a."order" AS ord, a.expires_at, t.kind, t.pair_id, t.response_id, t.item_id, a.review_id
 FROM curation_assignment a JOIN curation_task t ON t.id = a.task_id
 WHERE a.annotator_id = %s AND a.state = 'reserved' AND t.kind = %s AND NOT ({excluded})
 ORDER BY a.id LIMIT 1
@@ -87,13 +87,14 @@ made AS (
   ON CONFLICT (task_id, annotator_id)
     DO UPDATE SET state = 'reserved', expires_at = EXCLUDED.expires_at, current_id = NULL
     WHERE curation_assignment.state = 'released'
-  RETURNING task_id, "order" AS ord, expires_at
+  RETURNING task_id, "order" AS ord, expires_at, review_id
 ),
 counted AS (UPDATE curation_task t SET taken = t.taken + 1 FROM made WHERE t.id = made.task_id),
 chosen AS (
   SELECT * FROM held
   UNION ALL
-  SELECT made.task_id, made.ord, made.expires_at, pick.kind, pick.pair_id, pick.response_id, pick.item_id
+  SELECT made.task_id, made.ord, made.expires_at, pick.kind, pick.pair_id, pick.response_id, pick.item_id,
+         made.review_id
   FROM made JOIN pick ON pick.id = made.task_id
 )
 """
@@ -131,6 +132,8 @@ class Shown:
     prompt: str
     context: str
     responses: tuple[ShownResponse, ...]
+    review_id: int | None = None
+    """The review that put the task into these hands, where there was one."""
 
     @property
     def texts(self) -> tuple[str, ...]:
@@ -150,7 +153,7 @@ def shuffled(count: int, seed: int, task_id: int, annotator_id: int) -> list[int
 
 
 MINE = """
-SELECT a.task_id, a."order" AS ord, a.expires_at, t.kind, t.pair_id, t.response_id, t.item_id
+SELECT a.task_id, a."order" AS ord, a.expires_at, t.kind, t.pair_id, t.response_id, t.item_id, a.review_id
 FROM curation_assignment a JOIN curation_task t ON t.id = a.task_id
 WHERE a.annotator_id = %s AND a.task_id = %s AND t.project_id = %s
 """
@@ -234,9 +237,9 @@ def take_stepwise(
 
 
 def shown(desk: Desk, found: Sequence[Any]) -> Shown:
-    task_id, order, expires_at, kind, item_id, prompt, context, *columns = found[0]
+    task_id, order, expires_at, kind, item_id, prompt, context, review_id, *columns = found[0]
     if kind == Task.Kind.RANKING:
-        given = [ShownResponse(*line[7:]) for line in found]
+        given = [ShownResponse(*line[8:]) for line in found]
         places = shuffled(len(given), desk.seed, task_id, desk.annotator_id)
         order, responses = ",".join(map(str, places)), [given[place] for place in places]
     else:
@@ -246,4 +249,4 @@ def shown(desk: Desk, found: Sequence[Any]) -> Shown:
             responses.reverse()
     if isinstance(expires_at, str):
         expires_at = datetime.fromisoformat(expires_at)
-    return Shown(task_id, kind, order, expires_at, item_id, prompt, context, tuple(responses))
+    return Shown(task_id, kind, order, expires_at, item_id, prompt, context, tuple(responses), review_id)

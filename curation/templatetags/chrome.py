@@ -21,6 +21,7 @@ TABS = (
     ("Overview", "", access.SEE),
     ("Annotate", "annotate/", access.ANNOTATE),
     ("Work", "work/", access.MANAGE),
+    ("Review", "review/", access.REVIEW),
     ("Items", "items/", access.READ),
     ("Import", "imports/", access.FEED),
     ("Datasets", "datasets/", access.READ),
