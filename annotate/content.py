@@ -8,7 +8,7 @@ import orjson
 
 from curation.models import Annotation, TaskKind
 from curation.rendering import conversation, markdown, pictures_of
-from curation.services import drafting, suggesting
+from curation.services import drafting, reviewed, suggesting
 from curation.services.answering import texts_of, units_in
 from curation.services.desk import Desk
 from curation.services.evidence import document_text
@@ -80,6 +80,38 @@ def work(desk: Desk, task: Shown, documents: list[dict[str, str]], *, answered: 
         "suggestions": suggesting.for_screen(desk, task) if help in SEEN else [],
         "draft": drafting.of(annotator_id=desk.annotator_id, task_id=task.task_id),
     }
+
+
+def why_here(desk: Desk, task: Shown) -> dict[str, Any]:
+    """What stands above a task that a review put into these hands, and the answer to go on from."""
+    assert task.review_id is not None
+    why = reviewed.told(task.review_id, desk.annotator_id)
+    found: dict[str, Any] = {"why": why}
+    if why.annotation is not None:
+        said = what_was_said(desk, why.annotation, task)
+        found |= {
+            "answer": orjson.dumps(said).decode(),
+            "before": in_words(said),
+            "rationale_before": said["rationale"],
+        }
+    return found
+
+
+def in_words(said: dict[str, Any]) -> list[str]:
+    """Preferences and ranks of an answer, by the numbers of the responses as shown."""
+    words = []
+    for one in said["preferences"]:
+        axis = f"{one['axis']}: " if len(said["preferences"]) > 1 else ""
+        if one["both_bad"] or one["value"] is None:
+            words.append(f"{axis}both bad")
+        elif one["value"] == 0:
+            words.append(f"{axis}a tie")
+        else:
+            steps = ("", "better", "much better", "very much better")[abs(one["value"])]
+            words.append(f"{axis}response {1 if one['value'] < 0 else 2} {steps}")
+    if said["ranks"]:
+        words.append(f"ranks {', '.join(map(str, said['ranks']))}")
+    return words
 
 
 def what_was_said(desk: Desk, annotation: Annotation, task: Shown) -> dict[str, Any]:

@@ -7,15 +7,16 @@ from django.contrib.auth.models import AnonymousUser
 from curation.errors import Forbidden, NotFound
 from curation.models import Annotator, Membership, Project, Role, User
 
-SEE, ANNOTATE, READ, FEED, FREEZE, MANAGE, OWN = "see", "annotate", "read", "feed", "freeze", "manage", "own"
+SEE, ANNOTATE, READ, REVIEW = "see", "annotate", "read", "review"
+FEED, FREEZE, MANAGE, OWN = "feed", "freeze", "manage", "own"
 
 CAN: dict[str, frozenset[str]] = {
     Role.VIEWER: frozenset({SEE, READ}),
     Role.ANNOTATOR: frozenset({SEE, ANNOTATE}),
-    Role.REVIEWER: frozenset({SEE, ANNOTATE, READ}),
+    Role.REVIEWER: frozenset({SEE, ANNOTATE, READ, REVIEW}),
     Role.SERVICE: frozenset({SEE, READ, FEED, FREEZE}),
-    Role.MANAGER: frozenset({SEE, ANNOTATE, READ, FEED, FREEZE, MANAGE}),
-    Role.OWNER: frozenset({SEE, ANNOTATE, READ, FEED, FREEZE, MANAGE, OWN}),
+    Role.MANAGER: frozenset({SEE, ANNOTATE, READ, REVIEW, FEED, FREEZE, MANAGE}),
+    Role.OWNER: frozenset({SEE, ANNOTATE, READ, REVIEW, FEED, FREEZE, MANAGE, OWN}),
 }
 """Capabilities of each role. READ is reading answers, model names and datasets; an annotator lacks it."""
 
@@ -23,6 +24,7 @@ WHAT = {
     SEE: "see this project",
     ANNOTATE: "annotate here",
     READ: "read answers and datasets",
+    REVIEW: "review answers",
     FEED: "import data",
     FREEZE: "make dataset versions",
     MANAGE: "change this project",
@@ -36,7 +38,8 @@ def capabilities(user: User | AnonymousUser, project: Project) -> frozenset[str]
         return frozenset()
     if user.is_superuser:
         return CAN[Role.OWNER]
-    role = Membership.objects.filter(user=user, project=project).values_list("role", flat=True).first()
+    here = Membership.objects.filter(user=user, project=project, deactivated_at=None)
+    role = here.values_list("role", flat=True).first()
     return CAN[role] if role else frozenset()
 
 

@@ -50,6 +50,12 @@ class Forbidden(DomainError):
     title = "Not allowed"
 
 
+class Paused(Forbidden):
+    """This annotator gets no tasks for now; the detail says why."""
+
+    title = "You are paused"
+
+
 class NotFound(DomainError):
     status = 404
     title = "Not found"

@@ -265,6 +265,8 @@ CELERY_BEAT_SCHEDULE = {
 # --- Limits a person may meet -----------------------------------------------------------------------
 ASSIGNMENT_MINUTES = envint("TOUCHSTONE_ASSIGNMENT_MINUTES", 30)
 """How long a reserved task waits for its annotator before another may have it."""
+RETURN_DAYS = envint("TOUCHSTONE_RETURN_DAYS", 7)
+"""How long a returned answer waits for its annotator before anybody may have the task."""
 RUN_LEASE_SECONDS = envint("TOUCHSTONE_RUN_LEASE_SECONDS", 15)
 """A run whose worker gave no sign of life for this long is taken up by another."""
 SHARD_PAUSE_SECONDS = envint("TOUCHSTONE_SHARD_PAUSE_SECONDS", 5)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
 
@@ -14,11 +15,11 @@ from django.views.decorators.csrf import ensure_csrf_cookie
 from django.views.decorators.http import require_GET, require_POST
 
 from annotate.choices import choices
-from annotate.content import content, protocol_for_screen, what_was_said
+from annotate.content import content, protocol_for_screen, what_was_said, why_here
 from curation.errors import NotFound
-from curation.models import Assignment, Protocol
+from curation.models import Annotator, Assignment, Protocol
 from curation.rendering import markdown
-from curation.services import annotating, assigning, drafting
+from curation.services import annotating, assigning, drafting, pausing
 from curation.services.desk import Desk, desk_in
 from curation.services.taking import Shown, held
 
@@ -32,7 +33,7 @@ LONGEST_ID = 19
 @require_GET
 def page(request: HttpRequest, slug: str) -> HttpResponse:
     desk = desk_in(request.user, slug)
-    task = assigning.next_shown(desk=desk)
+    task = asked_for(request, desk) or next_of(desk)
     guidelines = Protocol.objects.values_list("guidelines", flat=True).get(pk=desk.scale.protocol_id)
     context = fragment_context(desk, task) | {
         "choices": choices(desk.scale),
@@ -50,7 +51,21 @@ def next_task(request: HttpRequest, slug: str) -> HttpResponse:
     desk = desk_in(request.user, slug)
     named = request.POST.get("exclude", "").split(",")
     exclude = [int(part) for part in named if part.isascii() and part.isdigit() and len(part) < LONGEST_ID]
-    return fragment(request, desk, assigning.next_shown(desk=desk, exclude=exclude[: assigning.IN_HAND_MOST]))
+    return fragment(request, desk, next_of(desk, exclude[: assigning.IN_HAND_MOST]))
+
+
+def asked_for(request: HttpRequest, desk: Desk) -> Shown | None:
+    """The task in this person's hands that the address names, such as one that they are about to fix."""
+    named = request.GET.get("task", "")
+    if not (named.isascii() and named.isdigit() and len(named) < LONGEST_ID):
+        return None
+    mine = Assignment.objects.filter(task=int(named), annotator=desk.annotator_id, state=Assignment.State.RESERVED)
+    return held(desk, int(named)) if mine.exists() else None
+
+
+def next_of(desk: Desk, exclude: Sequence[int] = ()) -> Shown | None:
+    """The next task; none for who is paused, as the fragment says then."""
+    return None if desk.paused is not None else assigning.next_shown(desk=desk, exclude=exclude)
 
 
 @login_required
@@ -119,6 +134,11 @@ def fragment_context(desk: Desk, task: Shown | None, *, answered: bool = False) 
         "progress": progress(desk),
         "rationale": desk.scale.rationale,
     }
+    if task and task.review_id:
+        context |= why_here(desk, task)
+    if desk.paused is not None and not task:
+        asked = Annotator.objects.select_related("project").get(pk=desk.annotator_id)
+        context["to_ask"] = pausing.to_ask(asked.project, asked.pk)
     return context | content(desk, task, answered=answered) if task else context
 
 

@@ -19,7 +19,7 @@ from curation.api.idempotency import idempotent
 from curation.api.pages import page
 from curation.errors import Forbidden
 from curation.models import Project, Scope
-from curation.services import helping, projects
+from curation.services import helping, pausing, projects
 
 
 class ProjectsView(APIView):
@@ -32,7 +32,7 @@ class ProjectsView(APIView):
         user = caller(request)
         rows = Project.objects.select_related("protocol").filter(deleted_at__isnull=True)
         if not user.is_superuser:
-            rows = rows.filter(memberships__user=user)
+            rows = rows.filter(memberships__user=user, memberships__deactivated_at=None)
         return page(request, rows, lambda project: dict(shapes.ProjectShape(project).data))
 
     @extend_schema(operation_id="create_project", request=shapes.NewProject, responses={201: shapes.ProjectShape})
@@ -79,6 +79,20 @@ class MembersView(APIView):
         project = access.project_for(request.user, slug, access.MANAGE)
         rows = project.memberships.select_related("user")
         return page(request, rows, lambda membership: dict(shapes.MemberShape(membership).data))
+
+
+class MemberView(APIView):
+    """One member: let in, or no longer; what they annotated stays."""
+
+    write_scope = Scope.MANAGE
+
+    @extend_schema(operation_id="change_member", request=shapes.MemberChange, responses=shapes.MemberShape)
+    def patch(self, request: Request, slug: str, membership_id: int) -> Reply:
+        project = access.project_for(request.user, slug, access.MANAGE)
+        body = shapes.MemberChange(data=request.data)
+        body.is_valid(raise_exception=True)
+        verb = pausing.reactivate if body.validated_data["active"] else pausing.deactivate
+        return Reply(shapes.MemberShape(verb(project=project, by=caller(request), membership_id=membership_id)).data)
 
 
 class EstimateShape(serializers.Serializer):

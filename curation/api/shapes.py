@@ -37,6 +37,11 @@ class ProjectShape(serializers.Serializer):
     name = fields.Text()
     description = fields.Text()
     overlap = fields.Whole()
+    cap = fields.Whole(allow_null=True, help_text="most answers while a task is undecided; null: the overlap")
+    certainty = fields.Real(help_text="how likely the likeliest label must be for a task to count as decided")
+    paused = fields.Flag(help_text="whether the project's own queue rests")
+    review_levels = fields.Whole(help_text="how many people look at an answer again: 0, 1 or 2")
+    review_share = fields.Real(help_text="of the answers that are looked at again")
     items = fields.Whole(source="item_count")
     tasks = fields.Whole(source="task_count")
     protocol = ProtocolShape()
@@ -54,6 +59,11 @@ class ProjectChange(serializers.Serializer):
     name = fields.Text(required=False, max_length=160)
     description = fields.Text(required=False, allow_blank=True, max_length=10_000)
     overlap = fields.Whole(required=False, min_value=1, max_value=50)
+    cap = fields.Whole(required=False, allow_null=True, min_value=1, max_value=50)
+    certainty = fields.Real(required=False, min_value=0.5, max_value=0.999)
+    paused = fields.Flag(required=False)
+    review_levels = fields.Whole(required=False, min_value=0, max_value=2)
+    review_share = fields.Real(required=False, min_value=0, max_value=1)
 
 
 class MessageShape(serializers.Serializer):
@@ -85,6 +95,7 @@ class TaskShape(serializers.Serializer):
     questions = fields.Json(required=False)
     help = fields.Json(required=False)
     suggestions = fields.Json(required=False, help_text="what models say of it, where help is shown")
+    returned = fields.Json(required=False, help_text="why a review put it into these hands: words and reason")
 
 
 class NextQuery(serializers.Serializer):
@@ -96,6 +107,7 @@ class ProgressShape(serializers.Serializer):
     total = fields.Whole()
     skipped = fields.Whole()
     left = fields.Whole()
+    queue = fields.Text(help_text="the queue that the numbers are of; empty: the project's own")
 
 
 class NextTask(serializers.Serializer):
@@ -332,10 +344,16 @@ class RunLog(serializers.Serializer):
     log = fields.Text()
 
 
+class MemberChange(serializers.Serializer):
+    active = fields.Flag()
+
+
 class MemberShape(serializers.Serializer):
+    id = fields.Whole()
     username = fields.Text(source="user.username")
     display_name = fields.Text(source="user.display_name")
     role = serializers.ChoiceField(choices=Role.choices)
+    active = fields.Flag(help_text="whether it lets them in; what they did stays either way")
 
 
 class Problem(serializers.Serializer):

@@ -16,7 +16,7 @@ from curation.api import shapes
 from curation.api.auth import caller
 from curation.errors import NotFound
 from curation.models import Annotation, ApiToken, Task
-from curation.services import annotating, assigning, suggesting
+from curation.services import annotating, assigning, reviewed, suggesting
 from curation.services.answering import units_in
 from curation.services.desk import Desk, ProgressNow, desk_at, desk_in, desk_of
 from curation.services.taking import Shown, ShownResponse
@@ -125,8 +125,9 @@ def committed(made: annotating.Committed) -> Reply:
     return Reply({"annotation": row, "progress": progress(made.progress)})
 
 
-def progress(now: ProgressNow) -> dict[str, int]:
-    return {"done": now.done, "total": now.total, "skipped": now.skipped, "left": now.left}
+def progress(now: ProgressNow) -> dict[str, int | str]:
+    told = {"done": now.done, "total": now.total, "skipped": now.skipped, "left": now.left}
+    return told | {"queue": now.queue}
 
 
 def shown(task: Shown, desk: Desk) -> dict[str, Any]:
@@ -137,6 +138,9 @@ def shown(task: Shown, desk: Desk) -> dict[str, Any]:
         more = {"context": orjson.Fragment(task.context), "unit": asked.unit, **asked.model_dump(mode="json")}
         helped = suggesting.help_on(desk, task.task_id, answered=False) == Annotation.Help.SHOWN
         more["suggestions"] = suggesting.for_screen(desk, task) if helped else []
+    if task.review_id:
+        why = reviewed.told(task.review_id, desk.annotator_id)
+        more["returned"] = {"words": why.words, "reason": why.reason}
     return {
         "id": task.task_id,
         "kind": task.kind,

@@ -16,6 +16,7 @@ from curation.models.shards import Shard
 from curation.models.tasks import GONE, Assignment, Draft, Progress, Tally, Task, queue_position
 from curation.models.training import Evaluation, TrainingPoint
 from curation.models.webhooks import Delivery, Webhook
+from curation.models.work import Comment, Group, Mention, Queue, Review, Share
 
 __all__ = [
     "GONE",
@@ -26,6 +27,7 @@ __all__ = [
     "Calibration",
     "Change",
     "Check",
+    "Comment",
     "Completion",
     "Critique",
     "Dataset",
@@ -35,19 +37,23 @@ __all__ = [
     "Draft",
     "Embedding",
     "Evaluation",
+    "Group",
     "IdempotentReply",
     "Image",
     "Invite",
     "Item",
     "Membership",
+    "Mention",
     "ModelVersion",
     "Pair",
     "Preference",
     "Progress",
     "Project",
     "Protocol",
+    "Queue",
     "Rank",
     "Response",
+    "Review",
     "Role",
     "Run",
     "RunLine",
@@ -56,6 +62,7 @@ __all__ = [
     "Score",
     "ScoreMap",
     "Shard",
+    "Share",
     "SignInLink",
     "Source",
     "Tally",

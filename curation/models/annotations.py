@@ -36,6 +36,8 @@ class Annotation(models.Model):
         WEB = "web", "Annotation page"
         API = "api", "API"
         IMPORT = "import", "Import"
+        BULK = "bulk", "Bulk acceptance"
+        REVIEW = "review", "Review"
 
     class Help(models.TextChoices):
         NONE = "", "None to show"

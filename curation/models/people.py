@@ -50,12 +50,17 @@ class Membership(models.Model):
     project = models.ForeignKey("curation.Project", on_delete=models.CASCADE, related_name="memberships")
     role = models.CharField(max_length=12, choices=Role.choices)
     created_at = models.DateTimeField(default=timezone.now)
+    deactivated_at = models.DateTimeField(null=True, blank=True, help_text="since when it lets nobody in")
 
     class Meta:
         constraints = [
             models.UniqueConstraint(fields=["user", "project"], name="membership_once"),
             models.CheckConstraint(condition=models.Q(role__in=Role.values), name="membership_role_known"),
         ]
+
+    @property
+    def active(self) -> bool:
+        return self.deactivated_at is None
 
     def __str__(self) -> str:
         return f"{self.user} is {self.get_role_display().lower()} of {self.project}"
@@ -121,6 +126,12 @@ class Annotator(models.Model):
     kind = models.CharField(max_length=8, choices=Kind.choices)
     name = models.CharField(max_length=200, help_text="user name, pseudonym of an imported vote, or model name")
     user = models.ForeignKey(User, on_delete=models.PROTECT, null=True, blank=True, related_name="annotators")
+    reliability = models.FloatField(
+        null=True, blank=True, help_text="how often this annotator is right, 0 to 1, as last estimated; empty: not yet"
+    )
+    paused_at = models.DateTimeField(null=True, blank=True)
+    paused_reason = models.CharField(max_length=500, blank=True, db_default="", default="")
+    paused_by = models.ForeignKey(User, on_delete=models.SET_NULL, null=True, blank=True, related_name="+")
     created_at = models.DateTimeField(default=timezone.now)
 
     class Meta:

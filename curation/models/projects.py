@@ -41,12 +41,37 @@ class Project(models.Model):
         validators=[MinValueValidator(1), MaxValueValidator(50)],
         help_text="how many people answer each task",
     )
+    cap = models.PositiveSmallIntegerField(
+        null=True,
+        blank=True,
+        validators=[MinValueValidator(1), MaxValueValidator(50)],
+        help_text="most answers while a task is undecided; empty: never more than the overlap",
+    )
+    certainty = models.FloatField(
+        default=0.9,
+        db_default=0.9,
+        validators=[MinValueValidator(0.5), MaxValueValidator(0.999)],
+        help_text="how likely the likeliest label must be for a task to count as decided",
+    )
+    paused_at = models.DateTimeField(null=True, blank=True, help_text="since when the project's own queue rests")
+    review_levels = models.PositiveSmallIntegerField(
+        default=0, db_default=0, validators=[MaxValueValidator(2)], help_text="how many people look at an answer again"
+    )
+    review_share = models.FloatField(
+        default=0.1,
+        db_default=0.1,
+        validators=[MinValueValidator(0), MaxValueValidator(1)],
+        help_text="share of the answers that is looked at again, drawn at random",
+    )
     protocol = models.ForeignKey("Protocol", on_delete=models.PROTECT, null=True, related_name="+")
     seed = models.PositiveIntegerField(
         default=new_seed, help_text="decides the shown order of each pair for each person"
     )
     item_count = models.PositiveIntegerField(default=0, editable=False)
     task_count = models.PositiveIntegerField(default=0, editable=False)
+    queued_count = models.PositiveIntegerField(
+        default=0, db_default=0, editable=False, help_text="of the tasks those in a queue of their own"
+    )
     vote_count = models.PositiveIntegerField(default=0, editable=False, help_text="votes that came with imports")
     webhook_count = models.PositiveSmallIntegerField(
         default=0, db_default=0, editable=False, help_text="live webhooks; without any, nothing is looked up for them"
@@ -61,6 +86,11 @@ class Project(models.Model):
 
     def __str__(self) -> str:
         return self.name
+
+    @property
+    def paused(self) -> bool:
+        """Whether nobody gets tasks of the project's own queue."""
+        return self.paused_at is not None
 
 
 def no_critiques() -> dict[str, Any]:

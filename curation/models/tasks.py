@@ -32,12 +32,24 @@ class Task(models.Model):
         "curation.Response", on_delete=models.PROTECT, null=True, blank=True, related_name="tasks"
     )
     item = models.ForeignKey("curation.Item", on_delete=models.PROTECT, null=True, blank=True, related_name="tasks")
+    queue = models.ForeignKey(
+        "curation.Queue",
+        on_delete=models.PROTECT,
+        null=True,
+        blank=True,
+        related_name="tasks",
+        db_index=False,
+        help_text="empty: the project's own",
+    )
     priority = models.IntegerField(default=0)
     pick = models.CharField(
         max_length=12, blank=True, db_default="", default="", help_text="what set the priority: margin, spread … random"
     )
     position = models.BigIntegerField()
     overlap = models.PositiveSmallIntegerField(default=1)
+    cap = models.PositiveSmallIntegerField(
+        null=True, blank=True, help_text="while it is undecided the overlap grows up to this; empty: it stays"
+    )
     taken = models.PositiveSmallIntegerField(default=0)
     done = models.PositiveSmallIntegerField(default=0)
     state = models.CharField(max_length=8, choices=State.choices, default=State.OPEN)
@@ -62,9 +74,15 @@ class Task(models.Model):
         indexes = [
             models.Index(
                 fields=["project", "kind", "position"],
-                condition=Q(state="open", taken__lt=F("overlap")),
-                name="task_queue",
+                condition=Q(state="open", taken__lt=F("overlap"), queue=None),
+                name="task_own_queue",
             ),
+            models.Index(
+                fields=["queue", "position"],
+                condition=Q(state="open", taken__lt=F("overlap"), queue__isnull=False),
+                name="task_in_queue",
+            ),
+            models.Index(fields=["queue", "id"], condition=Q(queue__isnull=False), name="task_by_queue"),
         ]
 
     def __str__(self) -> str:
@@ -92,6 +110,7 @@ class Assignment(models.Model):
         ANSWERED = "answered", "Answered"
         SKIPPED = "skipped", "Skipped"
         RELEASED = "released", "Released"
+        MOVED = "moved", "Given to somebody else"
 
     class Order(models.TextChoices):
         AS_STORED = "ab", "First response on the left"
@@ -104,6 +123,14 @@ class Assignment(models.Model):
     expires_at = models.DateTimeField()
     current = models.ForeignKey(
         "curation.Annotation", on_delete=models.PROTECT, null=True, blank=True, related_name="+"
+    )
+    review = models.ForeignKey(
+        "curation.Review",
+        on_delete=models.PROTECT,
+        null=True,
+        blank=True,
+        related_name="+",
+        help_text="what put the task into these hands: an answer that was returned, or one to be fixed",
     )
     created_at = models.DateTimeField(default=timezone.now)
 
@@ -144,6 +171,22 @@ class Progress(models.Model):
     closed = models.IntegerField(default=0, help_text="tasks completed by this annotator, less those reopened")
     settled = models.IntegerField(default=0, help_text="tasks answered or skipped here that are complete by now")
     cursor = models.BigIntegerField(default=-(2**62), help_text="where the search for the next task goes on")
+    queue = models.ForeignKey(
+        "curation.Queue",
+        on_delete=models.SET_NULL,
+        null=True,
+        blank=True,
+        related_name="+",
+        help_text="in which queue it goes on; empty: the project's own",
+    )
+    looking = models.BooleanField(default=True, db_default=True, help_text="whether a queue is chosen anew")
+    queue_closed = models.IntegerField(default=0, db_default=0, help_text="of `closed` those in queues")
+    queue_waiting = models.IntegerField(
+        default=0, db_default=0, help_text="tasks in queues answered or skipped here that are still open"
+    )
+    accepted = models.PositiveIntegerField(default=0, db_default=0, help_text="answers that a reviewer accepted")
+    fixed = models.PositiveIntegerField(default=0, db_default=0)
+    returned = models.PositiveIntegerField(default=0, db_default=0, help_text="to the same person, or to another")
     active_ms = models.PositiveBigIntegerField(default=0)
     last_at = models.DateTimeField(null=True, blank=True)
 

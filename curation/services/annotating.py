@@ -16,9 +16,20 @@ from django.utils import timezone
 
 from curation.errors import Conflict, Invalid, NotFound, OverlapFull, Withdrawn
 from curation.models import GONE, Annotation, Assignment, Protocol, Task, TaskKind
-from curation.services import assigning, taking
+from curation.services import assigning, reviewed, taking
 from curation.services.answering import Answer, check, check_ranks
-from curation.services.counting import Held, bump, count_answer, over, point, tally, uncount_answer, untallied
+from curation.services.counting import (
+    Held,
+    bump,
+    count_answer,
+    count_fix,
+    point,
+    share,
+    sit,
+    tally,
+    uncount_answer,
+    untallied,
+)
 from curation.services.desk import Desk, ProgressNow, Scale, progress_now
 from curation.services.reviewing import Suggested, suggested_for, write
 from curation.services.suggesting import answered_before, help_on
@@ -98,6 +109,8 @@ def recorded(
     plain = desk.scale.plain and not more
     with transaction.atomic():
         held = own(desk, task_id)
+        if held.review_id and (fixing := reviewed.fixing(desk, held)):
+            held, commit = replace(held, current_id=fixing), replace(commit, source=Annotation.Source.REVIEW)
         extra = None if plain else extras(desk, held, more)
         if held.state not in (State.RESERVED, State.ANSWERED) and (repeated := earlier(desk, task_id, commit)):
             return repeated
@@ -109,8 +122,11 @@ def recorded(
         if extra:
             write(made, extra.task.responses, extra.answer, extra.suggested, extra.task.order)
             said.append(no_draft(desk, task_id))
-        if counted:
-            tallies = [(j.axis, j.outcome(held.order)) for j in judgements] + (tallied(extra.answer) if extra else [])
+        tallies = [(j.axis, j.outcome(held.order)) for j in judgements] + (tallied(extra.answer) if extra else [])
+        if commit.source == Annotation.Source.REVIEW:
+            count_fix(desk, held, made, tallies, commit.active_ms or 0, said)
+        elif counted:
+            said += reviewed.drawn(desk, held, made, commit.source)
             count_answer(desk, held, made, tallies, commit.active_ms or 0, said)
         else:
             together(said)
@@ -167,11 +183,11 @@ def skip(*, desk: Desk, task_id: int, reason: str, commit: Commit) -> Committed:
         made = add_event(desk, held, Event.SKIP, commit, reason=reason[:300])
         if made is None:
             return told_before(desk, task_id, commit)
-        if held.state == State.RESERVED:
-            Task.objects.filter(pk=task_id).update(taken=F("taken") - 1)
+        over, queue_id = sit(task_id, -1 if held.state == State.RESERVED else 0)
         if held.state != State.SKIPPED:
-            spent = commit.active_ms or 0
-            together([bump(desk, skipped=1, settled=int(over(task_id)), active_ms=spent), tally(desk, "", "skip")])
+            steps = {"skipped": 1, "settled": int(over)}
+            counters = bump(desk, queue_id, active_ms=commit.active_ms or 0, **steps)
+            together([counters, *share(desk, queue_id, **steps), tally(desk, "", "skip")])
         together([point(held, State.SKIPPED, made)])
     return Committed(made, Event.SKIP, task_id, progress_now(desk.annotator_id))
 
@@ -192,11 +208,12 @@ def undo(*, desk: Desk, annotation_id: int, commit: Commit) -> Committed:
         if made is None:
             return told_before(desk, undone.task_id, commit)
         if undone.event == Event.SKIP:
-            Task.objects.filter(pk=undone.task_id).update(taken=F("taken") + 1)
-            together([bump(desk, skipped=-1, settled=-int(over(undone.task_id)))])
+            over, queue_id = sit(undone.task_id, 1)
+            steps = {"skipped": -1, "settled": -int(over)}
+            together([bump(desk, queue_id, **steps), *share(desk, queue_id, **steps)])
         else:
             uncount_answer(desk, held)
-        together([*untallied(desk, undone), point(held, State.RESERVED, None)])
+        together([*untallied(desk, undone), point(held, State.RESERVED, None), reviewed.overtaken(undone.pk)])
         Assignment.objects.filter(pk=held.id).update(expires_at=timezone.now() + assigning.lease())
     assigning.keep_alive(annotator_id=desk.annotator_id)  # not above: it locks what other tabs hold
     return Committed(made, Event.UNDO, undone.task_id, progress_now(desk.annotator_id))
@@ -204,9 +221,10 @@ def undo(*, desk: Desk, annotation_id: int, commit: Commit) -> Committed:
 
 def last_of(*, desk: Desk) -> Annotation | None:
     """The annotator's latest answer or skip that still stands: what an undo after a reload takes back."""
-    recent = list(Annotation.objects.filter(annotator_id=desk.annotator_id).order_by("-id")[:50])
-    gone = {a.supersedes_id for a in recent}
-    return next((a for a in recent if a.event != Event.UNDO and a.counted and a.pk not in gone), None)
+    mine = Annotation.objects.filter(annotator_id=desk.annotator_id).select_related("superseded_by")
+    recent = list(mine.order_by("-id")[:50])
+    standing = (a for a in recent if a.event != Event.UNDO and a.counted and not hasattr(a, "superseded_by"))
+    return next((a for a in standing if a.source != Annotation.Source.REVIEW), None)
 
 
 def check_commit(commit: Commit) -> None:
@@ -265,7 +283,7 @@ def own(desk: Desk, task_id: int) -> Held:
     """The annotator's assignment of a task, locked until the commit."""
     lock = " FOR UPDATE" if connection.vendor == "postgresql" else ""
     found = row(
-        'SELECT id, task_id, state, "order", current_id FROM curation_assignment'
+        'SELECT id, task_id, state, "order", current_id, review_id FROM curation_assignment'
         f" WHERE task_id = %s AND annotator_id = %s{lock}",
         [task_id, desk.annotator_id],
     )

@@ -1,8 +1,8 @@
 """Tasks into hands: reserve the next one, give it back, return what expired.
 
-Nothing here grows with the project. The next open task is the first row of the partial index `task_queue`
-after the annotator's cursor, so that tasks already answered under overlap are not walked again; when
-nothing follows the cursor, the search starts over once from the front.
+Nothing here grows with the project. The next open task is the first row of a partial index of tasks, the queue's, after
+the annotator's cursor, so that tasks already answered under overlap are not walked again; when nothing follows the
+cursor, a queue is chosen anew (`choosing.py`), and the search starts over once from its front.
 """
 
 from __future__ import annotations
@@ -15,10 +15,11 @@ from django.db import transaction
 from django.db.models import F, QuerySet
 from django.utils import timezone
 
-from curation.errors import Conflict, Invalid, NotFound
+from curation.errors import Conflict, Invalid, NotFound, Paused
 from curation.models import Annotator, Assignment, Project, Task
+from curation.services.choosing import choose
 from curation.services.desk import FRONT, Desk, desk_of
-from curation.services.taking import Shown, take
+from curation.services.taking import BEHIND, Shown, take
 
 IN_HAND_MOST = 20
 """How many tasks one annotator may hold at a time, so that nobody hoards a queue."""
@@ -28,8 +29,11 @@ def next_shown(*, desk: Desk, kind: str = "", exclude: Sequence[int] = ()) -> Sh
     """The annotator's oldest live reservation outside `exclude` (task ids), else a newly reserved task.
 
     Asking again without answering gives the same task: a reload or a second tab loses and takes nothing.
-    Returns None when nothing is open to this annotator. Raises Conflict when too many tasks are in hand.
+    Returns None when nothing is open to this annotator. Raises Conflict when too many tasks are in hand, and Paused
+    while this annotator is to get none.
     """
+    if desk.paused is not None:
+        raise Paused(desk.paused or "a manager of the project paused you")
     kind = kind or desk.scale.kind
     if kind not in Task.Kind.values:
         raise Invalid(f"no such kind; there is: {', '.join(Task.Kind.values)}", field="kind")
@@ -38,12 +42,18 @@ def next_shown(*, desk: Desk, kind: str = "", exclude: Sequence[int] = ()) -> Sh
     if len(exclude) >= IN_HAND_MOST:
         raise Conflict(f"you may hold {IN_HAND_MOST} tasks; answer or release some first")
     expires = timezone.now() + lease()
-    found = take(desk, kind, exclude, expires, desk.cursor)
+    found = None if desk.looking else take(desk, kind, exclude, expires, desk.cursor, desk.place)
     if found is None:  # or another tab of this person was faster
-        found = take(desk, kind, exclude, expires, FRONT)
+        found = from_the_front(desk, kind, exclude)
     if found is None and return_expired(project_id=desk.project_id):
-        found = take(desk, kind, exclude, expires, FRONT)
+        found = from_the_front(desk, kind, exclude)
     return found
+
+
+def from_the_front(desk: Desk, kind: str, exclude: Sequence[int]) -> Shown | None:
+    """As `next_shown`, in the first queue that has something for this annotator."""
+    waits, place = choose(desk, kind)
+    return take(desk, kind, exclude, timezone.now() + lease(), FRONT if waits else BEHIND, place)
 
 
 def next_for(
@@ -73,10 +83,10 @@ def lease() -> timedelta:
 
 
 def keep_alive(*, annotator_id: int) -> int:
-    """Renew the lease of everything the annotator holds; how many."""
-    return Assignment.objects.filter(annotator_id=annotator_id, state=Assignment.State.RESERVED).update(
-        expires_at=timezone.now() + lease()
-    )
+    """Renew the lease of everything the annotator holds; how many. What is theirs for longer stays so."""
+    until = timezone.now() + lease()
+    held = Assignment.objects.filter(annotator_id=annotator_id, state=Assignment.State.RESERVED, expires_at__lt=until)
+    return held.update(expires_at=until)
 
 
 def release(*, annotator_id: int, task_id: int) -> None:

@@ -23,6 +23,8 @@ from curation.services.reading import stream
 __all__ = ["Decision", "Filters", "applicable", "decide", "decisions", "filters_from", "last_annotation", "settled"]
 
 FIRST, SECOND, TIE, BOTH_BAD, UNDECIDED = "first", "second", "tie", "both_bad", "undecided"
+REVIEWED = "reviewed"
+"""How a pair was decided whose answer a reviewer fixed: the latest fix decides, whatever the other answers say."""
 
 Vote = tuple[int, int | None, bool]
 """Annotation, strength, and whether both are bad."""
@@ -97,14 +99,19 @@ def decisions(
         return
     axis, named = axis_condition(protocol or project.protocol, filters.axis)
     rows = stream(
-        f"SELECT a.task_id, t.pair_id, a.id, p.value, p.both_bad {ANSWERED}"
+        f"SELECT a.task_id, t.pair_id, a.id, p.value, p.both_bad, a.source {ANSWERED}"
         f" JOIN curation_preference p ON p.annotation_id = a.id {STANDING}"
         f" AND {mine}{some} AND {axis}",
         [*params, *named],
     )
     for (task_id, pair_id), votes in groupby(rows, key=lambda row: row[:2]):
-        each = {pk: (pk, value, bool(bad)) for _, _, pk, value, bad in votes}
-        yield from labels(task_id, pair_id, filters.axis, list(each.values()), None, raw)
+        each = {pk: ((pk, value, bool(bad)), source) for _, _, pk, value, bad, source in votes}
+        given = [vote for vote, _ in each.values()]
+        fixes = [vote for vote, source in each.values() if source == Annotation.Source.REVIEW]
+        if fixes and not raw:
+            yield replace(decide(task_id, pair_id, filters.axis, fixes[-1:]), votes=len(given), how=REVIEWED)
+        else:
+            yield from labels(task_id, pair_id, filters.axis, given, None, raw)
 
 
 def axis_condition(protocol: Protocol | None, axis: str) -> tuple[str, list[Any]]:

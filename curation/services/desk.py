@@ -5,6 +5,7 @@ Every call of the annotation screen starts here, so it replaces half a dozen loo
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
@@ -20,17 +21,28 @@ from curation.protocols import Asked
 FRONT = -(2**62)
 """The cursor of an annotator who has not started: before every position."""
 
-STANDING = """
-SELECT p.id, p.slug, p.name, p.seed, p.task_count,
+NUMBERS = """p.task_count - p.queued_count, g.done, g.skipped, g.settled + g.queue_waiting,
+       CASE WHEN g.queue_id IS NULL
+         THEN (SELECT SUM(o.closed - o.queue_closed) FROM curation_progress o WHERE o.project_id = p.id)
+         ELSE (SELECT SUM(o.closed) FROM curation_share o WHERE o.queue_id = g.queue_id) END,
+       q.id, q.name, q.quota, q.task_count, w.done, w.skipped, w.settled"""
+"""How far somebody is: in the project's own queue, and in the queue where they are now. See `progress_of`."""
+PLACE = """
+LEFT JOIN curation_progress g ON g.annotator_id = a.id
+LEFT JOIN curation_queue q ON q.id = g.queue_id
+LEFT JOIN curation_share w ON w.queue_id = g.queue_id AND w.annotator_id = a.id
+"""
+STANDING = f"""
+SELECT p.id, p.slug, p.name, p.seed,
        c.id, c.axes, c.strengths, c.allow_tie, c.allow_both_bad, c.rationale,
-       m.role, a.id, g.done, g.skipped, g.settled,
-       (SELECT SUM(o.closed) FROM curation_progress o WHERE o.project_id = p.id), g."cursor",
-       p.kind, c.unit, c.critiques, c.questions, c.help
+       p.kind, c.unit, c.critiques, c.questions, c.help,
+       m.role, a.id, g.id, g."cursor", g.looking, a.paused_at, a.paused_reason,
+       p.certainty, p.review_levels, p.review_share, {NUMBERS}
 FROM curation_project p
 LEFT JOIN curation_protocol c ON c.id = p.protocol_id
-LEFT JOIN curation_membership m ON m.project_id = p.id AND m.user_id = %s
+LEFT JOIN curation_membership m ON m.project_id = p.id AND m.user_id = %s AND m.deactivated_at IS NULL
 LEFT JOIN curation_annotator a ON a.project_id = p.id AND a.user_id = %s
-LEFT JOIN curation_progress g ON g.annotator_id = a.id
+{PLACE}
 WHERE p.deleted_at IS NULL AND """
 BY_SLUG = STANDING + "p.slug = %s"
 BY_TASK = STANDING + "p.id = (SELECT t.project_id FROM curation_task t WHERE t.id = %s)"
@@ -75,15 +87,37 @@ def asked_by(unit: str, critiques: str, questions: str, help: str) -> Asked:
 
 @dataclass(frozen=True, slots=True)
 class ProgressNow:
-    """How far an annotator is: `total` is what was open to this annotator, `left` what still is."""
+    """How far an annotator is: `total` is what was open to this annotator, `left` what still is.
+
+    Inside a queue with a name all of it is of that queue; a quota is the most that is left.
+    """
 
     done: int
     skipped: int
     left: int
+    queue: str = ""
 
     @property
     def total(self) -> int:
         return self.done + self.left
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """The queue in which an annotator goes on, and the most answers that it takes of one person."""
+
+    queue_id: int
+    name: str = ""
+    quota: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """What the project says of its answers: when a label is decided, and how many answers are looked at again."""
+
+    certainty: float = 0.9
+    review_levels: int = 0
+    review_share: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,6 +132,13 @@ class Desk:
     cursor: int
     scale: Scale
     progress: ProgressNow
+    place: Place | None = None
+    """None: the project's own queue."""
+    looking: bool = False
+    """Whether the queue is to be chosen anew, since something was changed."""
+    paused: str | None = None
+    """Why this annotator gets no tasks; None while they do."""
+    rules: Rules = Rules()
 
 
 def desk_in(user: User | AnonymousUser, slug: str) -> Desk:
@@ -118,6 +159,7 @@ def desk_of(project: Project, annotator: Annotator) -> Desk:
     if protocol is None:
         raise Conflict("this project has no protocol yet")
     progress, _ = Progress.objects.get_or_create(annotator=annotator, defaults={"project": project})
+    queue = progress.queue
     return Desk(
         project_id=project.pk,
         slug=project.slug,
@@ -136,6 +178,10 @@ def desk_of(project: Project, annotator: Annotator) -> Desk:
             more_of(protocol),
         ),
         progress=progress_now(annotator.pk),
+        place=Place(queue.pk, queue.name, queue.quota) if queue else None,
+        looking=progress.looking,
+        paused=annotator.paused_reason if annotator.paused_at else None,
+        rules=Rules(project.certainty, project.review_levels, project.review_share),
     )
 
 
@@ -154,18 +200,24 @@ def asked(protocol: Protocol) -> Asked:
 
 
 def progress_now(annotator_id: int) -> ProgressNow:
-    """How far an annotator is, from the counters of the project's members."""
+    """How far an annotator is, from the counters of the project's members, or of those who work in the queue."""
     found = statements.row(
-        """SELECT p.task_count, g.done, g.skipped, g.settled,
-                  (SELECT SUM(o.closed) FROM curation_progress o WHERE o.project_id = p.id)
-           FROM curation_annotator a
-           JOIN curation_project p ON p.id = a.project_id
-           LEFT JOIN curation_progress g ON g.annotator_id = a.id
-           WHERE a.id = %s""",
+        f"SELECT {NUMBERS} FROM curation_annotator a JOIN curation_project p ON p.id = a.project_id {PLACE}"
+        " WHERE a.id = %s",
         [annotator_id],
     )
     assert found is not None
-    return progress_from(*found)
+    return progress_of(found)
+
+
+def progress_of(numbers: Sequence[Any]) -> ProgressNow:
+    """What the columns of NUMBERS say."""
+    total, done, skipped, settled, closed, queue_id, name, quota, tasks, *mine = numbers
+    if queue_id is None:
+        return progress_from(total, done, skipped, settled, closed)
+    now = progress_from(tasks, *mine, closed)
+    left = now.left if quota is None else min(now.left, max(0, quota - now.done))
+    return ProgressNow(done=now.done, skipped=now.skipped, left=left, queue=name)
 
 
 def progress_from(total: int, done: int | None, skipped: int | None, settled: int | None, closed: Any) -> ProgressNow:
@@ -179,25 +231,29 @@ def seated(user: User | AnonymousUser, sql: str, key: str | int, *, make: bool) 
     found = statements.row(sql, [user.pk, user.pk, key]) if user.is_authenticated else None
     if found is None:
         raise NotFound("no such project" if make else "no such task")
-    role, annotator_id, done = found[11:14]
+    role, annotator_id, progress_id, cursor, looking, paused_at, reason = found[15:22]
     admit(user, role)
-    if found[5] is None:
+    if found[4] is None:
         raise Conflict("this project has no protocol yet")
-    if annotator_id is None or done is None:
+    if annotator_id is None or progress_id is None:
         if not make:
             raise NotFound("this task is not yours")
         sit_down(user, found[0])
         return seated(user, sql, key, make=False)
-    axes = orjson.loads(found[6])
+    axes, numbers = orjson.loads(found[5]), found[25:]
     return Desk(
         project_id=found[0],
         slug=found[1],
         project_name=found[2],
         seed=found[3],
         annotator_id=annotator_id,
-        cursor=found[17],
-        scale=Scale(found[5], axes, found[7], bool(found[8]), bool(found[9]), found[10], found[18], found[19:23]),
-        progress=progress_from(found[4], done, found[14], found[15], found[16]),
+        cursor=cursor,
+        scale=Scale(found[4], axes, found[6], bool(found[7]), bool(found[8]), found[9], found[10], found[11:15]),
+        progress=progress_of(numbers),
+        place=Place(*numbers[5:8]) if numbers[5] else None,
+        looking=bool(looking),
+        paused=reason if paused_at else None,
+        rules=Rules(*found[22:25]),
     )
 
 

@@ -16,7 +16,8 @@ Named = tuple[int | None, str, Sequence[int]]
 """A task's id, or an item's external id with the places of its responses."""
 CHOSEN = """
 WITH chosen AS (
-  SELECT t.id AS task_id, '' AS ord, '' AS expires_at, t.kind, t.pair_id, t.response_id, t.item_id
+  SELECT t.id AS task_id, '' AS ord, '' AS expires_at, t.kind, t.pair_id, t.response_id, t.item_id,
+         NULL AS review_id
   FROM curation_task t WHERE t.project_id = %s AND t.state <> 'retired' AND t.kind = %s AND t.id IN ({ids})
 )
 """
@@ -153,7 +154,7 @@ def loaded(project: Project, tasks: Collection[int]) -> dict[int, Place]:
 
 def split(row: tuple[Any, ...]) -> tuple[Any, Any, list[Any]]:
     """Task, context and the columns of responses."""
-    return row[0], row[6], list(row[7:])
+    return row[0], row[6], list(row[8:])
 
 
 def several(columns: Sequence[Any]) -> list[ShownResponse]:

@@ -9,6 +9,7 @@ from curation.services import (
     default_model,
     embedding,
     evaluating,
+    filling,
     freezing,
     importing,
     inspecting,
@@ -44,6 +45,7 @@ METHODS: dict[str, Method] = {
         probing.METHOD,
         evaluating.METHOD,
         checking.METHOD,
+        filling.METHOD,
         *training.METHODS,
     )
 }

@@ -193,6 +193,8 @@ def accept_invite(*, secret: str, user: User) -> Membership:
     """Make `user` a member as the invite says; a higher role is kept. Who gains nothing uses nothing up."""
     invite = open_invite(secret=secret)
     found = Membership.objects.select_for_update().filter(project=invite.project, user=user).first()
+    if found is not None and found.deactivated_at is not None:
+        raise Forbidden("a manager of the project deactivated your membership; ask them")
     if found is not None and RANK[found.role] >= RANK[invite.role]:
         return found
     if not Invite.objects.filter(pk=invite.pk, uses_left__gt=0).update(uses_left=F("uses_left") - 1):
@@ -230,7 +232,7 @@ def change_role(*, project: Project, by: User, membership_id: int, role: str) ->
     """Give a member another role. Only owners make, change or remove owners; the last owner stays one."""
     check_may_give(by, project, role)
     member = membership(project, by, membership_id)
-    if member.role == Role.OWNER and role != Role.OWNER:
+    if member.role == Role.OWNER and role != Role.OWNER and member.deactivated_at is None:
         keep_an_owner(project)
     member.role = role
     member.save(update_fields=["role"])
@@ -241,7 +243,7 @@ def change_role(*, project: Project, by: User, membership_id: int, role: str) ->
 def remove_member(*, project: Project, by: User, membership_id: int) -> None:
     """Take a member out; what they annotated stays."""
     member = membership(project, by, membership_id)
-    if member.role == Role.OWNER:
+    if member.role == Role.OWNER and member.deactivated_at is None:
         keep_an_owner(project)
     member.delete()
 
@@ -258,6 +260,6 @@ def membership(project: Project, by: User, membership_id: int) -> Membership:
 
 def keep_an_owner(project: Project) -> None:
     """Raises Conflict unless another owner remains. Locks the owners, so that two cannot leave at once."""
-    owners = project.memberships.filter(role=Role.OWNER).order_by("pk").select_for_update()
+    owners = project.memberships.filter(role=Role.OWNER, deactivated_at=None).order_by("pk").select_for_update()
     if len(owners) < 2:
         raise Conflict("a project needs an owner: make somebody else an owner first")

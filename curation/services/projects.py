@@ -9,6 +9,7 @@ from typing import Any
 from django.core.exceptions import ValidationError
 from django.core.validators import validate_slug
 from django.db import IntegrityError, transaction
+from django.db.models import Q
 from django.utils import timezone
 
 from curation.errors import Conflict, Invalid
@@ -73,9 +74,17 @@ def check_slug(slug: str) -> None:
 
 @transaction.atomic
 def change_project(
-    *, project: Project, name: str | None = None, description: str | None = None, overlap: int | None = None
+    *,
+    project: Project,
+    name: str | None = None,
+    description: str | None = None,
+    overlap: int | None = None,
+    **rules: Any,
 ) -> Project:
-    """Change what is given. Another overlap also moves the tasks that it opens or completes."""
+    """Change what is given. Another overlap also moves the tasks that it opens or completes.
+
+    `rules`: cap (None: the overlap never grows), certainty, paused, review_levels, review_share. Raises Invalid.
+    """
     project = Project.objects.select_for_update(of=("self",)).select_related("protocol").get(pk=project.pk)
     if name is not None:
         if not name.strip():
@@ -85,10 +94,32 @@ def change_project(
         project.description = description.strip()
     if overlap is not None and overlap != project.overlap:
         # Tasks that were given an overlap of their own keep it.
-        queueing.set_overlap(tasks=project.tasks.filter(overlap=project.overlap), overlap=overlap)
+        usual = project.tasks.filter(Q(queue=None) | Q(queue__overlap=None), overlap=project.overlap)
+        queueing.set_overlap(tasks=usual, overlap=overlap)
         project.overlap = overlap
-    project.save(update_fields=["name", "description", "overlap"])
+    ruled(project, rules)
+    project.save(update_fields=["name", "description", "overlap", *RULES])
     return project
+
+
+RULES = ("cap", "certainty", "paused_at", "review_levels", "review_share")
+BOUNDS = {"certainty": (0.5, 0.999), "review_levels": (0, 2), "review_share": (0, 1)}
+
+
+def ruled(project: Project, rules: Mapping[str, Any]) -> None:
+    """How long a task is asked, whether the project's own queue rests, and how many answers are looked at again."""
+    for name, (low, high) in BOUNDS.items():
+        if name in rules:
+            if not low <= rules[name] <= high:
+                raise Invalid(f"must be from {low} to {high}", field=name)
+            setattr(project, name, rules[name])
+    if "cap" in rules and rules["cap"] != project.cap:
+        usual = project.tasks.filter(Q(queue=None) | Q(queue__cap=None), cap=project.cap)
+        queueing.set_cap(tasks=usual, cap=rules["cap"])
+        project.cap = rules["cap"]
+    if "paused" in rules and rules["paused"] != bool(project.paused_at):
+        project.paused_at = timezone.now() if rules["paused"] else None
+        queueing.start_over([project.pk])
 
 
 @transaction.atomic

@@ -164,7 +164,9 @@ def readable(user: User | AnonymousUser) -> QuerySet[Project]:
     if user.is_superuser:
         return projects
     roles = [role for role, can in access.CAN.items() if access.READ in can]
-    return projects.filter(pk__in=Membership.objects.filter(user=user, role__in=roles).values("project"))
+    return projects.filter(
+        pk__in=Membership.objects.filter(user=user, role__in=roles, deactivated_at=None).values("project")
+    )
 
 
 def find(user: User | AnonymousUser, pk: int) -> ModelVersion:

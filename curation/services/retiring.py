@@ -12,7 +12,7 @@ from itertools import islice
 from django.db.models import F, QuerySet
 
 from curation.models import Assignment, Progress, Task
-from curation.services.queueing import by_overlap
+from curation.services.queueing import by_overlap, recount_queues
 
 AT_ONCE = 5000
 
@@ -30,8 +30,13 @@ def retire(on: str, ids: list[int]) -> list[int]:
 
 
 def take_back(tasks: QuerySet[Task]) -> None:
-    """Take tasks out of the hands that hold them. As in a submit, an assignment is locked before its task."""
-    reserved = Assignment.objects.filter(task__in=tasks, state=Assignment.State.RESERVED)
+    """Take tasks out of the hands that hold them."""
+    take_from(Assignment.objects.filter(task__in=tasks))
+
+
+def take_from(assignments: QuerySet[Assignment]) -> None:
+    """Give what is reserved back to the queue. As in a submit, an assignment is locked before its task."""
+    reserved = assignments.filter(state=Assignment.State.RESERVED)
     hands = dict(reserved.order_by("pk").select_for_update().values_list("pk", "task_id"))
     Assignment.objects.filter(pk__in=hands).update(state=Assignment.State.RELEASED)
     for task_id, number in sorted(Counter(hands.values()).items()):
@@ -59,6 +64,9 @@ def resume(tasks: QuerySet[Task]) -> None:
 
 def settle(retired: list[int], reopened: list[int]) -> None:
     """Tell those who answered or skipped tasks that these wait for nobody any more, or do again."""
+    queues = queues_of([*retired, *reopened])
+    for project_id in queues:
+        list(Progress.objects.filter(project=project_id).order_by("pk").select_for_update())
     for some in slices(reopened):
         complete = Task.objects.filter(pk__in=some, state=Task.State.COMPLETE)
         for task, project_id in complete.values_list("pk", "project"):
@@ -74,6 +82,18 @@ def settle(retired: list[int], reopened: list[int]) -> None:
     everyone = Progress.objects.filter(annotator__in=steps).order_by("pk").select_for_update()
     for progress_id, annotator_id in list(everyone.values_list("pk", "annotator_id")):
         Progress.objects.filter(pk=progress_id).update(settled=F("settled") + steps[annotator_id])
+    for project_id, ids in queues.items():
+        recount_queues(project_id=project_id, only=ids)
+
+
+def queues_of(tasks: Iterable[int]) -> dict[int, list[int]]:
+    """The queues of tasks, by project; nothing for those in a project's own."""
+    found: dict[int, list[int]] = {}
+    for some in slices(tasks):
+        queued = Task.objects.filter(pk__in=some, queue__isnull=False).order_by()
+        for project_id, queue_id in queued.values_list("project", "queue").distinct():
+            found.setdefault(project_id, []).append(queue_id)
+    return found
 
 
 def close(project_id: int, step: int = 1) -> None:

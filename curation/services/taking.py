@@ -1,6 +1,6 @@
 """The next task in as few statements as the database allows: one on PostgreSQL, a transaction on SQLite.
 
-Both do the same: an own live reservation first, else the first open task after the annotator's cursor. On
+Both do the same: an own live reservation first, else the first open task of the annotator's queue after the cursor. On
 PostgreSQL rows that others are picking are stepped over (SKIP LOCKED), and the commit does not wait for the
 disk, since a reservation need not survive a crash of the database. What another tab of the same person picked
 meanwhile is not picked again: that tab's assignment is not touched, and nothing is found.
@@ -20,10 +20,10 @@ from django.utils import timezone
 
 from curation.errors import NotFound
 from curation.models import Task
-from curation.services.desk import Desk
+from curation.services.desk import Desk, Place
 from curation.statements import row, rows
 
-SHOWN = "SELECT x.task_id, x.ord, x.expires_at, x.kind, i.id, i.prompt, i.context, {columns} FROM chosen x"
+SHOWN = "SELECT x.task_id, x.ord, x.expires_at, x.kind, i.id, i.prompt, i.context, x.review_id, {columns} FROM chosen x"
 RESPONSE = "{0}.id, {0}.text, {0}.messages, {0}.unit, {0}.units"
 CONTENT = {
     Task.Kind.PREFERENCE: SHOWN.format(columns=f"{RESPONSE.format('f')}, {RESPONSE.format('s')}")
@@ -48,30 +48,36 @@ ORDER BY f.position
 """What a task of each kind shows, after `chosen`: a ranking has a row for each response."""
 
 HELD = """
-SELECT a.task_id, a."order" AS ord, a.expires_at, t.kind, t.pair_id, t.response_id, t.item_id
+SELECT a.task_id, a."order" AS ord, a.expires_at, t.kind, t.pair_id, t.response_id, t.item_id, a.review_id
 FROM curation_assignment a JOIN curation_task t ON t.id = a.task_id
 WHERE a.annotator_id = %s AND a.state = 'reserved' AND t.kind = %s AND NOT ({excluded})
 ORDER BY a.id LIMIT 1
 """
 
+BEHIND = 2**62
+"""Behind every position, where no task is."""
+OWN, QUEUED = "t.project_id = %s AND t.queue_id IS NULL", "t.queue_id = %s"
+"""Where to look: in the project's own queue, or in another. Each has a partial index of its own."""
 OPEN = """
-SELECT t.id, t.position, t.kind, t.pair_id, t.response_id, t.item_id
+SELECT t.id, t.position, t.kind, t.pair_id, t.response_id, t.item_id, t.queue_id
 FROM curation_task t
-WHERE t.project_id = %s AND t.kind = %s AND t.state = 'open' AND t.taken < t.overlap AND t.position > %s
+WHERE {where} AND t.kind = %s AND t.state = 'open' AND t.taken < t.overlap AND t.position > %s
   AND NOT ({excluded})
   AND NOT EXISTS (SELECT 1 FROM curation_assignment mine
                   WHERE mine.task_id = t.id AND mine.annotator_id = %s AND mine.state <> 'released')
 ORDER BY t.position LIMIT 1
 """
 
-POSTGRES = f"""
+POSTGRES = """
 WITH relaxed AS MATERIALIZED (SELECT set_config('synchronous_commit', 'off', true)),
-held AS MATERIALIZED ({HELD.format(excluded="a.task_id = ANY(%s)")}),
+held AS MATERIALIZED ({held}),
 pick AS MATERIALIZED (
-  SELECT o.* FROM relaxed, LATERAL ({OPEN.format(excluded="t.id = ANY(%s)")} FOR UPDATE OF t SKIP LOCKED) o
+  SELECT o.* FROM relaxed, LATERAL ({open} FOR UPDATE OF t SKIP LOCKED) o
   WHERE NOT EXISTS (SELECT 1 FROM held)
 ),
-moved AS (UPDATE curation_progress g SET "cursor" = pick.position FROM pick WHERE g.annotator_id = %s),
+moved AS (
+  UPDATE curation_progress g SET "cursor" = pick.position, queue_id = pick.queue_id FROM pick WHERE g.annotator_id = %s
+),
 made AS (
   INSERT INTO curation_assignment (task_id, annotator_id, state, "order", expires_at, created_at)
   SELECT pick.id, %s, 'reserved',
@@ -81,16 +87,23 @@ made AS (
   ON CONFLICT (task_id, annotator_id)
     DO UPDATE SET state = 'reserved', expires_at = EXCLUDED.expires_at, current_id = NULL
     WHERE curation_assignment.state = 'released'
-  RETURNING task_id, "order" AS ord, expires_at
+  RETURNING task_id, "order" AS ord, expires_at, review_id
 ),
 counted AS (UPDATE curation_task t SET taken = t.taken + 1 FROM made WHERE t.id = made.task_id),
 chosen AS (
   SELECT * FROM held
   UNION ALL
-  SELECT made.task_id, made.ord, made.expires_at, pick.kind, pick.pair_id, pick.response_id, pick.item_id
+  SELECT made.task_id, made.ord, made.expires_at, pick.kind, pick.pair_id, pick.response_id, pick.item_id,
+         made.review_id
   FROM made JOIN pick ON pick.id = made.task_id
 )
 """
+TAKE = {
+    where: POSTGRES.format(
+        held=HELD.format(excluded="a.task_id = ANY(%s)"), open=OPEN.format(where=where, excluded="t.id = ANY(%s)")
+    )
+    for where in (OWN, QUEUED)
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,6 +132,8 @@ class Shown:
     prompt: str
     context: str
     responses: tuple[ShownResponse, ...]
+    review_id: int | None = None
+    """The review that put the task into these hands, where there was one."""
 
     @property
     def texts(self) -> tuple[str, ...]:
@@ -138,7 +153,7 @@ def shuffled(count: int, seed: int, task_id: int, annotator_id: int) -> list[int
 
 
 MINE = """
-SELECT a.task_id, a."order" AS ord, a.expires_at, t.kind, t.pair_id, t.response_id, t.item_id
+SELECT a.task_id, a."order" AS ord, a.expires_at, t.kind, t.pair_id, t.response_id, t.item_id, a.review_id
 FROM curation_assignment a JOIN curation_task t ON t.id = a.task_id
 WHERE a.annotator_id = %s AND a.task_id = %s AND t.project_id = %s
 """
@@ -154,35 +169,64 @@ def held(desk: Desk, task_id: int) -> Shown:
     return shown(desk, found)
 
 
-def take(desk: Desk, kind: str, exclude: Sequence[int], expires: datetime, after: int) -> Shown | None:
-    """The own live reservation outside `exclude`, else a new one behind the position `after`, else None."""
-    if connection.vendor == "postgresql":
-        now = timezone.now()
-        me, seed = desk.annotator_id, str(desk.seed)
-        found = rows(
-            POSTGRES + CONTENT[Task.Kind(kind)],
-            [me, kind, list(exclude)]
-            + [desk.project_id, kind, after, list(exclude), me]
-            + [me, me, seed, str(me), expires, now],
-        )
-        return shown(desk, found) if found else None
+def take(
+    desk: Desk, kind: str, exclude: Sequence[int], expires: datetime, after: int, place: Place | None
+) -> Shown | None:
+    """The own live reservation outside `exclude`, else a new one of the queue behind `after`, else None."""
+    if connection.vendor == "postgresql" and (place is None or place.quota is None):
+        return take_at_once(desk, kind, exclude, expires, after, place)
     with transaction.atomic():
-        return take_stepwise(desk, kind, exclude, expires, after)
+        if place and place.quota is not None and not below_quota(desk, place):
+            after = BEHIND
+        take_ = take_at_once if connection.vendor == "postgresql" else take_stepwise
+        return take_(desk, kind, exclude, expires, after, place)
 
 
-def take_stepwise(desk: Desk, kind: str, exclude: Sequence[int], expires: datetime, after: int) -> Shown | None:
+def below_quota(desk: Desk, place: Place) -> bool:
+    """Whether this person may take one more task of the queue; locks the share, so that two tabs do not take two."""
+    lock = " FOR UPDATE" if connection.vendor == "postgresql" else ""
+    share = row(
+        f"SELECT done FROM curation_share WHERE queue_id = %s AND annotator_id = %s{lock}",
+        [place.queue_id, desk.annotator_id],
+    )
+    in_hand = row(  # IN_HAND_MOST rows at most, of the partial index on what is in hand
+        "SELECT COUNT(*) FROM curation_assignment a JOIN curation_task t ON t.id = a.task_id"
+        " WHERE a.annotator_id = %s AND a.state = 'reserved' AND t.queue_id = %s",
+        [desk.annotator_id, place.queue_id],
+    )
+    assert in_hand is not None and place.quota is not None
+    return bool((share[0] if share else 0) + in_hand[0] < place.quota)
+
+
+def take_at_once(
+    desk: Desk, kind: str, exclude: Sequence[int], expires: datetime, after: int, place: Place | None
+) -> Shown | None:
+    """PostgreSQL's one statement."""
+    me, seed, now = desk.annotator_id, str(desk.seed), timezone.now()
+    sql, where = (TAKE[QUEUED], place.queue_id) if place else (TAKE[OWN], desk.project_id)
+    found = rows(
+        sql + CONTENT[Task.Kind(kind)],
+        [me, kind, list(exclude)] + [where, kind, after, list(exclude), me] + [me, me, seed, str(me), expires, now],
+    )
+    return shown(desk, found) if found else None
+
+
+def take_stepwise(
+    desk: Desk, kind: str, exclude: Sequence[int], expires: datetime, after: int, place: Place | None
+) -> Shown | None:
     """The same in single statements, under the write lock of an immediate transaction."""
     me = desk.annotator_id
     among = f"IN ({', '.join(['%s'] * len(exclude))})" if exclude else "IS NULL"
     content = f"WITH chosen AS ({HELD.format(excluded=f'a.task_id {among}')}) {CONTENT[Task.Kind(kind)]}"
     if found := rows(content, [me, kind, *exclude]):
         return shown(desk, found)
-    picked = row(OPEN.format(excluded=f"t.id {among}"), [desk.project_id, kind, after, *exclude, me])
+    where, key = (QUEUED, place.queue_id) if place else (OWN, desk.project_id)
+    picked = row(OPEN.format(where=where, excluded=f"t.id {among}"), [key, kind, after, *exclude, me])
     if picked is None:
         return None
-    task_id, position = picked[:2]
+    task_id, position, queue_id = picked[0], picked[1], picked[6]
     rows("UPDATE curation_task SET taken = taken + 1 WHERE id = %s", [task_id])
-    rows('UPDATE curation_progress SET "cursor" = %s WHERE annotator_id = %s', [position, me])
+    rows('UPDATE curation_progress SET "cursor" = %s, queue_id = %s WHERE annotator_id = %s', [position, queue_id, me])
     rows(
         'INSERT INTO curation_assignment (task_id, annotator_id, state, "order", expires_at, created_at)'
         " VALUES (%s, %s, 'reserved', %s, %s, %s) ON CONFLICT (task_id, annotator_id)"
@@ -193,9 +237,9 @@ def take_stepwise(desk: Desk, kind: str, exclude: Sequence[int], expires: dateti
 
 
 def shown(desk: Desk, found: Sequence[Any]) -> Shown:
-    task_id, order, expires_at, kind, item_id, prompt, context, *columns = found[0]
+    task_id, order, expires_at, kind, item_id, prompt, context, review_id, *columns = found[0]
     if kind == Task.Kind.RANKING:
-        given = [ShownResponse(*line[7:]) for line in found]
+        given = [ShownResponse(*line[8:]) for line in found]
         places = shuffled(len(given), desk.seed, task_id, desk.annotator_id)
         order, responses = ",".join(map(str, places)), [given[place] for place in places]
     else:
@@ -205,4 +249,4 @@ def shown(desk: Desk, found: Sequence[Any]) -> Shown:
             responses.reverse()
     if isinstance(expires_at, str):
         expires_at = datetime.fromisoformat(expires_at)
-    return Shown(task_id, kind, order, expires_at, item_id, prompt, context, tuple(responses))
+    return Shown(task_id, kind, order, expires_at, item_id, prompt, context, tuple(responses), review_id)

@@ -20,6 +20,8 @@ register = template.Library()
 TABS = (
     ("Overview", "", access.SEE),
     ("Annotate", "annotate/", access.ANNOTATE),
+    ("Work", "work/", access.MANAGE),
+    ("Review", "review/", access.REVIEW),
     ("Items", "items/", access.READ),
     ("Import", "imports/", access.FEED),
     ("Checks", "checks/", access.READ),
@@ -105,7 +107,7 @@ def duration(milliseconds: int | None) -> str:
 @register.filter
 def last_owner(member: Membership, owners: int) -> bool:
     """Whether a project would be left without an owner if `member` were not one."""
-    return member.role == Role.OWNER and owners < 2
+    return member.role == Role.OWNER and member.deactivated_at is None and owners < 2
 
 
 @register.filter

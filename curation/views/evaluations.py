@@ -52,7 +52,7 @@ def startable(request: HttpRequest) -> list[Project]:
     if own(request).is_superuser:
         return list(projects)
     roles = [role for role, can in access.CAN.items() if access.FREEZE in can]
-    mine = Membership.objects.filter(user=own(request), role__in=roles)
+    mine = Membership.objects.filter(user=own(request), role__in=roles, deactivated_at=None)
     return list(projects.filter(pk__in=mine.values("project")))
 
 

@@ -66,6 +66,31 @@ class ProjectSettings(forms.Form):
         max_value=50,
         help_text="How many people answer each task. A higher number opens tasks again that have fewer answers.",
     )
+    cap = forms.IntegerField(
+        label="At most, while undecided",
+        required=False,
+        min_value=1,
+        max_value=50,
+        help_text="While the answers disagree, one more person is asked, up to this many. Empty: never more.",
+    )
+    certainty = forms.FloatField(
+        label="Decided from",
+        min_value=0.5,
+        max_value=0.999,
+        help_text="How likely the likeliest label must be: 0.9 takes two people who agree, or three of four.",
+        widget=forms.NumberInput(attrs={"step": "0.01"}),
+    )
+    review_levels = forms.TypedChoiceField(
+        label="Review",
+        coerce=int,
+        choices=[(0, "No review"), (1, "One reviewer"), (2, "Two reviewers, one after the other")],
+    )
+    review_percent = forms.IntegerField(
+        label="Reviewed share, %",
+        min_value=0,
+        max_value=100,
+        help_text="Of the answers from now on, drawn at random.",
+    )
 
 
 class RemoveProject(forms.Form):

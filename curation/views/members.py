@@ -15,7 +15,7 @@ from django.views.decorators.http import require_POST, require_safe
 from curation import access
 from curation.errors import Conflict, Forbidden, Invalid
 from curation.models import Project, Role
-from curation.services import people
+from curation.services import pausing, people
 from curation.views.forms import InviteForm, refusals_into
 from curation.views.people import own
 
@@ -50,7 +50,7 @@ def shown(request: HttpRequest, project: Project, form: InviteForm, **more: Any)
         "members": members[:SHOWN],
         "after": after,
         "following": members[SHOWN - 1].user.username if len(members) > SHOWN else "",
-        "owners": project.memberships.filter(role=Role.OWNER).count(),
+        "owners": project.memberships.filter(role=Role.OWNER, deactivated_at=None).count(),
         "invites": project.invites.filter(expires_at__gt=timezone.now(), uses_left__gt=0).order_by("-created_at"),
         "form": form,
         "roles": [choice for choice in Role.choices if owns or choice[0] != Role.OWNER],
@@ -74,6 +74,12 @@ def change(request: HttpRequest, slug: str, membership_id: int) -> HttpResponse:
         if "remove" in request.POST:
             people.remove_member(project=project, by=by, membership_id=membership_id)
             messages.success(request, "Removed. What they annotated stays.")
+        elif "active" in request.POST:
+            lets_in = request.POST["active"] == "yes"
+            verb = pausing.reactivate if lets_in else pausing.deactivate
+            member = verb(project=project, by=by, membership_id=membership_id)
+            told = "is let in again" if lets_in else "is let in no longer; every answer stays"
+            messages.success(request, f"{member.user} {told}.")
         else:
             role = request.POST.get("role", "")
             member = people.change_role(project=project, by=by, membership_id=membership_id, role=role)

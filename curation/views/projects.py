@@ -28,7 +28,7 @@ def index(request: HttpRequest) -> HttpResponse:
     user = own(request)
     rows = Project.objects.filter(deleted_at__isnull=True).order_by("-created_at")
     if not user.is_superuser:
-        rows = rows.filter(memberships__user=user)
+        rows = rows.filter(memberships__user=user, memberships__deactivated_at=None)
     found = list(rows[:SHOWN])
     totals = overview.totals_of(found)
     roles = {membership.project_id: membership.get_role_display() for membership in user.memberships.all()}
@@ -125,7 +125,9 @@ def settings(request: HttpRequest, slug: str) -> HttpResponse:
     remove = RemoveProject(request.POST if action == "remove" else None, prefix="remove")
     if general.is_bound and general.is_valid():
         with refusals_into(general):
-            projects.change_project(project=project, **general.cleaned_data)
+            given = dict(general.cleaned_data)
+            share = given.pop("review_percent") / 100
+            projects.change_project(project=project, review_share=share, **given)
             return saved(request, project, "Saved.")
     if remove.is_bound and remove.is_valid():
         access.allow(request.user, project, access.OWN)
@@ -138,7 +140,8 @@ def settings(request: HttpRequest, slug: str) -> HttpResponse:
 
 
 def current(project: Project) -> dict[str, Any]:
-    return {"name": project.name, "description": project.description, "overlap": project.overlap}
+    same = ("name", "description", "overlap", "cap", "certainty", "review_levels")
+    return {name: getattr(project, name) for name in same} | {"review_percent": round(100 * project.review_share)}
 
 
 def asked(project: Project) -> list[tuple[str, list[str]]]:

@@ -108,6 +108,9 @@ def field_for(name: str, info: FieldInfo, project: Project) -> forms.Field:
         return choice(models_for(project, kinds), int, optional, shared)
     if extra.get("choose") == "version":
         return choice(versions_for(project, extra.get("targets")), str, True, shared)
+    if extra.get("choose") == "queue":
+        own = [(queue.pk, queue.name) for queue in project.queues.order_by("name")]
+        return choice(own, int, True, {**shared, "empty": "The project's own"})
     if extra.get("choose") == "axis":
         axes = project.protocol.axis_names if project.protocol else ["overall"]
         return choice([(axis, axis) for axis in axes], str, optional, shared)
@@ -145,10 +148,11 @@ def choice(
     choices: list[tuple[Any, str]], kind: Callable[[Any], Any], optional: bool, shared: dict[str, Any]
 ) -> forms.Field:
     """One of a few; with an empty one where the parameter may stay open, or must not be chosen for the person."""
+    empty = shared.pop("empty", "Automatic")
     if shared["required"]:
         choices = [("", "Choose…"), *choices] if len(choices) != 1 else choices
     elif optional or shared["initial"] in (None, ""):
-        choices = [("", "Automatic"), *choices]
+        choices = [("", empty), *choices]
     return forms.TypedChoiceField(**shared, choices=choices, coerce=kind, empty_value=None)
 
 

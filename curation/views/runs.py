@@ -269,6 +269,13 @@ class Offer:
     address: str
 
 
+def beforehand(request: HttpRequest, project: Project) -> dict[str, Any]:
+    """What the form holds before anybody fills it in: as an earlier run had it, or for the queue that is named."""
+    queue = request.GET.get("queue", "")
+    named = {"queue": int(queue)} if queue.isascii() and queue.isdigit() and len(queue) < 19 else {}
+    return earlier(project, request.GET.get("again", "")) | named
+
+
 @require_http_methods(["GET", "HEAD", "POST"])
 def new(request: HttpRequest, slug: str) -> HttpResponse:
     """What can be started; with `?method=` the form of one method, filled from the run `?again=` if one is named."""
@@ -277,7 +284,7 @@ def new(request: HttpRequest, slug: str) -> HttpResponse:
         return render(request, "runs/methods.html", {"project": project, "offers": offers(request, project)})
     method = method_named(request.GET["method"], request, project)
     data = request.POST if request.method == "POST" else None
-    form = RunForm(data, method=method, project=project, initial=earlier(project, request.GET.get("again", "")))
+    form = RunForm(data, method=method, project=project, initial=beforehand(request, project))
     if data is not None and form.is_valid() and (run := started(form, request, project)):
         return redirect(run.address)
     context = {"project": project, "method": method, "form": form}

@@ -93,7 +93,7 @@ class Import:
         with transaction.atomic():
             bulk.commit_later()
             locked = Project.objects.select_for_update(no_key=True, of=("self",))
-            self.run.home.refresh_from_db(fields=["overlap", "protocol"], from_queryset=locked)
+            self.run.home.refresh_from_db(fields=["overlap", "cap", "protocol"], from_queryset=locked)
             self.counts["unchanged"] += len(batch.items) - len(items)
             self.alone = self.alone and bulk.newest(Item, self.run.home.pk, self.newest) is None
             perhaps = batch.perhaps if self.alone else None

@@ -37,6 +37,7 @@ def insert_tasks(project: Project, ids_on: Sequence[int], kind: TaskKind = TaskK
     """An open task on each pair, response or item, as `kind` says; their ids."""
     ids = bulk.allocate_ids(Task, len(ids_on))
     fixed = {"project_id": project.pk, "kind": kind.value, "state": Task.State.OPEN.value, "overlap": project.overlap}
+    fixed |= {"cap": project.cap} if project.cap is not None else {}
     rows = ((pk, queue_position(0, pk), on) for pk, on in zip(ids, ids_on, strict=True))
     if ids_on:
         bulk.insert_alike(Task, (*TASK, ON[kind]), rows, fixed={**fixed, "priority": 0, "taken": 0, "done": 0})

@@ -99,6 +99,8 @@ export class Notices {
     if (!now) return;
     const unsent = this.journal.waiting().filter((entry) => entry.kind === "submit").length;
     this.show(now.done + unsent, now.total);
+    const queue = document.getElementById("progress-queue");
+    if (queue && now.queue !== undefined) queue.textContent = now.queue;
   }
 
   show(done, total) {

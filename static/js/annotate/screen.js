@@ -95,6 +95,7 @@ class Screen {
     const { rest, done, total } = this.current.dataset;
     if (rest !== undefined) this.notices.progress({ done: Number(done), total: Number(total) });
     clearTimeout(this.again);
+    if (this.current.dataset.answer && !this.critic?.work.touched) this.takeUp(JSON.parse(this.current.dataset.answer));
     if (this.task) this.supply.fill();
     else this.again = setTimeout(() => this.advance(), "offline" in this.current.dataset ? AGAIN_AFTER : LOOK_AGAIN);
   }
@@ -240,6 +241,7 @@ class Screen {
     this.notices.announce(words);
     this.rationale?.blur();
     if (kind === "submit" && help === "before") this.reveal(task, body);
+    else if (element.dataset.after) this.journal.settled(task).then(() => location.assign(element.dataset.after));
     else this.advance();
   }
 
