@@ -121,6 +121,8 @@ class Annotator(models.Model):
     kind = models.CharField(max_length=8, choices=Kind.choices)
     name = models.CharField(max_length=200, help_text="user name, pseudonym of an imported vote, or model name")
     user = models.ForeignKey(User, on_delete=models.PROTECT, null=True, blank=True, related_name="annotators")
+    paused_at = models.DateTimeField(null=True, blank=True, help_text="since when no task is given out to them")
+    paused_why = models.CharField(max_length=500, blank=True, help_text="as both sides are told")
     created_at = models.DateTimeField(default=timezone.now)
 
     class Meta:

@@ -146,6 +146,17 @@ class Progress(models.Model):
     cursor = models.BigIntegerField(default=-(2**62), help_text="where the search for the next task goes on")
     active_ms = models.PositiveBigIntegerField(default=0)
     last_at = models.DateTimeField(null=True, blank=True)
+    gold_served = models.PositiveIntegerField(default=0, help_text="hidden gold that was ever put into these hands")
+    gold_done = models.PositiveIntegerField(default=0, help_text="hidden gold answered or skipped")
+    gold_before = models.PositiveIntegerField(default=0, help_text="of these, before the rate was last set")
+    gold_base = models.PositiveIntegerField(default=0, help_text="tasks done and skipped before the rate was last set")
+    gold_spent = models.PositiveIntegerField(default=0, help_text="how many there were when none was left unseen here")
+    gold_answered = models.PositiveIntegerField(default=0, help_text="hidden gold answered since it was last shown")
+    gold_right = models.PositiveIntegerField(default=0)
+    training_answered = models.PositiveSmallIntegerField(default=0, help_text="in the round of training under way")
+    training_right = models.PositiveSmallIntegerField(default=0)
+    training_round = models.PositiveSmallIntegerField(default=0, help_text="rounds not passed")
+    trained_at = models.DateTimeField(null=True, blank=True)
 
     class Meta:
         verbose_name_plural = "progress"

@@ -20,6 +20,7 @@ from curation.services import assigning, taking
 from curation.services.answering import Answer, check, check_ranks
 from curation.services.counting import Held, bump, count_answer, over, point, tally, uncount_answer, untallied
 from curation.services.desk import Desk, ProgressNow, Scale, progress_now
+from curation.services.gold import scoring
 from curation.services.reviewing import Suggested, suggested_for, write
 from curation.services.suggesting import answered_before, help_on
 from curation.services.taking import Shown
@@ -112,6 +113,8 @@ def recorded(
         if counted:
             tallies = [(j.axis, j.outcome(held.order)) for j in judgements] + (tallied(extra.answer) if extra else [])
             count_answer(desk, held, made, tallies, commit.active_ms or 0, said)
+            if desk.gold:
+                scoring.settle(desk, held, made)
         else:
             together(said)
     if not counted:
@@ -173,6 +176,8 @@ def skip(*, desk: Desk, task_id: int, reason: str, commit: Commit) -> Committed:
             spent = commit.active_ms or 0
             together([bump(desk, skipped=1, settled=int(over(task_id)), active_ms=spent), tally(desk, "", "skip")])
         together([point(held, State.SKIPPED, made)])
+        if desk.gold:
+            scoring.skipped(desk, held)
     return Committed(made, Event.SKIP, task_id, progress_now(desk.annotator_id))
 
 
@@ -196,6 +201,8 @@ def undo(*, desk: Desk, annotation_id: int, commit: Commit) -> Committed:
             together([bump(desk, skipped=-1, settled=-int(over(undone.task_id)))])
         else:
             uncount_answer(desk, held)
+        if desk.gold:
+            scoring.settle(desk, held, None)
         together([*untallied(desk, undone), point(held, State.RESERVED, None)])
         Assignment.objects.filter(pk=held.id).update(expires_at=timezone.now() + assigning.lease())
     assigning.keep_alive(annotator_id=desk.annotator_id)  # not above: it locks what other tabs hold

@@ -18,6 +18,7 @@ from django.utils import timezone
 from curation.errors import Conflict, Invalid, NotFound
 from curation.models import Annotator, Assignment, Project, Task
 from curation.services.desk import FRONT, Desk, desk_of
+from curation.services.gold import serving
 from curation.services.taking import Shown, take
 
 IN_HAND_MOST = 20
@@ -38,6 +39,8 @@ def next_shown(*, desk: Desk, kind: str = "", exclude: Sequence[int] = ()) -> Sh
     if len(exclude) >= IN_HAND_MOST:
         raise Conflict(f"you may hold {IN_HAND_MOST} tasks; answer or release some first")
     expires = timezone.now() + lease()
+    if desk.gold and (gold := serving.turn(desk, kind, exclude, expires)):
+        return gold[0]
     found = take(desk, kind, exclude, expires, desk.cursor)
     if found is None:  # or another tab of this person was faster
         found = take(desk, kind, exclude, expires, FRONT)

@@ -16,16 +16,18 @@ from curation import access, statements
 from curation.errors import Conflict, Forbidden, NotFound
 from curation.models import Annotator, Progress, Project, Protocol, Role, TaskKind, User
 from curation.protocols import Asked
+from curation.services.gold import ahead
 
 FRONT = -(2**62)
 """The cursor of an annotator who has not started: before every position."""
 
-STANDING = """
+STANDING = f"""
 SELECT p.id, p.slug, p.name, p.seed, p.task_count,
        c.id, c.axes, c.strengths, c.allow_tie, c.allow_both_bad, c.rationale,
        m.role, a.id, g.done, g.skipped, g.settled,
        (SELECT SUM(o.closed) FROM curation_progress o WHERE o.project_id = p.id), g."cursor",
-       p.kind, c.unit, c.critiques, c.questions, c.help
+       p.kind, c.unit, c.critiques, c.questions, c.help,
+       {ahead.COLUMNS}
 FROM curation_project p
 LEFT JOIN curation_protocol c ON c.id = p.protocol_id
 LEFT JOIN curation_membership m ON m.project_id = p.id AND m.user_id = %s
@@ -98,6 +100,8 @@ class Desk:
     cursor: int
     scale: Scale
     progress: ProgressNow
+    gold: ahead.GoldDesk | None = None
+    """None where gold changes nothing here."""
 
 
 def desk_in(user: User | AnonymousUser, slug: str) -> Desk:
@@ -136,6 +140,7 @@ def desk_of(project: Project, annotator: Annotator) -> Desk:
             more_of(protocol),
         ),
         progress=progress_now(annotator.pk),
+        gold=ahead.of_annotator(annotator.pk),
     )
 
 
@@ -156,8 +161,9 @@ def asked(protocol: Protocol) -> Asked:
 def progress_now(annotator_id: int) -> ProgressNow:
     """How far an annotator is, from the counters of the project's members."""
     found = statements.row(
-        """SELECT p.task_count, g.done, g.skipped, g.settled,
-                  (SELECT SUM(o.closed) FROM curation_progress o WHERE o.project_id = p.id)
+        f"""SELECT p.task_count, g.done, g.skipped, g.settled,
+                  (SELECT SUM(o.closed) FROM curation_progress o WHERE o.project_id = p.id),
+                  {ahead.COLUMNS}
            FROM curation_annotator a
            JOIN curation_project p ON p.id = a.project_id
            LEFT JOIN curation_progress g ON g.annotator_id = a.id
@@ -165,7 +171,7 @@ def progress_now(annotator_id: int) -> ProgressNow:
         [annotator_id],
     )
     assert found is not None
-    return progress_from(*found)
+    return ahead.counted(progress_from(*found[:5]), ahead.read(found[5:]))
 
 
 def progress_from(total: int, done: int | None, skipped: int | None, settled: int | None, closed: Any) -> ProgressNow:
@@ -188,7 +194,7 @@ def seated(user: User | AnonymousUser, sql: str, key: str | int, *, make: bool) 
             raise NotFound("this task is not yours")
         sit_down(user, found[0])
         return seated(user, sql, key, make=False)
-    axes = orjson.loads(found[6])
+    axes, gold = orjson.loads(found[6]), ahead.read(found[23:])
     return Desk(
         project_id=found[0],
         slug=found[1],
@@ -197,7 +203,8 @@ def seated(user: User | AnonymousUser, sql: str, key: str | int, *, make: bool) 
         annotator_id=annotator_id,
         cursor=found[17],
         scale=Scale(found[5], axes, found[7], bool(found[8]), bool(found[9]), found[10], found[18], found[19:23]),
-        progress=progress_from(found[4], done, found[14], found[15], found[16]),
+        progress=ahead.counted(progress_from(found[4], done, found[14], found[15], found[16]), gold),
+        gold=gold,
     )
 
 
