@@ -170,7 +170,7 @@ def test_gold_fills_no_overlap_and_completes_nothing(golden: Cast) -> None:
     assert len(ordinary) == len(set(ordinary))
     assert Progress.objects.filter(closed__gt=0).count() == 3
     assert sum(Progress.objects.values_list("closed", flat=True)) == len(ordinary)
-    assert set(Task.objects.filter(golds__isnull=False).values_list("state", flat=True)) == {"retired"}
+    assert set(Task.objects.filter(golds__isnull=False).values_list("state", flat=True)) == {"gold"}
 
 
 def test_a_project_without_gold_asks_the_database_nothing_more(cast: Cast) -> None:
@@ -282,7 +282,7 @@ def test_gold_is_made_from_an_answer_with_its_reason(cast: Cast) -> None:
     )
     made = marking.mark_from_answer(project=cast.project, annotation_id=Annotation.objects.get().pk, by=cast.mia)
     assert made.expected == {"preferences": {"overall": ["tie"]}} and made.explanation == "Alike."
-    assert Task.objects.get().state == "complete"
+    assert Task.objects.get().state == "gold"
     with pytest.raises(Conflict):
         marking.mark_from_answer(project=cast.project, annotation_id=Annotation.objects.get().pk)
 

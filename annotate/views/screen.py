@@ -20,6 +20,7 @@ from curation.models import Assignment, Protocol
 from curation.rendering import markdown
 from curation.services import annotating, assigning, drafting
 from curation.services.desk import Desk, desk_in
+from curation.services.gold import telling
 from curation.services.taking import Shown, held
 
 LONGEST_ID = 19
@@ -118,6 +119,7 @@ def fragment_context(desk: Desk, task: Shown | None, *, answered: bool = False) 
         "task": task,
         "progress": progress(desk),
         "rationale": desk.scale.rationale,
+        "training": telling.training_of(desk, task),
     }
     return context | content(desk, task, answered=answered) if task else context
 

@@ -42,7 +42,7 @@ class Gold(models.Model):
     made_by = models.ForeignKey(
         settings.AUTH_USER_MODEL, on_delete=models.SET_NULL, null=True, blank=True, related_name="+"
     )
-    was_open = models.BooleanField(default=False, help_text="whether it goes back to the queue when it is gold no more")
+    before = models.CharField(max_length=8, default="", blank=True, help_text="the state of the task before")
     answered = models.PositiveIntegerField(default=0)
     missed = models.PositiveIntegerField(default=0)
     suspect_at = models.DateTimeField(null=True, blank=True, help_text="since when it is neither asked nor counted")

@@ -129,7 +129,7 @@ def good_on(gold: Gold) -> tuple[int, int, list[int]]:
     if gold.kept_at:
         rows = rows.filter(at__gt=gold.kept_at)
     good, missed = 0, []
-    values = ("correct", "annotator", "annotator__progress__gold_answered", "annotator__progress__gold_right")
+    values = ("correct", "annotator", "annotator__progress__gold_total", "annotator__progress__gold_total_right")
     for correct, annotator, answered, right in rows.order_by("-pk").values_list(*values)[:LOOKED_AT]:
         others, right_there = (answered or 0) - 1, (right or 0) - int(correct)
         if others >= GOOD_AFTER and right_there >= GOOD_SHARE * others:

@@ -34,18 +34,22 @@ def hold(golds: Sequence[int]) -> list[int]:
     return [progress.annotator_id for progress in mine]
 
 
-def counting() -> Q:
-    """Results that count: of gold that stands and is not suspect, as long as its annotator has not been shown it."""
-    hidden = Q(gold__phase=Gold.Phase.HIDDEN, gold__retired_at=None, gold__suspect_at=None)
-    return hidden & Q(revealed_at=None)
+COUNTS = Q(gold__phase=Gold.Phase.HIDDEN, gold__retired_at=None, gold__suspect_at=None)
+"""Results that count: on gold that stands and is not suspect. For a pause only what was not yet shown is counted."""
 
 
 def recount(annotators: Sequence[int]) -> None:
     """Set the counters of some annotators, whose progress is locked, from their results."""
-    rows = GoldResult.objects.filter(counting(), annotator=OuterRef("annotator_id")).order_by().values("annotator")
+    rows = GoldResult.objects.filter(COUNTS, annotator=OuterRef("annotator_id")).order_by().values("annotator")
+    unseen = rows.filter(revealed_at=None)
+    sets = {
+        "gold_total": rows,
+        "gold_total_right": rows.filter(correct=True),
+        "gold_answered": unseen,
+        "gold_right": unseen.filter(correct=True),
+    }
     counters: dict[str, Any] = {
-        name: Coalesce(Subquery(some.annotate(n=Count("pk")).values("n")), 0)
-        for name, some in (("gold_answered", rows), ("gold_right", rows.filter(correct=True)))
+        name: Coalesce(Subquery(some.annotate(n=Count("pk")).values("n")), 0) for name, some in sets.items()
     }
     Progress.objects.filter(annotator__in=annotators).update(**counters)
 

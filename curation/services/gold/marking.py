@@ -16,7 +16,7 @@ from django.utils import timezone
 
 from curation.errors import Conflict, Invalid, NotFound
 from curation.models import GONE, Annotation, Gold, Progress, Project, Task, User
-from curation.services import queueing
+from curation.services.gold.apart import put_back, set_apart
 from curation.services.gold.counters import begin_anew, count_gold, hold
 from curation.services.gold.expecting import checked, expected_from, first_side
 from curation.services.gold.reading import Said, with_all
@@ -56,6 +56,7 @@ def mark(
     wanted = {row.task_id: row for row in rows if row.expected}
     taken = set(Gold.objects.filter(task__in=wanted, retired_at=None).values_list("task_id", flat=True))
     tasks = Task.objects.filter(project=locked, pk__in=wanted.keys() - taken)
+    before = set_apart(locked.pk, list(tasks.values_list("pk", flat=True)))
     chance = random.SystemRandom()
     made = [
         Gold(
@@ -70,12 +71,11 @@ def mark(
             made_from=made_from,
             annotation_id=wanted[pk].annotation_id,
             made_by=by,
-            was_open=state == Task.State.OPEN,
+            before=state,
         )
-        for pk, state in tasks.order_by("pk").values_list("pk", "state")
+        for pk, state in sorted(before.items())
     ]
     Gold.objects.bulk_create(made, batch_size=AT_ONCE)
-    queueing.retire(tasks=tasks)
     begin_anew(Progress.objects.filter(project=locked, gold_spent__gt=0))
     count_gold(locked.pk)
     return made
@@ -122,6 +122,20 @@ def mark_from_answer(
     return only(mark(project=project, rows=rows, made_from=made_from, phase=phase, by=by))
 
 
+def mark_decided(
+    *, project: Project, task_id: int, phase: str = Gold.Phase.HIDDEN, explanation: str = "", by: User | None = None
+) -> Gold:
+    """A task made gold with what most people said there. Raises Conflict where nothing has a majority."""
+    from curation.services.gold.pooling import clear
+
+    task = task_of(project, task_id)
+    found = next(iter(clear(project, [task.pk], votes=1, confidence=0.501)), None)
+    if found is None:
+        raise Conflict("nothing is decided on this task: nobody answered, or no answer has a majority")
+    rows = [Marked(task.pk, found.expected, None, clean(explanation))]
+    return only(mark(project=project, rows=rows, made_from=Gold.MadeFrom.DECISION, phase=phase, by=by))
+
+
 def answer(project: Project, annotation_id: int) -> Annotation:
     rows = Annotation.objects.answers().filter(project=project, pk=annotation_id).select_related("protocol")
     found = with_all(rows).first()
@@ -157,13 +171,14 @@ def find(project: Project, gold_id: int) -> Gold:
 @transaction.atomic
 def retire(*, golds: QuerySet[Gold]) -> int:
     """Take gold back; how many. It counts for nobody from then on; open tasks go back to the queue."""
-    live = list(golds.filter(retired_at=None).order_by("pk").values_list("pk", "project_id", "task_id", "was_open"))
+    live = list(golds.filter(retired_at=None).order_by("pk").values_list("pk", "project_id", "task_id", "before"))
     projects = sorted({project_id for _, project_id, _, _ in live})
     list(Project.objects.select_for_update(no_key=True, of=("self",)).filter(pk__in=projects).order_by("pk"))
+    for project_id in projects:
+        mine = [(task_id, before) for _, home, task_id, before in live if home == project_id]
+        retired = [task_id for task_id, before in mine if before == Task.State.RETIRED]
+        put_back(project_id, [task_id for task_id, _ in mine], retired)
     ids = [pk for pk, *_ in live]
-    back = [task_id for _, _, task_id, was_open in live if was_open]
-    if back:
-        queueing.reopen(tasks=Task.objects.filter(pk__in=back))
     hold(ids)
     Gold.objects.filter(pk__in=ids).update(retired_at=timezone.now())
     rescore(ids)

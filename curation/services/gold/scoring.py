@@ -43,7 +43,10 @@ def settle(desk: Desk, held: Held, annotation_id: int | None) -> None:
     right = int(after is not None and after.correct) - int(before is not None and before.correct)
     if gold.live and (step or right):
         Progress.objects.filter(annotator=desk.annotator_id).update(
-            gold_answered=F("gold_answered") + step, gold_right=F("gold_right") + right
+            gold_answered=F("gold_answered") + step,
+            gold_right=F("gold_right") + right,
+            gold_total=F("gold_total") + step,
+            gold_total_right=F("gold_total_right") + right,
         )
         Gold.objects.filter(pk=gold.pk).update(answered=F("answered") + step, missed=F("missed") + step - right)
     if after is not None and not after.correct:
