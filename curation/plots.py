@@ -9,7 +9,7 @@ from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 
 from curation.services.overview import Outcome
-from workers.intervals import Estimate
+from workers.intervals import Estimate, Share
 
 HEIGHT = 120
 SLOT = 20
@@ -118,4 +118,20 @@ def share_bar(share: float) -> SafeString:
         '<rect class="interval__ground" x="0" y="0" width="100" height="8"/>'
         '<rect class="bar" x="0" y="0" width="{}" height="8"/></svg>',
         round(100 * max(0.0, min(1.0, share)), 2),
+    )
+
+
+def share_interval(name: str, label: str, words: str, found: Share, least: float = 0.0) -> SafeString:
+    """A share with its 95 % interval on a line from 0 to 1, and the share that is needed as a dashed line."""
+    low, middle, high = (round(WIDE * (value or 0.0), 1) for value in (found.low, found.share, found.high))
+    short = found.high is not None and found.high < least
+    needed = format_html('<line class="middle" x1="{0}" x2="{0}" y1="0" y2="20"/>', round(WIDE * least, 1))
+    return format_html(
+        '<svg class="plot__interval{}" viewBox="0 0 {} 20" preserveAspectRatio="none" role="img"'
+        ' aria-labelledby="share-{}-title share-{}-desc"><title id="share-{}-title">{}</title>'
+        '<desc id="share-{}-desc">{}</desc><rect class="interval__ground" x="0" y="2" width="{}" height="16"/>{}'
+        '<rect class="interval__range" x="{}" y="7" width="{}" height="6"/>'
+        '<line class="interval__value" x1="{}" x2="{}" y1="3" y2="17"/></svg>',
+        *(" plot__interval--short" if short else "", WIDE, name, name, name, label, name, words),
+        *(WIDE, needed if least else "", low, round(max(2.0, high - low), 1), middle, middle),
     )

@@ -68,6 +68,7 @@ project: list[URLPattern | URLResolver] = [
     path("training/compare/", training.compare, name="training-compare"),
     path("training/<uuid:run_id>/send/", training.send, name="training-send"),
     path("webhooks/", include("curation.urls_webhooks")),
+    path("gold/", include("curation.urls_gold")),
     path("imports/", include("curation.urls_imports")),
     path("datasets/", include("curation.urls_datasets")),
     path("annotate/", include("annotate.urls")),

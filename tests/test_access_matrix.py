@@ -16,12 +16,15 @@ from curation.models import (
     DatasetVersion,
     Delivery,
     Evaluation,
+    Gold,
+    GoldResult,
     Invite,
     Membership,
     ModelVersion,
     Project,
     Run,
     Schedule,
+    Task,
     Webhook,
 )
 from curation.services import annotating, assigning, images, importing
@@ -84,6 +87,15 @@ API: dict[str, tuple[str, str, set[str]]] = {
     "api-skip": ("POST", "/api/v1/tasks/{task}/skip", {"ann"}),
     "api-release": ("POST", "/api/v1/tasks/{task}/release", {"ann"}),
     "api-undo": ("POST", "/api/v1/annotations/{annotation}/undo", {"ann"}),
+    "api-lesson": ("GET", "/api/v1/tasks/{lesson}/lesson", {"ann"}),
+    "api-golds": ("GET", "/api/v1/projects/{slug}/gold", MANAGERS),
+    "api-gold": ("GET", "/api/v1/projects/{slug}/gold/{gold}", MANAGERS),
+    "api-gold-mine": ("GET", "/api/v1/projects/{slug}/gold/mine", ANNOTATORS),
+    "api-gold-rules": ("GET", "/api/v1/projects/{slug}/gold/rules", MANAGERS),
+    "api-gold-pool": ("POST", "/api/v1/projects/{slug}/gold/pool", MANAGERS),
+    "api-gold-results": ("GET", "/api/v1/projects/{slug}/gold/results", MANAGERS),
+    "api-gold-people": ("GET", "/api/v1/projects/{slug}/gold/people", MANAGERS),
+    "api-gold-resume": ("POST", "/api/v1/projects/{slug}/gold/people/{annotator}/resume", MANAGERS),
     "api-annotations": ("GET", "/api/v1/projects/{slug}/annotations", READERS),
     "api-critiques": ("GET", "/api/v1/projects/{slug}/critiques", READERS),
     "api-verdicts": ("GET", "/api/v1/projects/{slug}/verdicts", READERS),
@@ -140,6 +152,10 @@ WRITES: dict[str, tuple[str, str, set[str]]] = {
     "read evaluations of a project's model": ("GET", "/api/v1/models/{own_model}/evaluations", READERS),
     "read rows of a project's own pairs": ("GET", "/api/v1/evaluations/{own_evaluation}/results", READERS),
     "read a project's model": ("GET", "/api/v1/models/{own_model}", READERS),
+    "make gold": ("POST", "/api/v1/projects/{slug}/gold", MANAGERS),
+    "correct gold": ("PATCH", "/api/v1/projects/{slug}/gold/{gold}", MANAGERS),
+    "take gold back": ("DELETE", "/api/v1/projects/{slug}/gold/{gold}", MANAGERS),
+    "set the rules of gold": ("PATCH", "/api/v1/projects/{slug}/gold/rules", MANAGERS),
     "start a run": ("POST", "/api/v1/projects/{slug}/runs", FEEDERS),
     "make a version": ("POST", "/api/v1/projects/{slug}/datasets/prefs/versions", FEEDERS),
 }
@@ -228,6 +244,17 @@ PAGES: dict[str, tuple[str, str, set[str]]] = {
     "compared": ("GET", "/projects/{slug}/datasets/compared/{compared}/", READERS),
     "differences": ("GET", "/projects/{slug}/datasets/compared/{compared}/differences.jsonl", READERS),
     "version-file": ("GET", "/projects/{slug}/datasets/prefs/1/train.jsonl", READERS),
+    "gold": ("GET", "/projects/{slug}/gold/", MANAGERS),
+    "gold-rules": ("POST", "/projects/{slug}/gold/rules/", MANAGERS),
+    "gold-pool": ("POST", "/projects/{slug}/gold/pool/", MANAGERS),
+    "gold-mark": ("POST", "/projects/{slug}/gold/mark/", set()),
+    "gold-mine": ("GET", "/projects/{slug}/gold/mine/", ANNOTATORS),
+    "gold-object": ("POST", "/projects/{slug}/gold/mine/{gold_result}/object/", {"ann"}),
+    "gold-task": ("GET", "/projects/{slug}/gold/{gold}/", MANAGERS),
+    "gold-act": ("POST", "/projects/{slug}/gold/{gold}/keep/", MANAGERS),
+    "gold-person": ("GET", "/projects/{slug}/gold/people/{annotator}/", MANAGERS),
+    "gold-person-act": ("POST", "/projects/{slug}/gold/people/{annotator}/resume/", MANAGERS),
+    "annotate-lesson": ("GET", "/projects/{slug}/annotate/tasks/{lesson}/lesson/", {"ann"}),
     "annotate": ("GET", "/projects/{slug}/annotate/", ANNOTATORS),
     "annotate-next": ("POST", "/projects/{slug}/annotate/next/", ANNOTATORS),
     "annotate-last": ("GET", "/projects/{slug}/annotate/last/", ANNOTATORS),
@@ -270,6 +297,18 @@ def places(cast: Cast) -> dict[str, object]:
     )
     in_hand = assigning.next_for(project=cast.project, annotator=ann)
     assert in_hand is not None
+    gold = Gold.objects.create(
+        project=cast.project,
+        task=Task.objects.order_by("-pk")[0],
+        protocol=cast.project.protocol,
+        expected={"preferences": {"overall": ["first"]}},
+        phase="training",
+        place=1,
+        made_from="hand",
+    )
+    taught = GoldResult.objects.create(
+        gold=gold, annotator=ann, annotation_id=made.id, correct=True, score=1, revealed_at=in_hand.expires_at
+    )
     run = Run.objects.create(project=cast.project, method="freeze")
     schedule = Schedule.objects.create(project=cast.project, method="freeze", cron="0 3 * * *")
     model = ModelVersion.objects.create(name="length", kind="reward", reference="program:length", state="ready")
@@ -308,6 +347,10 @@ def places(cast: Cast) -> dict[str, object]:
         "message": told.message,
         "slug": cast.project.slug,
         "task": in_hand.task_id,
+        "gold": gold.pk,
+        "gold_result": taught.pk,
+        "lesson": gold.task_id,
+        "annotator": ann.pk,
         "annotation": made.id,
         "item": answered.task.pair.item_id,
         "run": run.pk,

@@ -16,6 +16,7 @@ from django.urls import reverse
 
 from curation.access import annotator_for
 from curation.models import (
+    Annotation,
     ApiToken,
     Change,
     Check,
@@ -25,6 +26,8 @@ from curation.models import (
     DatasetVersion,
     Delivery,
     Evaluation,
+    Gold,
+    GoldResult,
     Invite,
     Item,
     ModelVersion,
@@ -37,6 +40,7 @@ from curation.models import (
     Webhook,
 )
 from curation.services import machines, people, removing
+from curation.services.gold import marking
 from tests.cast import Cast, make_pairs
 from tests.test_people import browser
 from tests.test_projects_page import answer
@@ -71,6 +75,9 @@ def full(cast: Cast) -> Cast:
     Schedule.objects.create(project=cast.project, method="freeze", cron="0 3 * * *")
     webhook = Webhook.objects.create(project=cast.project, url="https://example.org/", events=[], secret="whsec_AAAA")
     Delivery.objects.create(webhook=webhook, event="ping", payload={})
+    done = Annotation.objects.filter(project=cast.project)[0]
+    gold = marking.mark_from_answer(project=cast.project, annotation_id=done.pk, by=cast.mia)
+    GoldResult.objects.create(gold=gold, annotator=done.annotator, annotation=done, correct=True, score=1)
     machines.report(machines.Self("cpu@test", ("cpu",)))
     people.make_invite(project=cast.project, by=cast.olga, role="viewer")
     people.issue_token(user=cast.ann, name="script", scopes=["read"], expires_at=None)
@@ -183,6 +190,15 @@ def test_tasks_are_moved_retired_reopened_and_asked_again(full: Cast, staff: Cli
     assert second.state == "open"
     act(staff, "item", "retire", *Item.objects.values_list("pk", flat=True))
     assert set(Task.objects.values_list("state", flat=True)) == {"complete", "retired"}
+
+
+def test_gold_is_kept_and_taken_back(full: Cast, staff: Client) -> None:
+    gold = Gold.objects.get()
+    Gold.objects.update(suspect_at="2026-01-01T00:00Z")
+    assert "1 are suspect no more" in act(staff, "gold", "keep", gold.pk)
+    assert "1 are gold no more" in act(staff, "gold", "retire", gold.pk)
+    gold.refresh_from_db()
+    assert gold.kept_at and gold.retired_at and Task.objects.get(pk=gold.task_id).state == "complete"
 
 
 def test_items_are_removed_and_brought_back(full: Cast, staff: Client) -> None:

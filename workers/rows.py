@@ -121,6 +121,16 @@ class AnswerRow:
 
 
 @dataclass(frozen=True, slots=True)
+class GoldRow:
+    """What is right on one task: a preference between two responses, or an answer on one or all of them."""
+
+    vote: VoteRow | None = None
+    answer: AnswerRow | None = None
+    explanation: str = ""
+    phase: str = "hidden"
+
+
+@dataclass(frozen=True, slots=True)
 class ItemRow:
     """A prompt with its responses, the pairs to compare (None: the importer decides), and what is known already.
 
@@ -133,6 +143,7 @@ class ItemRow:
     pairs: list[tuple[int, int]] | None = None
     votes: list[VoteRow] = field(default_factory=list)
     answers: list[AnswerRow] = field(default_factory=list)
+    gold: list[GoldRow] = field(default_factory=list)
     context: Mapping[str, Any] = field(default_factory=dict)
     metadata: Mapping[str, Any] = field(default_factory=dict)
 

@@ -21,6 +21,7 @@ from curation.models import Annotator, Assignment, Protocol
 from curation.rendering import markdown
 from curation.services import annotating, assigning, drafting, pausing
 from curation.services.desk import Desk, desk_in
+from curation.services.gold import telling
 from curation.services.taking import Shown, held
 
 LONGEST_ID = 19
@@ -133,6 +134,7 @@ def fragment_context(desk: Desk, task: Shown | None, *, answered: bool = False) 
         "task": task,
         "progress": progress(desk),
         "rationale": desk.scale.rationale,
+        "training": telling.training_of(desk, task),
     }
     if task and task.review_id:
         context |= why_here(desk, task)

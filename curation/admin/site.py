@@ -34,6 +34,8 @@ STAGES = (
         (
             ("Tasks", "curation.task", "checklist", "priority, overlap, retire, reopen"),
             ("Annotations", "curation.annotation", "rate_review", "every answer, skip and undo"),
+            ("Gold", "curation.gold", "verified", "tasks whose answer is known; take back, keep"),
+            ("Results on gold", "curation.goldresult", "fact_check", "how right each answer to gold was"),
             ("Annotators", "curation.annotator", "groups", "who judges, people and models"),
         ),
     ),

@@ -89,6 +89,7 @@ class TaskShape(serializers.Serializer):
     axes = AxisShape(many=True)
     strengths = fields.Whole()
     expires_at = serializers.DateTimeField()
+    training = fields.Flag(required=False, help_text="true: what is right is told at /tasks/{id}/lesson afterwards")
     context = fields.Json(required=False)  # type: ignore[assignment]
     unit = fields.Text(required=False)
     critiques = fields.Json(required=False)

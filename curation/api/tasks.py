@@ -19,6 +19,7 @@ from curation.models import Annotation, ApiToken, Task
 from curation.services import annotating, assigning, reviewed, suggesting
 from curation.services.answering import units_in
 from curation.services.desk import Desk, ProgressNow, desk_at, desk_in, desk_of
+from curation.services.gold import telling
 from curation.services.taking import Shown, ShownResponse
 
 KEY = OpenApiParameter(
@@ -149,6 +150,7 @@ def shown(task: Shown, desk: Desk) -> dict[str, Any]:
         "axes": desk.scale.axes if task.kind == Task.Kind.PREFERENCE else [],
         "strengths": desk.scale.strengths,
         "expires_at": task.expires_at,
+        **({"training": True} if telling.training_of(desk, task) else {}),
         **more,
     }
 

@@ -4,6 +4,7 @@ from curation.models.annotations import Annotation, Preference
 from curation.models.checks import Check
 from curation.models.critiques import Critique, Rank, Verdict
 from curation.models.datasets import Dataset, DatasetFile, DatasetVersion
+from curation.models.gold import Gold, GoldResult
 from curation.models.images import Image
 from curation.models.items import Change, Item, Pair, Response, Source
 from curation.models.machines import Schedule, Worker
@@ -38,6 +39,8 @@ __all__ = [
     "Embedding",
     "Evaluation",
     "Group",
+    "Gold",
+    "GoldResult",
     "IdempotentReply",
     "Image",
     "Invite",

@@ -76,6 +76,9 @@ class Project(models.Model):
     webhook_count = models.PositiveSmallIntegerField(
         default=0, db_default=0, editable=False, help_text="live webhooks; without any, nothing is looked up for them"
     )
+    gold = models.JSONField(default=dict, blank=True, help_text="how gold is asked and what follows from it")
+    gold_count = models.PositiveIntegerField(default=0, editable=False, help_text="hidden gold that may be asked")
+    training_count = models.PositiveIntegerField(default=0, editable=False, help_text="gold to train on")
     created_at = models.DateTimeField(default=timezone.now)
     deleted_at = models.DateTimeField(null=True, blank=True)
 

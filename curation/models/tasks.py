@@ -24,6 +24,7 @@ class Task(models.Model):
         OPEN = "open", "Open"
         COMPLETE = "complete", "Complete"
         RETIRED = "retired", "Retired"
+        GOLD = "gold", "Gold, out of the queue"
 
     project = models.ForeignKey("curation.Project", on_delete=models.PROTECT, related_name="tasks")
     kind = models.CharField(max_length=12, choices=Kind.choices, default=Kind.PREFERENCE)
@@ -189,6 +190,19 @@ class Progress(models.Model):
     returned = models.PositiveIntegerField(default=0, db_default=0, help_text="to the same person, or to another")
     active_ms = models.PositiveBigIntegerField(default=0)
     last_at = models.DateTimeField(null=True, blank=True)
+    gold_served = models.PositiveIntegerField(default=0, help_text="hidden gold that was ever put into these hands")
+    gold_done = models.PositiveIntegerField(default=0, help_text="hidden gold answered or skipped")
+    gold_before = models.PositiveIntegerField(default=0, help_text="of these, before the rate was last set")
+    gold_base = models.PositiveIntegerField(default=0, help_text="tasks done and skipped before the rate was last set")
+    gold_spent = models.PositiveIntegerField(default=0, help_text="how many there were when none was left unseen here")
+    gold_answered = models.PositiveIntegerField(default=0, help_text="hidden gold answered since it was last shown")
+    gold_right = models.PositiveIntegerField(default=0)
+    gold_total = models.PositiveIntegerField(default=0, help_text="hidden gold ever answered that still counts")
+    gold_total_right = models.PositiveIntegerField(default=0)
+    training_answered = models.PositiveSmallIntegerField(default=0, help_text="in the round of training under way")
+    training_right = models.PositiveSmallIntegerField(default=0)
+    training_round = models.PositiveSmallIntegerField(default=0, help_text="rounds not passed")
+    trained_at = models.DateTimeField(null=True, blank=True)
 
     class Meta:
         verbose_name_plural = "progress"

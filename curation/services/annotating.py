@@ -31,6 +31,7 @@ from curation.services.counting import (
     untallied,
 )
 from curation.services.desk import Desk, ProgressNow, Scale, progress_now
+from curation.services.gold import scoring
 from curation.services.reviewing import Suggested, suggested_for, write
 from curation.services.suggesting import answered_before, help_on
 from curation.services.taking import Shown
@@ -128,6 +129,8 @@ def recorded(
         elif counted:
             said += reviewed.drawn(desk, held, made, commit.source)
             count_answer(desk, held, made, tallies, commit.active_ms or 0, said)
+            if desk.gold:
+                scoring.settle(desk, held, made)
         else:
             together(said)
     if not counted:
@@ -189,6 +192,8 @@ def skip(*, desk: Desk, task_id: int, reason: str, commit: Commit) -> Committed:
             counters = bump(desk, queue_id, active_ms=commit.active_ms or 0, **steps)
             together([counters, *share(desk, queue_id, **steps), tally(desk, "", "skip")])
         together([point(held, State.SKIPPED, made)])
+        if desk.gold:
+            scoring.skipped(desk, held)
     return Committed(made, Event.SKIP, task_id, progress_now(desk.annotator_id))
 
 
@@ -213,6 +218,8 @@ def undo(*, desk: Desk, annotation_id: int, commit: Commit) -> Committed:
             together([bump(desk, queue_id, **steps), *share(desk, queue_id, **steps)])
         else:
             uncount_answer(desk, held)
+        if desk.gold:
+            scoring.settle(desk, held, None)
         together([*untallied(desk, undone), point(held, State.RESERVED, None), reviewed.overtaken(undone.pk)])
         Assignment.objects.filter(pk=held.id).update(expires_at=timezone.now() + assigning.lease())
     assigning.keep_alive(annotator_id=desk.annotator_id)  # not above: it locks what other tabs hold

@@ -19,6 +19,7 @@ from curation.errors import Conflict, Invalid, NotFound, Paused
 from curation.models import Annotator, Assignment, Project, Task
 from curation.services.choosing import choose
 from curation.services.desk import FRONT, Desk, desk_of
+from curation.services.gold import serving
 from curation.services.taking import BEHIND, Shown, take
 
 IN_HAND_MOST = 20
@@ -42,6 +43,8 @@ def next_shown(*, desk: Desk, kind: str = "", exclude: Sequence[int] = ()) -> Sh
     if len(exclude) >= IN_HAND_MOST:
         raise Conflict(f"you may hold {IN_HAND_MOST} tasks; answer or release some first")
     expires = timezone.now() + lease()
+    if desk.gold and (gold := serving.turn(desk, kind, exclude, expires)):
+        return gold[0]
     found = None if desk.looking else take(desk, kind, exclude, expires, desk.cursor, desk.place)
     if found is None:  # or another tab of this person was faster
         found = from_the_front(desk, kind, exclude)

@@ -28,6 +28,12 @@ COMPANIONS = {
     "ranks": "the place that each response was given in each ranking",
     "lineage": "for each row of a split the item, task and annotations it came from",
 }
+GOLD = {
+    "exclude": "Prompts with gold, whose answers check annotators and models, are left out of all splits, so that what "
+    "learns from this can be tested on them. The files of single answers hold those on gold too.",
+    "only": "Only prompts with gold are here, by which annotators and models are checked: not to learn from.",
+    "include": "Prompts with gold, by which annotators and models are checked, are among these.",
+}
 SIZES = (
     (1_000, "n<1K"),
     (10_000, "1K<n<10K"),
@@ -66,6 +72,7 @@ def card(version: DatasetVersion, files: list[DatasetFile], repo: str = "") -> s
         )
         if counts["dropped"]
         else "Nothing.",
+        GOLD.get(version.filters.get("gold", ""), ""),
         "## Who says so",
         provenance(version),
         agreement(version),

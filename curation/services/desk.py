@@ -17,6 +17,7 @@ from curation import access, statements
 from curation.errors import Conflict, Forbidden, NotFound
 from curation.models import Annotator, Progress, Project, Protocol, Role, TaskKind, User
 from curation.protocols import Asked
+from curation.services.gold import ahead
 
 FRONT = -(2**62)
 """The cursor of an annotator who has not started: before every position."""
@@ -27,6 +28,8 @@ NUMBERS = """p.task_count - p.queued_count, g.done, g.skipped, g.settled + g.que
          ELSE (SELECT SUM(o.closed) FROM curation_share o WHERE o.queue_id = g.queue_id) END,
        q.id, q.name, q.quota, q.task_count, w.done, w.skipped, w.settled"""
 """How far somebody is: in the project's own queue, and in the queue where they are now. See `progress_of`."""
+MANY = 12
+"""So many columns are NUMBERS."""
 PLACE = """
 LEFT JOIN curation_progress g ON g.annotator_id = a.id
 LEFT JOIN curation_queue q ON q.id = g.queue_id
@@ -37,7 +40,8 @@ SELECT p.id, p.slug, p.name, p.seed,
        c.id, c.axes, c.strengths, c.allow_tie, c.allow_both_bad, c.rationale,
        p.kind, c.unit, c.critiques, c.questions, c.help,
        m.role, a.id, g.id, g."cursor", g.looking, a.paused_at, a.paused_reason,
-       p.certainty, p.review_levels, p.review_share, {NUMBERS}
+       p.certainty, p.review_levels, p.review_share, {NUMBERS},
+       {ahead.COLUMNS}
 FROM curation_project p
 LEFT JOIN curation_protocol c ON c.id = p.protocol_id
 LEFT JOIN curation_membership m ON m.project_id = p.id AND m.user_id = %s AND m.deactivated_at IS NULL
@@ -139,6 +143,8 @@ class Desk:
     paused: str | None = None
     """Why this annotator gets no tasks; None while they do."""
     rules: Rules = Rules()
+    gold: ahead.GoldDesk | None = None
+    """None where gold changes nothing here."""
 
 
 def desk_in(user: User | AnonymousUser, slug: str) -> Desk:
@@ -182,6 +188,7 @@ def desk_of(project: Project, annotator: Annotator) -> Desk:
         looking=progress.looking,
         paused=annotator.paused_reason if annotator.paused_at else None,
         rules=Rules(project.certainty, project.review_levels, project.review_share),
+        gold=ahead.of_annotator(annotator.pk),
     )
 
 
@@ -202,12 +209,12 @@ def asked(protocol: Protocol) -> Asked:
 def progress_now(annotator_id: int) -> ProgressNow:
     """How far an annotator is, from the counters of the project's members, or of those who work in the queue."""
     found = statements.row(
-        f"SELECT {NUMBERS} FROM curation_annotator a JOIN curation_project p ON p.id = a.project_id {PLACE}"
-        " WHERE a.id = %s",
+        f"SELECT {NUMBERS}, {ahead.COLUMNS} FROM curation_annotator a JOIN curation_project p ON p.id = a.project_id"
+        f" {PLACE} WHERE a.id = %s",
         [annotator_id],
     )
     assert found is not None
-    return progress_of(found)
+    return ahead.counted(progress_of(found[:MANY]), ahead.read(found[MANY:]))
 
 
 def progress_of(numbers: Sequence[Any]) -> ProgressNow:
@@ -240,7 +247,7 @@ def seated(user: User | AnonymousUser, sql: str, key: str | int, *, make: bool) 
             raise NotFound("this task is not yours")
         sit_down(user, found[0])
         return seated(user, sql, key, make=False)
-    axes, numbers = orjson.loads(found[5]), found[25:]
+    axes, numbers, gold = orjson.loads(found[5]), found[25 : 25 + MANY], ahead.read(found[25 + MANY :])
     return Desk(
         project_id=found[0],
         slug=found[1],
@@ -249,11 +256,12 @@ def seated(user: User | AnonymousUser, sql: str, key: str | int, *, make: bool) 
         annotator_id=annotator_id,
         cursor=cursor,
         scale=Scale(found[4], axes, found[6], bool(found[7]), bool(found[8]), found[9], found[10], found[11:15]),
-        progress=progress_of(numbers),
+        progress=ahead.counted(progress_of(numbers), gold),
         place=Place(*numbers[5:8]) if numbers[5] else None,
         looking=bool(looking),
         paused=reason if paused_at else None,
         rules=Rules(*found[22:25]),
+        gold=gold,
     )
 
 

@@ -162,6 +162,9 @@ class Filters(Strict):
     scores: list[Range] = Field(default_factory=list, max_length=10, description="ranges of models' scores")
     caps: Caps | None = Field(default=None, description="the most rows, of one prompt and of all")
     balance: Balance | None = Field(default=None, description="as many of each value of a field")
+    gold: Literal["include", "exclude", "only"] = Field(
+        default="include", description="prompts with gold; excluded unless it is said otherwise, where there is any"
+    )
 
     @model_validator(mode="after")
     def in_order(self) -> Filters:
@@ -172,7 +175,7 @@ class Filters(Strict):
 
 ALWAYS = ("axis", "annotators", "min_annotations", "min_confidence", "min_margin")
 """Kept with a version whatever they are; the others only where they differ from what is usual."""
-EVERYWHERE = ("names", "not_names", "since", "until", "where", "scores", "caps", "balance")
+EVERYWHERE = ("names", "not_names", "since", "until", "where", "scores", "caps", "balance", "gold")
 
 
 def applicable(source: str, kind: str) -> tuple[str, ...]:

@@ -77,7 +77,7 @@ def set_overlap(*, tasks: QuerySet[Task], overlap: int) -> int:
     """Ask for another number of answers: tasks open or complete accordingly; how many changed."""
     checked(overlap)
     projects = projects_of(tasks)
-    live = tasks.exclude(state=Task.State.RETIRED).exclude(overlap=overlap).exclude(GONE)
+    live = tasks.exclude(state__in=(Task.State.RETIRED, Task.State.GOLD)).exclude(overlap=overlap).exclude(GONE)
     changed = live.update(overlap=overlap, state=by_overlap(Value(overlap)))
     for project_id in projects:
         recount(project_id=project_id)

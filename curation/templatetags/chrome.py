@@ -29,6 +29,7 @@ TABS = (
     ("Training", "training/", access.READ),
     ("Runs", "runs/", access.READ),
     ("Protocol", "protocol/", access.MANAGE),
+    ("Gold", "gold/", access.MANAGE),
     ("Members", "members/", access.MANAGE),
     ("Settings", "settings/", access.MANAGE),
 )

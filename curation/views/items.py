@@ -14,16 +14,21 @@ from django.utils.safestring import SafeString
 from django.views.decorators.http import require_safe
 
 from curation import access
-from curation.models import Annotation, Annotator, Critique, Response, Verdict
+from curation.models import Annotation, Annotator, Critique, Gold, Item, Response, Verdict
 from curation.protocols import Asked
 from curation.rendering import Picture, Turn, markdown, pictures_of, raw
 from curation.services import browsing, removing
 from curation.services.browsing import Choice, Whole
 from curation.services.desk import asked
 from curation.services.evidence import document_text
+from curation.services.gold import telling
+from curation.services.gold.marking import golds_on
+from curation.services.locating import tasks_on
 
 SHOWN = 50
 FIRST_WORDS = 180
+TASKS = 50
+"""Of an item that are offered to be made gold."""
 KINDS = {-1: "poor", 0: "neutral", 1: "good"}
 REVIEWED = {"accepted": "accepted from", "edited": "changed from", "rejected": "rejected from"}
 HELPED = {
@@ -73,6 +78,7 @@ def first_words(prompt: list[dict[str, Any]]) -> str:
 def page(request: HttpRequest, slug: str, item_id: int) -> HttpResponse:
     """One item: what was asked, its responses, and what everybody said of them, drawn on them by items.js."""
     project = access.project_for(request.user, slug, access.READ)
+    can = access.capabilities(request.user, project)
     item = browsing.item_of(project, item_id)
     found = browsing.whole(item)
     protocol = asked(project.protocol) if project.protocol else Asked()
@@ -96,12 +102,29 @@ def page(request: HttpRequest, slug: str, item_id: int) -> HttpResponse:
         "answers": [reader.row(answer) for answer in found.answers if reader.is_row(answer)],
         "people": reader.people(),
         "types": orjson.dumps([{"name": t.name, "color": t.color} for t in protocol.critiques.types]).decode(),
-        "can": access.capabilities(request.user, project),
+        "can": can,
         "removal": removing.removal_of(item),
+        "gold": gold_on(item, found) if access.MANAGE in can else [],
+        "phases": Gold.Phase.choices,
         "more": found.more,
         "most": browsing.MOST_ANSWERS,
     }
     return render(request, "items/page.html", context)
+
+
+def gold_on(item: Item, found: Whole) -> list[dict[str, Any]]:
+    """The tasks on an item, each with its gold, or with the answers that it could be made of."""
+    tasks = tasks_on(item.project, [item.pk])[:TASKS]
+    golden = golds_on(task for task, _ in tasks)
+    places = found.places
+    rows = []
+    for task, on in tasks:
+        answers = [(answer.pk, name_of(answer.annotator)) for answer in found.answers if answer.task_id == task]
+        gold = golden.get(task)
+        named = [f"Response {places[pk] + 1}" for pk in on.responses if pk in places]
+        right = telling.right_answer(gold) if gold else []
+        rows.append({"task": task, "on": " and ".join(named), "gold": gold, "right": right, "answers": answers})
+    return rows
 
 
 def pictures_in(messages: Any) -> list[Picture]:

@@ -9,12 +9,12 @@ from django import forms
 from django.db.models import Q
 
 from curation.errors import DomainError
-from curation.models import DatasetVersion, ModelVersion, Progress, Project
+from curation.models import DatasetVersion, Gold, ModelVersion, Progress, Project
 from curation.services import deciding, freezing
 from workers.writers import Target
 
 PREFERENCES = ("trl-preference", "trl-preference-implicit")
-FILTERS = ("annotators", "min_annotations", "min_confidence", "labels", "axis")
+FILTERS = ("annotators", "min_annotations", "min_confidence", "labels", "axis", "gold")
 MODELS = 200
 SAID_BY = {
     "where": "where",
@@ -75,6 +75,12 @@ class VersionForm(forms.Form):
         required=False,
     )
     axis = forms.ChoiceField(label="Axis", required=False)
+    gold = forms.ChoiceField(
+        label="Prompts with gold",
+        required=False,
+        choices=[("exclude", "Left out"), ("include", "Among the others"), ("only", "Only these")],
+        help_text="What checks annotators and models is nothing to learn from.",
+    )
 
     names = forms.CharField(
         label="Only these annotators", required=False, help_text="Names as in the raw answers, with commas between."
@@ -134,6 +140,8 @@ class VersionForm(forms.Form):
         self.project = project
         fitting = freezing.offered(project)
         usual = freezing.usual(project, fitting)
+        if not Gold.objects.filter(project=project, retired_at=None).exists():
+            del self.fields["gold"]
         self.fitting = {target.name: target for target in fitting}
         self.choose("target", [(target.name, target.title) for target in fitting])
         self.choose("axis", [(axis, axis) for axis in axes_of(project)])
@@ -161,7 +169,7 @@ class VersionForm(forms.Form):
 
     def selecting(self) -> list[forms.BoundField]:
         """The fields that mean something to the chosen target."""
-        return [self[name] for name in FILTERS if name in self.applicable]
+        return [self[name] for name in FILTERS if name in self.applicable and name in self.fields]
 
     def more(self) -> list[tuple[str, list[forms.BoundField]]]:
         """What is asked under "More", in groups with their titles."""

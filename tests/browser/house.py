@@ -8,20 +8,27 @@ from functools import partial
 from pathlib import Path
 from urllib.parse import quote
 
+from django.utils import timezone
+
+from curation import access
 from curation.models import (
     Annotation,
     Annotator,
     Critique,
     Delivery,
+    Gold,
+    GoldResult,
     Item,
     ModelVersion,
+    Progress,
     Project,
     Role,
     Run,
     Verdict,
     Webhook,
 )
-from curation.services import freezing, importing, people, projects, removing, running, starting
+from curation.services import freezing, importing, pausing, people, projects, removing, running, starting
+from curation.services.gold import marking, rules
 from tests.cast import Cast, make_pairs
 from tests.sharded import through
 from tests.test_freezing import answer_all
@@ -77,6 +84,31 @@ def unsettle(project: Project, folder: Path) -> Item:
     return gone
 
 
+def teach(project: Project, crew: Cast) -> None:
+    """Gold: suspect, to train on, and missed by ann, who is paused for it and objects."""
+    done = list(Annotation.objects.filter(project=project, event="answer", annotator__kind="person").order_by("pk"))
+    made = [
+        marking.mark_from_answer(project=project, annotation_id=one.pk, explanation=f"**{LONG}** it is.", by=crew.olga)
+        for one in done[1:4]
+    ]
+    first, second, _ = made
+    suspicion = {"good": 4, "missed": 3, "annotators": [done[0].annotator_id]}
+    Gold.objects.filter(pk=first.pk).update(suspect_at=timezone.now(), suspicion=suspicion)
+    Gold.objects.filter(pk=second.pk).update(phase="training")
+    for gold, answer, right in zip(made, done[1:4], (False, True, False), strict=True):
+        GoldResult.objects.create(
+            gold=gold, annotator=answer.annotator, annotation=answer, correct=right, score=int(right) or 0.3,
+            revealed_at=timezone.now(), objection="" if right else LONG,
+        )  # fmt: skip
+    Progress.objects.filter(annotator=done[1].annotator).update(gold_total=9, gold_total_right=2)
+    pausing.pause(done[1].annotator, f"{LONG} 2 of 9 checks were right.")
+    olga = access.annotator_for(crew.olga, project)
+    GoldResult.objects.create(
+        gold=first, annotator=olga, annotation=done[1], correct=False, score=0, revealed_at=timezone.now()
+    )
+    rules.change_rules(project=project, changes={"rate": 5, "pause_below": 70})
+
+
 def furnish(crew: Cast, folder: Path) -> House:
     """Tasks, answers, a version, an import with a refused row, a run that failed, an invite and a token."""
     project, olga = crew.project, crew.olga
@@ -108,6 +140,7 @@ def furnish(crew: Cast, folder: Path) -> House:
     )
     through(gold)
     through(starting.start(project=project, method="check", params={}, user=olga))
+    teach(project, crew)
     failed = Run.objects.create(project=project, method="freeze", state="failed", error=LONG)
     failed.lines.create(text=LONG)
     queued = Run.objects.create(project=project, method="freeze", params={"target": LONG}, created_by=olga)
@@ -153,6 +186,12 @@ def furnish(crew: Cast, folder: Path) -> House:
         "model": f"/models/{judge.pk}/",
         "leaderboard": "/models/leaderboard/",
         "evaluation": f"/models/evaluations/{gold.result['evaluation']}/",
+        "gold": f"{root}/gold/",
+        "suspect gold": f"{root}/gold/?show=suspect",
+        "a gold task": f"{root}/gold/{Gold.objects.order_by('pk')[0].pk}/",
+        "somebody's gold": f"{root}/gold/people/{Annotator.objects.get(user=crew.ann).pk}/",
+        "own gold": f"{root}/gold/mine/",
+        "no gold": f"/projects/{empty.slug}/gold/",
         "members": f"{root}/members/",
         "settings": f"{root}/settings/",
         "protocol": f"{root}/protocol/",

@@ -3,7 +3,10 @@
 {"id": "q1", "prompt": "…" or [{"role", "content"}], "responses": ["…", {"text", "model", "metadata"}],
  "pairs": [[0, 1]], "votes": [{"annotator": "w1", "first": 0, "second": 1, "value": -2}],
  "answers": [{"annotator": "w1", "response": 0, "critiques": [{"start": 0, "end": 2, "quote": "It", "type": "…"}],
-              "verdicts": [{"question": "correct", "answer": false}]}]}
+              "verdicts": [{"question": "correct", "answer": false}]}],
+ "gold": [{"first": 0, "second": 1, "value": -1, "explanation": "…"}]}
+
+Gold is what is right: a vote, or an answer, that nobody in particular gave.
 
 A response may tell its sentences or steps: as "units" of its text, or instead of the text as "sentences" or "steps".
 """
@@ -17,7 +20,7 @@ from workers.checks import identifier, kind_of, mapping, optional_text, prompt
 from workers.continuations import response
 from workers.parts import is_data, pictures_in, response_of
 from workers.readers import Options, Reader, Row, readers
-from workers.rows import ItemRow, ResponseRow, RowError, VoteRow
+from workers.rows import GoldRow, ItemRow, ResponseRow, RowError, VoteRow
 from workers.spans import documents_of, joined, units_of
 
 PARTS = {"steps": "step", "sentences": "sentence"}
@@ -39,6 +42,7 @@ def read(row: Row, options: Options) -> ItemRow:
         pairs=pairs(row.get("pairs"), len(responses)),
         votes=[vote(v, f"votes.{n}", len(responses)) for n, v in enumerate(listed(row.get("votes"), "votes"))],
         answers=[answer(a, f"answers.{n}", responses, documents) for n, a in enumerate(answers)],
+        gold=[gold(one, f"gold.{n}", responses, documents) for n, one in enumerate(listed(row.get("gold"), "gold"))],
         context=context,
         metadata=mapping(row, "metadata"),
     )
@@ -129,6 +133,22 @@ def vote(value: Any, field: str, count: int) -> VoteRow:
         rationale=optional_text(value, "rationale"),
         axis=optional_text(value, "axis") or "overall",
     )
+
+
+def gold(value: Any, field: str, responses: list[ResponseRow], documents: Any) -> GoldRow:
+    """What is right: as a vote or an answer, by nobody in particular, and why."""
+    if not isinstance(value, dict):
+        raise RowError(f"must be an object, not {kind_of(value)}", field)
+    phase = value.get("phase", "hidden")
+    if phase not in ("hidden", "training"):
+        raise RowError("must be hidden or training", f"{field}.phase")
+    words, by_nobody = optional_text(value, "explanation"), {**value, "annotator": "gold"}
+    if "value" in value or "both_bad" in value:
+        return GoldRow(vote=vote(by_nobody, field, len(responses)), explanation=words, phase=phase)
+    said = answer(by_nobody, field, responses, documents)
+    if not (said.verdicts or said.critiques or said.ranks):
+        raise RowError("says nothing that could be expected", field)
+    return GoldRow(answer=said, explanation=words, phase=phase)
 
 
 readers.add(

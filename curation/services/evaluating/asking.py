@@ -43,6 +43,11 @@ class EvaluateParams(Params):
         description="of gold: whose decided preferences count; by default the model's own, or the first",
         json_schema_extra={"choose": "axis"},
     )
+    labels: Literal["decided", "gold"] = Field(
+        default="decided",
+        title="Right is",
+        description="of gold: what people decided on all pairs, or what is right on those that are gold",
+    )
     head: str = Field(default="", max_length=40, title="Head", description="of models with several scores")
     cases_per_shard: int | None = Field(
         default=None, ge=1, le=10_000, title="Cases in a shard", description="by default some hundred responses"

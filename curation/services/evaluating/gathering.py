@@ -60,7 +60,8 @@ def gathered(run: Run, params: EvaluateParams) -> dict[str, Any]:
     except Unusable as error:
         raise Conflict(str(error)) from None
     if not told["n"]:
-        raise Conflict("people have decided no pair here yet" if benchmark.read is None else "there is no case")
+        own_words = "no pair is gold here yet" if params.labels == "gold" else "people have decided no pair here yet"
+        raise Conflict(own_words if benchmark.read is None else "there is no case")
     told["source"] = source
     keep(facts, orjson.dumps(told))
     return told
@@ -68,6 +69,8 @@ def gathered(run: Run, params: EvaluateParams) -> dict[str, Any]:
 
 def found_cases(run: Run, params: EvaluateParams, benchmark: Benchmark) -> tuple[Iterable[Case], dict[str, Any]]:
     if benchmark.read is None:
+        if params.labels == "gold":
+            return own.golden(run, params.axis), {"from": "project", "labels": "gold"}
         return own.pairs(run, params.axis), {"from": "project"}
     tables, source = tables_for(benchmark, params.source)
     return benchmark_files.cases(benchmark, tables), source

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from itertools import islice
+from itertools import combinations, islice
 
-from curation.models import Item, Pair, Response, Run
+from curation.models import Gold, Item, Pair, Project, Protocol, Response, Run
 from curation.services import candidates, deciding
 from curation.services.deciding import Decision, Filters
+from curation.services.gold.reading import expected_of, names_for
 from workers.benchmarking import Case
 from workers.judging import Given
 
@@ -20,6 +21,34 @@ def pairs(run: Run, axis: str) -> Iterator[Case]:
     clear = (one for one in found if one.outcome in (deciding.FIRST, deciding.SECOND))
     while some := list(islice(clear, AT_ONCE)):
         yield from cases_of(some)
+
+
+def golden(run: Run, axis: str) -> Iterator[Case]:
+    """The pairs that are gold, where one response is right on the axis, in the order of their tasks."""
+    found = (one for one in gold_decisions(run.home, axis) if one.outcome in (deciding.FIRST, deciding.SECOND))
+    while some := list(islice(found, AT_ONCE)):
+        yield from cases_of(some)
+
+
+def gold_decisions(project: Project, axis: str) -> Iterator[Decision]:
+    """What is right on each pair that is gold, or in a ranking that is, as a decision. Suspect gold is none."""
+    rows = Gold.objects.filter(project=project, retired_at=None, suspect_at=None).select_related("task")
+    names = names_for(project, Protocol.objects.filter(project=project).values_list("pk", flat=True))
+    for gold in rows.order_by("task_id"):
+        expected = expected_of(gold, names)
+        for side in (expected.get("preferences") or {}).get(axis, [])[:1]:
+            yield right(gold, axis, side, None)
+        ranked = sorted((int(pk), rank) for pk, rank in (expected.get("ranks") or {}).items())
+        for (one, before), (other, after) in combinations(ranked, 2):
+            if before != after:
+                yield right(gold, axis, deciding.FIRST if before < after else deciding.SECOND, (one, other))
+
+
+def right(gold: Gold, axis: str, outcome: str, responses: tuple[int, int] | None) -> Decision:
+    value = {deciding.FIRST: -1.0, deciding.SECOND: 1.0, deciding.TIE: 0.0}.get(outcome)
+    made = [gold.annotation_id] if gold.annotation_id else []
+    pair = gold.task.pair_id
+    return Decision(gold.task_id, pair, axis, outcome, value, 1.0, 1, made, how="gold", responses=responses)
 
 
 def cases_of(decided: Sequence[Decision]) -> Iterator[Case]:

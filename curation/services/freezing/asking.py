@@ -11,7 +11,7 @@ from django.db.models import F, Q
 from pydantic import Field
 
 from curation.errors import Invalid
-from curation.models import Dataset, DatasetVersion, ModelVersion, Project, Run, User
+from curation.models import Dataset, DatasetVersion, Gold, ModelVersion, Project, Run, User
 from curation.services import running
 from curation.services.deciding import last_annotation
 from curation.services.filtering import Filters, applicable, filters_from, kept
@@ -93,6 +93,8 @@ def request_version(
 def checked_filters(project: Project, target: Target, given: Any) -> Filters:
     """Filters that mean something to a target, the models of scores by id: of a name the newest. Raises Invalid."""
     filters = filters_from(given, applicable(target.source, project.kind), target.source)
+    if "gold" not in filters.model_fields_set and Gold.objects.filter(project=project, retired_at=None).exists():
+        filters.gold = "exclude"
     for number, wanted in enumerate(filters.scores):
         mine = ModelVersion.objects.filter(Q(project=None) | Q(project=project))
         by = {"pk": wanted.model} if isinstance(wanted.model, int) else {"name": wanted.model}

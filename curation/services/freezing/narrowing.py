@@ -15,9 +15,12 @@ from itertools import islice
 from typing import Any
 
 import orjson
+from django.db.models import Q
+from django.db.models.functions import Coalesce
+from django.utils import timezone
 
 from curation import bulk
-from curation.models import DatasetVersion
+from curation.models import DatasetVersion, Gold
 from curation.services.filtering import SIDES, Condition, Range, moment
 from curation.services.freezing.moments import in_utc
 from curation.services.freezing.selecting import Candidate, Selection, loaded
@@ -28,6 +31,8 @@ AT_ONCE = 500
 LAST = "9999-01-01"
 NO_SCORE = "no score"
 OUT_OF_RANGE = "outside the range of scores"
+KEPT_APART, NO_GOLD = "kept apart as gold", "no gold"
+PROMPTS = "SELECT i.prompt_hash FROM curation_item i WHERE i.id {}"
 PROMPT_CAP, ROW_CAP, UNBALANCED = "over the cap of its prompt", "over the cap", "left out for balance"
 ITEMS = """
 SELECT i.id, i.external_id, s.name, i.created_at, i.metadata
@@ -53,6 +58,7 @@ def narrowed(selection: Selection, found: Callable[[Selection], Iterator[Candida
 def judged(selection: Selection, found: Iterator[Candidate]) -> Iterator[Candidate]:
     """Candidates that do not meet a condition get its reason; the others what is needed of them later."""
     wanted, by_source = selection.filters, selection.split_by == DatasetVersion.SplitBy.SOURCE
+    found = apart(selection, found) if wanted.gold != "include" else found
     if not (wanted.where or wanted.scores or wanted.balance or by_source):
         yield from found
         return
@@ -66,6 +72,23 @@ def judged(selection: Selection, found: Iterator[Candidate]) -> Iterator[Candida
                 source = known.items[one.item_id]["source"] or "" if by_source else ""
                 one = replace(one, group=group, source=source)
             yield one
+
+
+def apart(selection: Selection, found: Iterator[Candidate]) -> Iterator[Candidate]:
+    """Candidates whose prompt has gold get a reason, or all others do."""
+    golden, left_out = prompts_with_gold(selection), selection.filters.gold == "exclude"
+    for one in found:
+        if one.reason is None and (one.prompt_hash in golden) == left_out:
+            one = replace(one, reason=KEPT_APART if left_out else NO_GOLD)
+        yield one
+
+
+def prompts_with_gold(selection: Selection) -> set[str]:
+    """The prompts of which anything was gold at the moment of the version, as they were then."""
+    at = selection.as_of or timezone.now()
+    rows = Gold.objects.filter(Q(retired_at=None) | Q(retired_at__gt=at), project=selection.project, created_at__lte=at)
+    items = rows.values_list(Coalesce("task__item", "task__pair__item", "task__response__item"), flat=True)
+    return {name for (name,) in looked_up(selection.past, PROMPTS, set(items))}
 
 
 @dataclass

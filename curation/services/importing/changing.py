@@ -67,7 +67,8 @@ def brought_up(project: Project, rows: Mapping[int, Landing], votes: VoteBox, so
         where = {(a, b): place_of(places, responses[item_id], a, b) for a, b in row.pairs}
         for vote in row.votes:
             votes.put(vote, where)
-        votes.answers.put(row.answers, responses[item_id], first_task(where, responses[item_id]))
+        votes.answers.put(row.answers, responses[item_id], on := first_task(where, responses[item_id]))
+        votes.gold.put(row.gold, responses[item_id], on, where)
     return tasks
 
 
@@ -90,7 +91,8 @@ def keep_answers(
     settle(retired, reopened)
     for item_id, row in rows.items():
         own = responses[item_id]
-        votes.answers.put(row.answers, own, tasks_of(kind, item_id, own, tasks))
+        votes.answers.put(row.answers, own, mine := tasks_of(kind, item_id, own, tasks))
+        votes.gold.put(row.gold, own, mine)
     return len(new) + len(reopened) - len(retired)
 
 

@@ -39,6 +39,8 @@ from workers.collecting import uncollected
 
 SHOWN_PROBLEMS = 1000
 COUNTED = ("created", "updated", "unchanged", "rejected", "votes", "answers", "tasks")
+GOLD = ("gold",)
+"""Told where a file had any."""
 
 
 def execute(run: Run, report: Report) -> dict[str, Any]:
@@ -75,7 +77,7 @@ class Import:
     def __init__(self, run: Run, report: Report, format: str) -> None:
         self.run, self.report, self.format = run, report, format
         before = run.result if run.checkpoint else {}
-        self.counts: Counter[str] = Counter({name: before.get(name, 0) for name in COUNTED})
+        self.counts: Counter[str] = Counter({name: before.get(name, 0) for name in (*COUNTED, *GOLD)})
         self.placed: Counter[str] = Counter(before.get("placed", {}))
         self.problems: list[dict[str, Any]] = list(before.get("problems", []))
         self.votes = VoteBox(run.home)
@@ -123,6 +125,7 @@ class Import:
         """What the run's page and the API tell."""
         placed = {"placed": dict(self.placed)} if self.placed else {}
         counts = {name: self.counts[name] for name in COUNTED}
+        counts |= {name: self.counts[name] for name in GOLD if self.counts[name]}
         return {"format": self.format, **counts, **placed, "problems": self.problems}
 
 

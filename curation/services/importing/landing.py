@@ -46,6 +46,7 @@ def land(
         )
     counts["votes"] = votes.flush()
     counts["answers"] = votes.answers.flush()
+    counts["gold"] = votes.gold.flush()
     return counts
 
 
@@ -77,7 +78,8 @@ def create(project: Project, fresh: Sequence[Landing], votes: VoteBox, source_id
     on = item_ids if kind == TaskKind.RANKING else ids
     tasks = dict(zip(on, insert_tasks(project, on, kind), strict=True))
     for item_id, mine, row in zip(item_ids, own, fresh, strict=True):
-        votes.answers.put(row.answers, mine, tasks_of(kind, item_id, mine, tasks))
+        votes.answers.put(row.answers, mine, on := tasks_of(kind, item_id, mine, tasks))
+        votes.gold.put(row.gold, mine, on)
     return len(tasks)
 
 
@@ -89,5 +91,6 @@ def put_pairs(project: Project, made: Sequence[tuple[int, list[int], Landing]], 
         where = {pair: Place(*next(places)) for pair in row.pairs}
         for vote in row.votes:
             votes.put(vote, where)
-        votes.answers.put(row.answers, own, first_task(where, own))
+        votes.answers.put(row.answers, own, on := first_task(where, own))
+        votes.gold.put(row.gold, own, on, where)
     return len(pairs)

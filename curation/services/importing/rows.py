@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from hashlib import blake2b
 from itertools import combinations
 from typing import Any, NamedTuple
@@ -15,7 +15,7 @@ from curation.models import TaskKind
 from curation.services.images import Kept
 from curation.services.importing.pictures import beside
 from curation.services.importing.placing import once, placed
-from workers.rows import AnswerRow, ItemRow, Message, ResponseRow, RowError, VoteRow
+from workers.rows import AnswerRow, GoldRow, ItemRow, Message, ResponseRow, RowError, VoteRow
 
 ALL_PAIRS_UP_TO = 4
 MOST_RESPONSES = 100
@@ -53,6 +53,7 @@ class Landing(NamedTuple):
     packed: tuple[Any, list[Any]]
     """The long columns of the item and of each response, as the database takes them."""
     images: Sequence[Kept] = ()
+    gold: Sequence[GoldRow] = ()
 
     @property
     def messages(self) -> list[Message]:
@@ -72,6 +73,7 @@ def checked(line: int, item: ItemRow, pairing: str, kind: str = TaskKind.PREFERE
     pairs = chosen_pairs(item, pairing) if kind == TaskKind.PREFERENCE else []
     answers = [placed(answer, responses, f"answers.{n}") for n, answer in enumerate(item.answers)]
     once(answers)
+    gold = [golden(one, responses, f"gold.{n}") for n, one in enumerate(item.gold)]
     prompt = orjson.dumps(item.prompt)
     content = short(content_of(item, pairs))
     metadata = dumped(item.metadata if pairs or not item.votes else with_votes(item))
@@ -92,7 +94,13 @@ def checked(line: int, item: ItemRow, pairing: str, kind: str = TaskKind.PREFERE
         votes=item.votes if pairs else [],
         answers=answers,
         packed=(bulk.pack((*columns, content)), [bulk.pack(one) for one in kept]),
+        gold=gold,
     )
+
+
+def golden(row: GoldRow, responses: list[ResponseRow], field: str) -> GoldRow:
+    """Gold with every critique at its place."""
+    return row if row.answer is None else replace(row, answer=placed(row.answer, responses, field))
 
 
 def with_votes(item: ItemRow) -> dict[str, Any]:
@@ -171,6 +179,7 @@ def content_of(item: ItemRow, pairs: list[tuple[int, int]]) -> bytes:
         if item.answers
         else (item.votes, item.context, item.metadata)
     )
+    rest = (*rest, item.gold) if item.gold else rest
     whole = (item.external_id, item.prompt, item.responses, pairs, *rest)
     return orjson.dumps(whole, option=orjson.OPT_SORT_KEYS, default=str)
 

@@ -12,6 +12,7 @@ from django.utils import timezone
 from curation import bulk
 from curation.models import Annotation, Preference, Project
 from curation.services.importing.answers import AnswerBox
+from curation.services.importing.golden import GoldBox
 from curation.services.importing.people import known_as, meet
 from curation.services.importing.rows import short
 from workers.rows import VoteRow
@@ -60,6 +61,7 @@ class VoteBox:
         self.collected: list[Cast] = []
         self.unsure = False
         self.answers = AnswerBox(project)
+        self.gold = GoldBox(project)
 
     def put(self, vote: VoteRow, where: Mapping[tuple[int, int], Place]) -> bool:
         """Take a vote if its pair is there; `where` gives pair and task by the places of two responses."""

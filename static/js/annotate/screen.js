@@ -6,6 +6,7 @@ import { Comparing } from "./comparing.js";
 import { against } from "./hints.js";
 import { csrfToken, Journal } from "./journal.js";
 import { ACTS, choiceOf, inField, Keys } from "./keys.js";
+import { learn } from "./lesson.js";
 import { Notices } from "./notices.js";
 import { Panels } from "./panels.js";
 import { markChoices } from "./suggested.js";
@@ -240,7 +241,8 @@ class Screen {
     this.notices.count(step);
     this.notices.announce(words);
     this.rationale?.blur();
-    if (kind === "submit" && help === "before") this.reveal(task, body);
+    if (kind === "submit" && "lesson" in element.dataset) learn(this, task);
+    else if (kind === "submit" && help === "before") this.reveal(task, body);
     else if (element.dataset.after) this.journal.settled(task).then(() => location.assign(element.dataset.after));
     else this.advance();
   }

@@ -72,9 +72,9 @@ export class Supply {
     }
   }
 
-  /** One task that is or was in our hands. */
-  async fetchTask(task) {
-    const response = await fetch(this.stage.dataset.taskUrl.replace(/0\/$/, `${task}/`));
+  /** One task that is or was in our hands, or a part of what there is to it. */
+  async fetchTask(task, part = "") {
+    const response = await fetch(this.stage.dataset.taskUrl.replace(/0\/$/, `${task}/${part}`));
     return response.ok && !response.redirected ? element(await response.text()) : null;
   }
 }
