@@ -3,6 +3,7 @@
 from curation.models.annotations import Annotation, Preference
 from curation.models.critiques import Critique, Rank, Verdict
 from curation.models.datasets import Dataset, DatasetFile, DatasetVersion
+from curation.models.decisions import Decision, Reliability
 from curation.models.images import Image
 from curation.models.items import Change, Item, Pair, Response, Source
 from curation.models.machines import Schedule, Worker
@@ -29,6 +30,7 @@ __all__ = [
     "Dataset",
     "DatasetFile",
     "DatasetVersion",
+    "Decision",
     "Delivery",
     "Draft",
     "Embedding",
@@ -45,6 +47,7 @@ __all__ = [
     "Project",
     "Protocol",
     "Rank",
+    "Reliability",
     "Response",
     "Role",
     "Run",

@@ -121,6 +121,9 @@ class Annotator(models.Model):
     kind = models.CharField(max_length=8, choices=Kind.choices)
     name = models.CharField(max_length=200, help_text="user name, pseudonym of an imported vote, or model name")
     user = models.ForeignKey(User, on_delete=models.PROTECT, null=True, blank=True, related_name="annotators")
+    reliability = models.FloatField(
+        null=True, blank=True, editable=False, help_text="how often they are right, by the fit in use; none: not known"
+    )
     created_at = models.DateTimeField(default=timezone.now)
 
     class Meta:

@@ -51,6 +51,14 @@ class Project(models.Model):
     webhook_count = models.PositiveSmallIntegerField(
         default=0, db_default=0, editable=False, help_text="live webhooks; without any, nothing is looked up for them"
     )
+    fit = models.ForeignKey(
+        "curation.Run",
+        on_delete=models.PROTECT,
+        null=True,
+        blank=True,
+        related_name="+",
+        help_text="the run whose decided labels and reliabilities are in use; none: the majority decides",
+    )
     created_at = models.DateTimeField(default=timezone.now)
     deleted_at = models.DateTimeField(null=True, blank=True)
 

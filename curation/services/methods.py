@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from curation.services import (
+    aggregating,
     calibrating,
     critiquing,
     default_model,
@@ -41,6 +42,7 @@ METHODS: dict[str, Method] = {
         trying.METHOD,
         default_model.METHOD,
         probing.METHOD,
+        aggregating.METHOD,
         evaluating.METHOD,
         *training.METHODS,
     )
