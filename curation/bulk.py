@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from itertools import islice
 from typing import Any
+from uuid import UUID
 
 import orjson
 from django.db import connection
@@ -152,6 +153,11 @@ def newest(model: type[Model], project_id: int, after: int = 0) -> int | None:
 def moment(value: datetime) -> Any:
     """A time as `insert` wants it on this database."""
     return value if connection.vendor == "postgresql" else connection.ops.adapt_datetimefield_value(value)
+
+
+def uuid(value: UUID) -> Any:
+    """An id of a run as a parameter of a statement on this database."""
+    return value if connection.vendor == "postgresql" else value.hex
 
 
 def commit_later() -> None:

@@ -10,9 +10,9 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
 from curation.access import annotator_for
-from curation.errors import Conflict, Invalid
-from curation.models import Annotation, Annotator, Assignment, Gold, GoldResult, Progress, Task, User
-from curation.services import annotating, assigning, pausing, protocols
+from curation.errors import Conflict, Invalid, Paused
+from curation.models import Annotation, Assignment, Gold, GoldResult, Progress, Task, User
+from curation.services import annotating, assigning, protocols
 from curation.services.annotating import Commit, Judgement
 from curation.services.desk import desk_of
 from curation.services.gold import checking, marking, rules
@@ -43,7 +43,11 @@ class Person:
         return desk_of(self.cast.project, self.annotator)
 
     def next(self, *exclude: int) -> Any:
-        return assigning.next_shown(desk=self.desk, exclude=exclude)
+        """None also while paused."""
+        try:
+            return assigning.next_shown(desk=self.desk, exclude=exclude)
+        except Paused:
+            return None
 
     def commit(self) -> Commit:
         self.keys += 1
@@ -379,12 +383,6 @@ def test_suspect_gold_may_be_kept(golden: Cast) -> None:
     assert marking.keep(golds=Gold.objects.all()) == 1
     kept = Gold.objects.get(task=task)
     assert kept.suspect_at is None and kept.kept_at and ann.counters == (0, 1)
-
-
-def test_pausing_twice_is_the_same_as_once(golden: Cast) -> None:
-    ann = Person(golden, golden.ann).annotator
-    assert pausing.pause(ann, "first") and not pausing.pause(ann, "second") and ann.paused_reason == "first"
-    assert pausing.resume(ann) and not pausing.resume(ann) and Annotator.objects.get(pk=ann.pk).paused_at is None
 
 
 # --- Training -------------------------------------------------------------------------------------------

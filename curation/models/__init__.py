@@ -4,6 +4,7 @@ from curation.models.annotations import Annotation, Preference
 from curation.models.checks import Check
 from curation.models.critiques import Critique, Rank, Verdict
 from curation.models.datasets import Dataset, DatasetFile, DatasetVersion
+from curation.models.decisions import Decision, Reliability
 from curation.models.gold import Gold, GoldResult
 from curation.models.images import Image
 from curation.models.items import Change, Item, Pair, Response, Source
@@ -34,6 +35,7 @@ __all__ = [
     "Dataset",
     "DatasetFile",
     "DatasetVersion",
+    "Decision",
     "Delivery",
     "Draft",
     "Embedding",
@@ -55,6 +57,7 @@ __all__ = [
     "Protocol",
     "Queue",
     "Rank",
+    "Reliability",
     "Response",
     "Review",
     "Role",

@@ -79,6 +79,14 @@ class Project(models.Model):
     gold = models.JSONField(default=dict, blank=True, help_text="how gold is asked and what follows from it")
     gold_count = models.PositiveIntegerField(default=0, editable=False, help_text="hidden gold that may be asked")
     training_count = models.PositiveIntegerField(default=0, editable=False, help_text="gold to train on")
+    fit = models.ForeignKey(
+        "curation.Run",
+        on_delete=models.PROTECT,
+        null=True,
+        blank=True,
+        related_name="+",
+        help_text="the run whose decided labels and reliabilities are in use; none: the majority decides",
+    )
     created_at = models.DateTimeField(default=timezone.now)
     deleted_at = models.DateTimeField(null=True, blank=True)
 

@@ -214,12 +214,24 @@ def provenance(version: DatasetVersion) -> str:
     ]
     helped = ", ".join(f"{n} {name.replace('_', ' ')}" for name, n in facts.get("help", {}).items())
     lines = [
+        decided(facts),
         f"Project `{project.slug}`, protocol version {', '.join(map(str, asked)) or '–'}{words}, answers up to "
         f"annotation {upto}. Selection: `{selection(version)}`.",
         table(["Annotators", "Answers", "Minutes measured"], rows) if rows else "Nobody answered.",
         f"Suggestions of models: {helped}." if helped else "No suggestions of models were shown.",
     ]
-    return "\n\n".join(lines)
+    return "\n\n".join(line for line in lines if line)
+
+
+def decided(facts: dict[str, Any]) -> str:
+    """How labels were decided, where a fit did it."""
+    found = facts.get("decided_by")
+    if not found:
+        return ""
+    return (
+        f"Labels are decided by {found['method']} (run `{found['run']}`, seed {found['seed']}, answers up to annotation "
+        f"{found['upto']}), except what people settled by hand. The confidence is the probability that the method gives."
+    )
 
 
 def several(n: int, kind: str) -> str:

@@ -1,16 +1,17 @@
-"""From answers to decided labels: the majority of the answers that stand, per pair and axis.
+"""From answers to decided labels: the majority of the answers that stand, or what a fit made of them, per pair and axis.
 
-A ranking is a vote on each pair of its responses: for the one with the better place, or a tie. Answers stream in the
+What people settled by hand goes before both. A ranking is a vote on each pair of its responses: for the one with the better place, or a tie. Answers stream in the
 order of their tasks, so deciding a project of any size takes constant memory.
 """
 
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import combinations, groupby
 from typing import Any
+from uuid import UUID
 
 from django.db.models import Max
 
@@ -19,6 +20,7 @@ from curation.services.filtering import Filters, applicable, filters_from, who
 from curation.services.label_names import current_names
 from curation.services.past import NOW, Past
 from curation.services.reading import stream
+from curation.services.settled import Row, by_hand, of_fit
 
 __all__ = ["Decision", "Filters", "applicable", "decide", "decisions", "filters_from", "last_annotation", "settled"]
 
@@ -81,14 +83,68 @@ def decisions(
     tasks: Sequence[int] | None = None,
     protocol: Protocol | None = None,
     past: Past = NOW,
+    settled_upto: int | None = None,
 ) -> Iterator[Decision]:
     """The decision of every pair that has an answer, in the order of its task; of a ranking, of all its pairs.
 
     `as_of` leaves out annotations with a higher id; `tasks` leaves out all other tasks. Axes are read as `protocol`
-    calls them, the project's own if none is given, and the responses of rankings as they were in the `past`.
+    calls them, the project's own if none is given, and the responses of rankings as they were in the `past`. What
+    people settled by hand is taken up to the decision `settled_upto`.
     """
     if tasks is not None and not tasks:
         return
+    axis = "overall" if project.kind == TaskKind.RANKING else filters.axis
+    if filters.decided_by == "majority":
+        found = by_majority(project, filters, as_of, tasks, protocol, past)
+    else:
+        run = UUID(filters.decided_by)
+        found = (from_table(row, f"{row.how}@{run}") for row in of_fit(project, run, axis, tasks))
+    if by_all(filters):
+        found = laid_over(found, by_hand(project, axis, settled_upto, tasks))
+    yield from found
+
+
+def by_all(filters: Filters) -> bool:
+    """Whether labels of the whole project are asked for: what people settled is no part of what only some said."""
+    narrowed = filters.names or filters.not_names or filters.since or filters.until or filters.reliable
+    return filters.labels == "decided" and filters.annotators in ("people", "all") and not narrowed
+
+
+def from_table(row: Row, how: str) -> Decision:
+    return Decision(
+        row.task_id, row.pair_id, row.axis, row.outcome, row.value, row.confidence, row.votes, row.annotations, how,
+        row.responses,
+    )  # fmt: skip
+
+
+def laid_over(found: Iterable[Decision], settled_rows: Iterable[Row]) -> Iterator[Decision]:
+    """Two streams in the order of their places; where both have one, the second. An empty outcome says nothing."""
+    above = (row for row in settled_rows if row.outcome)
+    ahead = next(above, None)
+    for one in found:
+        here = (one.task_id, one.responses or ())
+        while ahead is not None and (ahead.task_id, ahead.responses or ()) < here:
+            yield from_table(ahead, ahead.how)
+            ahead = next(above, None)
+        if ahead is not None and (ahead.task_id, ahead.responses or ()) == here:
+            yield from_table(ahead, ahead.how)
+            ahead = next(above, None)
+        else:
+            yield one
+    while ahead is not None:
+        yield from_table(ahead, ahead.how)
+        ahead = next(above, None)
+
+
+def by_majority(
+    project: Project,
+    filters: Filters,
+    as_of: int | None,
+    tasks: Sequence[int] | None,
+    protocol: Protocol | None,
+    past: Past,
+) -> Iterator[Decision]:
+    """The majority of the answers that stand, or with `labels: raw` each of them."""
     upto = last_annotation(project) if as_of is None else as_of
     some = f" AND a.task_id IN ({', '.join(['%s'] * len(tasks))})" if tasks else ""
     mine, names = who(filters)

@@ -6,6 +6,7 @@ import math
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from typing import Annotated, Any, Literal
+from uuid import UUID
 
 from pydantic import (
     AfterValidator,
@@ -31,6 +32,10 @@ WHO: dict[str, str] = {
     "all": "1 = 1",
 }
 """Whose answers decide, as a condition on the annotator."""
+RELIABLE = """
+EXISTS (SELECT 1 FROM curation_reliability w
+        WHERE w.run_id = %s AND w.annotator_id = r.id AND w.kind = '' AND w.axis = '' AND w.value >= %s)
+"""
 WHOLE = ("prompt.chars", "prompt.turns")
 SIDES = ("response", "chosen", "rejected")
 OF_SIDES = ("model", "chars")
@@ -136,11 +141,22 @@ class Caps(Strict):
     rows: int | None = Field(default=None, ge=1, le=2**31 - 1)
 
 
+class Reliable(Strict):
+    """Only answers of annotators whom a fit found to be right often enough."""
+
+    run: str = Field(default="in-use", max_length=40, description="a finished run of decide, or in-use")
+    min: float = Field(ge=0, le=1, description="smallest share of answers that others vouch for")
+
+
 class Balance(Strict):
     """The most of each value of a field, or as many of each as the smallest has."""
 
     by: GroupName
     most: Annotated[int, Field(ge=1, le=2**31 - 1)] | Literal["smallest"] = "smallest"
+
+
+CHOOSING = ("names", "not_names", "since", "until", "reliable")
+"""Filters that choose whose answers decide."""
 
 
 class Filters(Strict):
@@ -154,6 +170,9 @@ class Filters(Strict):
     min_confidence: float = Field(default=0.0, ge=0, le=1, description="smallest share of the answers for the winner")
     min_margin: float = Field(default=0.0, ge=0, le=3, description="smallest strength of the decided preference")
     labels: Literal["decided", "raw"] = Field(default="decided", description="raw: a row for each annotator's own")
+    decided_by: str = Field(
+        default="majority", max_length=40, description="majority, a finished run of decide, or in-use: the fit in use"
+    )
     names: list[Name] = Field(default_factory=list, max_length=200, description="only these annotators")
     not_names: list[Name] = Field(default_factory=list, max_length=200, description="all annotators but these")
     since: Moment | None = Field(default=None, description="only answers from this moment on")
@@ -165,6 +184,7 @@ class Filters(Strict):
     gold: Literal["include", "exclude", "only"] = Field(
         default="include", description="prompts with gold; excluded unless it is said otherwise, where there is any"
     )
+    reliable: Reliable | None = Field(default=None, description="only answers of reliable annotators, by a fit")
 
     @model_validator(mode="after")
     def in_order(self) -> Filters:
@@ -172,10 +192,21 @@ class Filters(Strict):
             raise ValueError("since must be before until")
         return self
 
+    @model_validator(mode="after")
+    def decided_once(self) -> Filters:
+        """What a fit decided is decided: whose answers it took cannot be chosen afterwards."""
+        if self.decided_by == "majority":
+            return self
+        if self.labels == "raw":
+            raise ValueError("labels: raw and decided_by: a fit exclude each other")
+        if idle := [name for name in CHOOSING if getattr(self, name)]:
+            raise ValueError(f"decided_by: a fit has chosen its answers already, so it excludes {', '.join(idle)}")
+        return self
+
 
 ALWAYS = ("axis", "annotators", "min_annotations", "min_confidence", "min_margin")
 """Kept with a version whatever they are; the others only where they differ from what is usual."""
-EVERYWHERE = ("names", "not_names", "since", "until", "where", "scores", "caps", "balance", "gold")
+EVERYWHERE = ("names", "not_names", "since", "until", "where", "scores", "caps", "balance", "gold", "reliable")
 
 
 def applicable(source: str, kind: str) -> tuple[str, ...]:
@@ -266,4 +297,7 @@ def who(filters: Filters) -> tuple[str, list[Any]]:
         if at:
             parts.append(f"a.created_at {operator} %s")
             params.append(bulk.moment(at))
+    if filters.reliable:
+        parts.append(RELIABLE)
+        params += [bulk.uuid(UUID(filters.reliable.run)), filters.reliable.min]
     return " AND ".join(parts), params

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from curation.services import (
+    aggregating,
     calibrating,
     checking,
     critiquing,
@@ -43,6 +44,7 @@ METHODS: dict[str, Method] = {
         trying.METHOD,
         default_model.METHOD,
         probing.METHOD,
+        aggregating.METHOD,
         evaluating.METHOD,
         checking.METHOD,
         filling.METHOD,

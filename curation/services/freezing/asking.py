@@ -12,7 +12,7 @@ from pydantic import Field
 
 from curation.errors import Invalid
 from curation.models import Dataset, DatasetVersion, Gold, ModelVersion, Project, Run, User
-from curation.services import running
+from curation.services import fits, running
 from curation.services.deciding import last_annotation
 from curation.services.filtering import Filters, applicable, filters_from, kept
 from curation.services.freezing.offering import offered
@@ -70,6 +70,7 @@ def request_version(
     protocol = project.protocol.version if project.protocol else None
     with transaction.atomic():
         seen = {"last_annotation": last_annotation(project), "last_change": last_change(project)}
+        seen["last_settled"] = fits.last_settled(project)
         dataset, _ = Dataset.objects.get_or_create(project=project, name=dataset_name)
         Dataset.objects.filter(pk=dataset.pk).update(last_number=F("last_number") + 1)
         dataset.refresh_from_db()
@@ -102,6 +103,14 @@ def checked_filters(project: Project, target: Target, given: Any) -> Filters:
         if found is None:
             raise Invalid("is no model that this project can see", field=f"filters.scores.{number}.model")
         wanted.model = found.pk
+    if filters.decided_by != fits.MAJORITY:
+        fit = fits.find(project, filters.decided_by, "filters.decided_by")
+        whose = fit.params.get("annotators", "people")
+        if "annotators" in filters.model_fields_set and filters.annotators != whose:
+            raise Invalid(f"that fit decided by the answers of {whose}", field="filters.annotators")
+        filters.decided_by, filters.annotators = str(fit.pk), whose
+    if filters.reliable:
+        filters.reliable.run = str(fits.find(project, filters.reliable.run, "filters.reliable.run").pk)
     return filters
 
 

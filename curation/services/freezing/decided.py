@@ -79,7 +79,14 @@ def with_contents(selection: Selection) -> Iterator[tuple[Content, Decision | No
     """Every pair of the project with what is decided on it, or None where nobody answered."""
     project = selection.project
     past, upto = selection.past, selection.upto
-    found = decisions(project, selection.filters, as_of=upto, protocol=selection.protocol, past=past)
+    found = decisions(
+        project,
+        selection.filters,
+        as_of=upto,
+        protocol=selection.protocol,
+        past=past,
+        settled_upto=selection.settled,
+    )
     decision = next(found, None)
     for content in ranked(selection) if project.kind == TaskKind.RANKING else pairs(selection):
         while decision is not None and place_of(decision) < content.key[: len(place_of(decision))]:

@@ -7,7 +7,8 @@ from typing import Any
 
 from django.db import connection
 
-from curation.models import DatasetVersion, TaskKind
+from curation.models import DatasetVersion, Run, TaskKind
+from curation.services import fits
 from curation.services.deciding import ANSWERED
 from curation.services.freezing.selecting import Selection, selection_of
 from curation.services.reading import stream
@@ -27,7 +28,17 @@ def facts_of(version: DatasetVersion) -> dict[str, Any]:
         "agreement": agreement(selection),
         "sources": sources(selection),
         "protocols": protocols(selection),
+        **decided_by(selection),
     }
+
+
+def decided_by(selection: Selection) -> dict[str, Any]:
+    """The fit that decided, where it was not the majority: its method, its run, and the answers that it took."""
+    if selection.filters.decided_by == fits.MAJORITY:
+        return {}
+    run = Run.objects.get(pk=selection.filters.decided_by)
+    told = {"run": str(run.pk), "method": run.result["method"], "upto": run.result["answers up to"], "seed": run.seed}
+    return {"decided_by": told}
 
 
 def annotators(selection: Selection) -> dict[str, dict[str, float]]:

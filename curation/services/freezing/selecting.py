@@ -54,6 +54,8 @@ class Selection:
     """The moment up to which scores are read; None: as they are."""
     past: Past = NOW
     """As which items are read."""
+    settled: int | None = None
+    """The decision up to which what people settled is read; None: all of it."""
 
     @property
     def standing(self) -> list[int]:
@@ -82,7 +84,8 @@ def selection_of(version: DatasetVersion) -> Selection:
     filters, as_of = Filters.model_validate(version.filters), version.created_at
     target = targets.get(version.target)
     past = past_of(version)
-    return Selection(project, target, filters, upto, protocol, version.seed, version.split_by, as_of, past)
+    settled = version.lineage.get("last_settled", 0)
+    return Selection(project, target, filters, upto, protocol, version.seed, version.split_by, as_of, past, settled)
 
 
 def past_of(version: DatasetVersion) -> Past:
