@@ -36,6 +36,7 @@ from curation.models import (
     Webhook,
 )
 from curation.services import machines, people, removing
+from curation.services.concord.keeping import kept_up
 from tests.cast import Cast, make_pairs
 from tests.test_people import browser
 from tests.test_projects_page import answer
@@ -70,6 +71,7 @@ def full(cast: Cast) -> Cast:
     webhook = Webhook.objects.create(project=cast.project, url="https://example.org/", events=[], secret="whsec_AAAA")
     Delivery.objects.create(webhook=webhook, event="ping", payload={})
     machines.report(machines.Self("cpu@test", ("cpu",)))
+    kept_up(cast.project)
     people.make_invite(project=cast.project, by=cast.olga, role="viewer")
     people.issue_token(user=cast.ann, name="script", scopes=["read"], expires_at=None)
     return cast

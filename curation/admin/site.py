@@ -35,6 +35,7 @@ STAGES = (
             ("Tasks", "curation.task", "checklist", "priority, overlap, retire, reopen"),
             ("Annotations", "curation.annotation", "rate_review", "every answer, skip and undo"),
             ("Annotators", "curation.annotator", "groups", "who judges, people and models"),
+            ("Agreement", "curation.agreementstate", "handshake", "how far its sums are; delete one to make it anew"),
         ),
     ),
     (

@@ -1,5 +1,6 @@
 """All tables, one file a stage, in the order the data flows."""
 
+from curation.models.agreement import AgreementState, AgreementSum
 from curation.models.annotations import Annotation, Preference
 from curation.models.critiques import Critique, Rank, Verdict
 from curation.models.datasets import Dataset, DatasetFile, DatasetVersion
@@ -18,6 +19,8 @@ from curation.models.webhooks import Delivery, Webhook
 
 __all__ = [
     "GONE",
+    "AgreementState",
+    "AgreementSum",
     "Annotation",
     "Annotator",
     "ApiToken",

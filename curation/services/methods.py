@@ -19,6 +19,7 @@ from curation.services import (
     training,
     trying,
 )
+from curation.services.concord import gammas
 from curation.services.freezing import comparing, pushing, rebuilding
 from curation.services.method import Method
 
@@ -42,6 +43,7 @@ METHODS: dict[str, Method] = {
         default_model.METHOD,
         probing.METHOD,
         evaluating.METHOD,
+        gammas.METHOD,
         *training.METHODS,
     )
 }
