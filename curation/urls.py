@@ -6,6 +6,7 @@ from django.views.generic import RedirectView
 
 from curation.views import (
     checks,
+    agreement,
     health,
     helping,
     images,
@@ -51,6 +52,8 @@ project: list[URLPattern | URLResolver] = [
     path("items/remove/", removing.remove, name="items-remove"),
     path("items/restore/", removing.restore, name="items-restore"),
     path("items/<int:item_id>/", items.page, name="item"),
+    path("agreement/", agreement.page, name="agreement"),
+    path("agreement/items/", agreement.items, name="agreement-items"),
     path("images/<str:sha256>", images.image, name="image"),
     path("runs/", runs.index, name="runs"),
     path("schedules/", schedules.index, name="schedules"),

@@ -41,6 +41,7 @@ from curation.models import (
 )
 from curation.services import machines, people, removing
 from curation.services.gold import marking
+from curation.services.concord.keeping import kept_up
 from tests.cast import Cast, make_pairs
 from tests.test_people import browser
 from tests.test_projects_page import answer
@@ -79,6 +80,7 @@ def full(cast: Cast) -> Cast:
     gold = marking.mark_from_answer(project=cast.project, annotation_id=done.pk, by=cast.mia)
     GoldResult.objects.create(gold=gold, annotator=done.annotator, annotation=done, correct=True, score=1)
     machines.report(machines.Self("cpu@test", ("cpu",)))
+    kept_up(cast.project)
     people.make_invite(project=cast.project, by=cast.olga, role="viewer")
     people.issue_token(user=cast.ann, name="script", scopes=["read"], expires_at=None)
     return cast

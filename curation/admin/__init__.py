@@ -1,6 +1,7 @@
 """The admin: one file a stage. Its own sign-in gives way to the site's, which throttles."""
 
 from curation.admin import (
+    agreement,
     annotations,
     checks,
     completions,
@@ -18,6 +19,7 @@ from curation.admin import (
 )
 
 __all__ = [
+    "agreement",
     "annotations",
     "checks",
     "completions",

@@ -37,6 +37,7 @@ STAGES = (
             ("Gold", "curation.gold", "verified", "tasks whose answer is known; take back, keep"),
             ("Results on gold", "curation.goldresult", "fact_check", "how right each answer to gold was"),
             ("Annotators", "curation.annotator", "groups", "who judges, people and models"),
+            ("Agreement", "curation.agreementstate", "handshake", "how far its sums are; delete one to make it anew"),
         ),
     ),
     (

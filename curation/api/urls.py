@@ -4,6 +4,7 @@ from django.urls import path, re_path
 from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerSplitView
 
 from curation.api import (
+    agreement,
     changes,
     checks,
     critiques,
@@ -41,6 +42,8 @@ urlpatterns = [
     path(f"{PROJECT}/protocol/versions/<int:number>", protocols.VersionView.as_view(), name="api-protocol-version"),
     path(f"{PROJECT}/protocol/preview", protocols.PreviewView.as_view(), name="api-protocol-preview"),
     path(f"{PROJECT}/help", projects.HelpView.as_view(), name="api-help"),
+    path(f"{PROJECT}/agreement", agreement.AgreementView.as_view(), name="api-agreement"),
+    path(f"{PROJECT}/agreement/items", agreement.DisputesView.as_view(), name="api-agreement-items"),
     path(f"{PROJECT}/members", projects.MembersView.as_view(), name="api-members"),
     path(f"{PROJECT}/members/<int:membership_id>", projects.MemberView.as_view(), name="api-member"),
     path(f"{PROJECT}/import", imports.ImportView.as_view(), name="api-import"),

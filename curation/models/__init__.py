@@ -1,5 +1,6 @@
 """All tables, one file a stage, in the order the data flows."""
 
+from curation.models.agreement import AgreementState, AgreementSum
 from curation.models.annotations import Annotation, Preference
 from curation.models.checks import Check
 from curation.models.critiques import Critique, Rank, Verdict
@@ -22,6 +23,8 @@ from curation.models.work import Comment, Group, Mention, Queue, Review, Share
 
 __all__ = [
     "GONE",
+    "AgreementState",
+    "AgreementSum",
     "Annotation",
     "Annotator",
     "ApiToken",

@@ -22,6 +22,7 @@ from curation.services import (
     training,
     trying,
 )
+from curation.services.concord import gammas
 from curation.services.freezing import comparing, pushing, rebuilding
 from curation.services.method import Method
 
@@ -48,6 +49,7 @@ METHODS: dict[str, Method] = {
         evaluating.METHOD,
         checking.METHOD,
         filling.METHOD,
+        gammas.METHOD,
         *training.METHODS,
     )
 }

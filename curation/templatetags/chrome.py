@@ -23,6 +23,7 @@ TABS = (
     ("Work", "work/", access.MANAGE),
     ("Review", "review/", access.REVIEW),
     ("Items", "items/", access.READ),
+    ("Agreement", "agreement/", access.READ),
     ("Import", "imports/", access.FEED),
     ("Checks", "checks/", access.READ),
     ("Datasets", "datasets/", access.READ),

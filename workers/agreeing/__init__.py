@@ -1,0 +1,1 @@
+"""How far annotators agree: coefficients for categories, scales, rankings and spans, each with its source."""
