@@ -1,10 +1,13 @@
 """All addresses. Each stage keeps its own list; docs/map.md says which file is which."""
 
 from django.contrib import admin
-from django.urls import URLPattern, URLResolver, include, path
+from django.urls import URLPattern, URLResolver, include, path, re_path
 from django.views.generic import RedirectView
 
 from curation.views import (
+    audit,
+    crowd,
+    entering,
     health,
     helping,
     images,
@@ -13,12 +16,15 @@ from curation.views import (
     people,
     projects,
     protocols,
+    providers,
     removing,
     runs,
     schedules,
+    service_accounts,
     switch,
     tokens,
     training,
+    two_factor,
 )
 
 project: list[URLPattern | URLResolver] = [
@@ -33,6 +39,19 @@ project: list[URLPattern | URLResolver] = [
     path("members/<int:membership_id>/", members.change, name="member-change"),
     path("members/invites/", members.invite, name="invite-create"),
     path("members/invites/<int:invite_id>/withdraw/", members.withdraw, name="invite-withdraw"),
+    path("members/services/", service_accounts.make, name="service-create"),
+    path("members/services/<int:membership_id>/", service_accounts.page, name="service-account"),
+    path("members/services/<int:membership_id>/remove/", service_accounts.remove, name="service-remove"),
+    re_path(
+        r"^members/services/(?P<membership_id>\d{1,18})/tokens/(?P<token_id>\d{1,18})/(?P<what>rotate|revoke)/$",
+        service_accounts.token,
+        name="service-token",
+    ),
+    path("crowd/", crowd.index, name="crowd-links"),
+    path("crowd/<int:link_id>/", crowd.page, name="crowd-link"),
+    re_path(r"^crowd/(?P<link_id>\d{1,18})/(?P<what>close|open|exclude|complete)/$", crowd.act, name="crowd-act"),
+    path("audit/", audit.of_project, name="project-audit"),
+    re_path(r"^audit\.(?P<kind>csv|jsonl)$", audit.file_of_project, name="project-audit-file"),
     path("items/", items.index, name="items"),
     path("items/remove/", removing.remove, name="items-remove"),
     path("items/restore/", removing.restore, name="items-restore"),
@@ -63,12 +82,17 @@ urlpatterns = [
     path("healthz", health.healthz, name="healthz"),
     path("readyz", health.readyz, name="readyz"),
     path("sign-in/", people.SignIn.as_view(), name="sign-in"),
+    path("sign-in/second-step/", entering.second_step, name="second-step"),
+    path("sign-in/with/<slug:key>/", providers.begin, name="provider"),
+    path("sign-in/with/<slug:key>/callback/", providers.callback, name="provider-callback"),
     path("sign-in/<str:secret>/", people.sign_in_by_link, name="sign-in-link"),
     path("sign-out/", people.SignOut.as_view(), name="sign-out"),
     path("join/<str:secret>/", people.join, name="join"),
     path("account/", people.account, name="account"),
     path("account/theme/", people.theme, name="theme"),
     path("account/keys/", people.keys, name="account-keys"),
+    path("account/two-factor/", two_factor.page, name="two-factor"),
+    path("account/providers/<int:account_id>/unlink/", providers.unlink, name="provider-unlink"),
     path("account/tokens/", tokens.page, name="tokens"),
     path("account/tokens/<int:token_id>/revoke/", tokens.revoke, name="token-revoke"),
     path("work/<uuid:run_id>/", runs.work, name="work"),
@@ -76,6 +100,11 @@ urlpatterns = [
     path("work/<uuid:run_id>/cancel/", runs.work_cancel, name="work-cancel"),
     path("work/<uuid:run_id>/retry/", runs.work_retry, name="work-retry"),
     path("models/", include("curation.urls_models")),
+    path("crowd/", crowd.seat, name="crowd-seat"),
+    path("crowd/finish/", crowd.finish, name="crowd-finish"),
+    path("crowd/<str:secret>/", crowd.welcome, name="crowd"),
+    path("audit/", audit.of_all, name="audit"),
+    re_path(r"^audit\.(?P<kind>csv|jsonl)$", audit.file_of_all, name="audit-file"),
     path("projects/", projects.index, name="projects"),
     path("projects/new/", projects.new, name="project-new"),
     path("projects/<slug:slug>/", include(project)),

@@ -18,7 +18,7 @@ from annotate.content import content, protocol_for_screen, what_was_said
 from curation.errors import NotFound
 from curation.models import Assignment, Protocol
 from curation.rendering import markdown
-from curation.services import annotating, assigning, drafting
+from curation.services import annotating, assigning, crowd, drafting
 from curation.services.desk import Desk, desk_in
 from curation.services.taking import Shown, held
 
@@ -32,9 +32,9 @@ LONGEST_ID = 19
 @require_GET
 def page(request: HttpRequest, slug: str) -> HttpResponse:
     desk = desk_in(request.user, slug)
-    task = assigning.next_shown(desk=desk)
+    task = assigning.next_shown(desk=desk) if crowd.wants_more(request.user, ()) else None
     guidelines = Protocol.objects.values_list("guidelines", flat=True).get(pk=desk.scale.protocol_id)
-    context = fragment_context(desk, task) | {
+    context = fragment_context(request, desk, task) | {
         "choices": choices(desk.scale),
         "protocol": protocol_for_screen(desk),
         "keys": orjson.dumps(getattr(request.user, "keys", {})).decode(),
@@ -50,7 +50,9 @@ def next_task(request: HttpRequest, slug: str) -> HttpResponse:
     desk = desk_in(request.user, slug)
     named = request.POST.get("exclude", "").split(",")
     exclude = [int(part) for part in named if part.isascii() and part.isdigit() and len(part) < LONGEST_ID]
-    return fragment(request, desk, assigning.next_shown(desk=desk, exclude=exclude[: assigning.IN_HAND_MOST]))
+    exclude = exclude[: assigning.IN_HAND_MOST]
+    more = crowd.wants_more(request.user, exclude)
+    return fragment(request, desk, assigning.next_shown(desk=desk, exclude=exclude) if more else None)
 
 
 @login_required
@@ -108,19 +110,21 @@ def scope(request: HttpRequest, slug: str) -> str:
 
 def fragment(request: HttpRequest, desk: Desk, task: Shown | None, *, answered: bool = False) -> HttpResponse:
     template = "annotate/_task.html" if task else "annotate/_rest.html"
-    return render(request, template, fragment_context(desk, task, answered=answered))
+    return render(request, template, fragment_context(request, desk, task, answered=answered))
 
 
-def fragment_context(desk: Desk, task: Shown | None, *, answered: bool = False) -> dict[str, Any]:
+def fragment_context(request: HttpRequest, desk: Desk, task: Shown | None, *, answered: bool = False) -> dict[str, Any]:
     """What the fragment shows: the task without model names, ids of responses or answers of others."""
     context: dict[str, Any] = {
         "desk": desk,
         "task": task,
-        "progress": progress(desk),
+        "progress": progress(request, desk),
+        "seat": crowd.seat_of(request.user),
         "rationale": desk.scale.rationale,
     }
     return context | content(desk, task, answered=answered) if task else context
 
 
-def progress(desk: Desk) -> dict[str, int]:
-    return asdict(desk.progress) | {"total": desk.progress.total}
+def progress(request: HttpRequest, desk: Desk) -> dict[str, int]:
+    now = crowd.measured(request.user, desk.progress)
+    return asdict(now) | {"total": now.total}

@@ -37,6 +37,7 @@ class ProjectShape(serializers.Serializer):
     name = fields.Text()
     description = fields.Text()
     overlap = fields.Whole()
+    two_factor = fields.Flag(help_text="whether managers and owners need two-factor sign-in")
     items = fields.Whole(source="item_count")
     tasks = fields.Whole(source="task_count")
     protocol = ProtocolShape()
@@ -54,6 +55,7 @@ class ProjectChange(serializers.Serializer):
     name = fields.Text(required=False, max_length=160)
     description = fields.Text(required=False, allow_blank=True, max_length=10_000)
     overlap = fields.Whole(required=False, min_value=1, max_value=50)
+    two_factor = fields.Flag(required=False, help_text="owners only, and only with two-factor of their own")
 
 
 class MessageShape(serializers.Serializer):

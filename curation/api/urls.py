@@ -4,8 +4,10 @@ from django.urls import path, re_path
 from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerSplitView
 
 from curation.api import (
+    audit,
     changes,
     critiques,
+    crowd,
     datasets,
     evaluations,
     images,
@@ -88,5 +90,10 @@ urlpatterns = [
     path(f"{WEBHOOK}/ping", webhooks.PingView.as_view(), name="api-webhook-ping"),
     path(f"{WEBHOOK}/deliveries", webhooks.DeliveriesView.as_view(), name="api-deliveries"),
     path(f"{WEBHOOK}/deliveries/<uuid:message>/replay", webhooks.ReplayView.as_view(), name="api-replay"),
+    path("audit", audit.AuditView.as_view(), name="api-audit"),
+    path(f"{PROJECT}/audit", audit.ProjectAuditView.as_view(), name="api-project-audit"),
+    path(f"{PROJECT}/crowd", crowd.CrowdLinksView.as_view(), name="api-crowd-links"),
+    path(f"{PROJECT}/crowd/<int:link_id>", crowd.CrowdLinkView.as_view(), name="api-crowd-link"),
+    path(f"{PROJECT}/crowd/<int:link_id>/people", crowd.CrowdPeopleView.as_view(), name="api-crowd-people"),
     re_path("", problems.nothing_here, name="api-nothing"),
 ]

@@ -1,8 +1,11 @@
 """All tables, one file a stage, in the order the data flows."""
 
 from curation.models.annotations import Annotation, Preference
+from curation.models.audit import Act, AuditEvent, Via
 from curation.models.critiques import Critique, Rank, Verdict
+from curation.models.crowd import CrowdLink, CrowdPerson
 from curation.models.datasets import Dataset, DatasetFile, DatasetVersion
+from curation.models.groups import Group
 from curation.models.images import Image
 from curation.models.items import Change, Item, Pair, Response, Source
 from curation.models.machines import Schedule, Worker
@@ -18,14 +21,18 @@ from curation.models.webhooks import Delivery, Webhook
 
 __all__ = [
     "GONE",
+    "Act",
     "Annotation",
     "Annotator",
     "ApiToken",
     "Assignment",
+    "AuditEvent",
     "Calibration",
     "Change",
     "Completion",
     "Critique",
+    "CrowdLink",
+    "CrowdPerson",
     "Dataset",
     "DatasetFile",
     "DatasetVersion",
@@ -33,6 +40,7 @@ __all__ = [
     "Draft",
     "Embedding",
     "Evaluation",
+    "Group",
     "IdempotentReply",
     "Image",
     "Invite",
@@ -62,6 +70,7 @@ __all__ = [
     "TrainingPoint",
     "User",
     "Verdict",
+    "Via",
     "Webhook",
     "Worker",
     "queue_position",

@@ -51,6 +51,9 @@ class Project(models.Model):
     webhook_count = models.PositiveSmallIntegerField(
         default=0, db_default=0, editable=False, help_text="live webhooks; without any, nothing is looked up for them"
     )
+    two_factor = models.BooleanField(
+        default=False, db_default=False, help_text="managers and owners need a second step at sign-in to act as such"
+    )
     created_at = models.DateTimeField(default=timezone.now)
     deleted_at = models.DateTimeField(null=True, blank=True)
 

@@ -12,14 +12,15 @@ from django.db import IntegrityError, transaction
 from django.utils import timezone
 
 from curation.errors import Conflict, Invalid
-from curation.models import Membership, Project, Protocol, Role, Run, User
+from curation.models import Act, Membership, Project, Protocol, Role, Run, User
 from curation.presets import DEFAULT, PRESETS
-from curation.services import importing, queueing
+from curation.services import auditing, importing, queueing, two_factor
 from curation.services.protocols import checked, fresh
 from curation.services.protocols import revise_protocol as revise_protocol  # one of a project's verbs
 
 SAMPLES = Path(__file__).resolve().parent.parent / "samples"
 RESERVED_SLUGS = {"new", "models"}
+CHANGEABLE = ("name", "description", "overlap", "two_factor")
 
 
 @transaction.atomic
@@ -59,6 +60,7 @@ def create_project(
     project.protocol = Protocol.objects.create(project=project, version=1, **asked)
     project.save(update_fields=["protocol"])
     Membership.objects.create(project=project, user=user, role=Role.OWNER)
+    auditing.record(Act.PROJECT_MADE, project=project, by=user, thing=project)
     return project
 
 
@@ -73,9 +75,15 @@ def check_slug(slug: str) -> None:
 
 @transaction.atomic
 def change_project(
-    *, project: Project, name: str | None = None, description: str | None = None, overlap: int | None = None
+    *,
+    project: Project,
+    name: str | None = None,
+    description: str | None = None,
+    overlap: int | None = None,
+    two_factor: bool | None = None,
 ) -> Project:
     """Change what is given. Another overlap also moves the tasks that it opens or completes."""
+    before = {each: getattr(project, each) for each in CHANGEABLE}
     project = Project.objects.select_for_update(of=("self",)).select_related("protocol").get(pk=project.pk)
     if name is not None:
         if not name.strip():
@@ -87,8 +95,20 @@ def change_project(
         # Tasks that were given an overlap of their own keep it.
         queueing.set_overlap(tasks=project.tasks.filter(overlap=project.overlap), overlap=overlap)
         project.overlap = overlap
-    project.save(update_fields=["name", "description", "overlap"])
+    if two_factor is not None:
+        project.two_factor = two_factor
+    project.save(update_fields=CHANGEABLE)
+    if changed := {each: getattr(project, each) for each in CHANGEABLE if getattr(project, each) != before[each]}:
+        if "description" in changed:
+            changed["description"] = "another"
+        auditing.record(Act.PROJECT_CHANGED, project=project, thing=project, **changed)
     return project
+
+
+def check_may_ask_two_steps(user: User, wanted: bool) -> None:
+    """Raises Invalid for an owner who would shut themselves out."""
+    if wanted and not two_factor.suffices(user):
+        raise Invalid("turn on two-factor for yourself first, on your account page", field="two_factor")
 
 
 @transaction.atomic
@@ -99,11 +119,13 @@ def remove_project(*, project: Project) -> None:
     Project.objects.filter(pk=project.pk, deleted_at__isnull=True).update(
         deleted_at=timezone.now(), slug=f"{project.slug[:60]}-removed-{project.pk}"
     )
+    auditing.record(Act.PROJECT_REMOVED, project=project, thing=project, slug=project.slug)
 
 
 def restore_project(*, project: Project) -> None:
     """Bring a removed project back, under the address that it has now."""
     Project.objects.filter(pk=project.pk).update(deleted_at=None)
+    auditing.record(Act.PROJECT_RESTORED, project=project, thing=project)
 
 
 def load_sample(*, project: Project, user: User) -> Run:

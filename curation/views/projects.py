@@ -121,10 +121,14 @@ def settings(request: HttpRequest, slug: str) -> HttpResponse:
     """Two forms, the project and its removal; and what the protocol asks, with the way to its editor."""
     project = access.project_for(request.user, slug, access.MANAGE)
     action = request.POST.get("action", "") if request.method == "POST" else ""
-    general = ProjectSettings(request.POST if action == "general" else None, initial=current(project))
+    may_own = access.OWN in access.capabilities(request.user, project)
+    general = ProjectSettings(request.POST if action == "general" else None, initial=current(project), may_own=may_own)
     remove = RemoveProject(request.POST if action == "remove" else None, prefix="remove")
     if general.is_bound and general.is_valid():
         with refusals_into(general):
+            wanted = general.cleaned_data.get("two_factor", project.two_factor)
+            if wanted != project.two_factor:
+                projects.check_may_ask_two_steps(own(request), wanted)
             projects.change_project(project=project, **general.cleaned_data)
             return saved(request, project, "Saved.")
     if remove.is_bound and remove.is_valid():
@@ -132,13 +136,13 @@ def settings(request: HttpRequest, slug: str) -> HttpResponse:
         with refusals_into(remove):
             return removed(request, project, remove.cleaned_data["slug"])
     context = {"project": project, "general": general, "remove": remove, "asked": asked(project)}
-    context["may_own"] = access.OWN in access.capabilities(request.user, project)
+    context["may_own"] = may_own
     status = 422 if invalid(general, remove) else 200
     return render(request, "projects/settings.html", context, status=status)
 
 
 def current(project: Project) -> dict[str, Any]:
-    return {"name": project.name, "description": project.description, "overlap": project.overlap}
+    return {each: getattr(project, each) for each in projects.CHANGEABLE}
 
 
 def asked(project: Project) -> list[tuple[str, list[str]]]:
