@@ -35,7 +35,7 @@ from curation.models import (
     User,
     Webhook,
 )
-from curation.services import machines, people, removing
+from curation.services import crowd, machines, people, removing
 from tests.cast import Cast, make_pairs
 from tests.test_people import browser
 from tests.test_projects_page import answer
@@ -71,6 +71,8 @@ def full(cast: Cast) -> Cast:
     Delivery.objects.create(webhook=webhook, event="ping", payload={})
     machines.report(machines.Self("cpu@test", ("cpu",)))
     people.make_invite(project=cast.project, by=cast.olga, role="viewer")
+    link, _ = crowd.make_link(project=cast.project, by=cast.mia, name="Pilot", quota=2, most_people=3, days=1)
+    crowd.begin(link)
     people.issue_token(user=cast.ann, name="script", scopes=["read"], expires_at=None)
     return cast
 

@@ -11,6 +11,7 @@ from curation.admin import (
     people,
     projects,
     runs,
+    sign_in,
     site,
     tasks,
 )
@@ -26,6 +27,7 @@ __all__ = [
     "people",
     "projects",
     "runs",
+    "sign_in",
     "site",
     "tasks",
 ]
