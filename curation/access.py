@@ -20,6 +20,28 @@ CAN: dict[str, frozenset[str]] = {
 }
 """Capabilities of each role. READ is reading answers, model names and datasets; an annotator lacks it."""
 
+GUESTS_OPEN = frozenset({"crowd", "crowd-seat", "crowd-finish", "sign-out", "theme", "account-keys"})
+GUESTS_WORK = frozenset(
+    {
+        "annotate",
+        "annotate-next",
+        "annotate-last",
+        "annotate-alive",
+        "annotate-task",
+        "annotate-draft",
+        "annotate-heat",
+        "image",
+        "api-submit",
+        "api-skip",
+        "api-undo",
+    }
+)
+"""Names of the addresses that a guest of a crowd link may open: always, and while there is work to do. Whatever is in
+neither is closed to guests, so an address that is added is closed until somebody puts it here."""
+
+STEPPED = frozenset({Role.MANAGER, Role.OWNER})
+"""Roles that need a second step at sign-in where a project asks for it; without, they do what a reviewer does."""
+
 WHAT = {
     SEE: "see this project",
     ANNOTATE: "annotate here",
@@ -36,11 +58,27 @@ def capabilities(user: User | AnonymousUser, project: Project) -> frozenset[str]
     """What `user` may do in `project`; empty for strangers. Superusers may do everything."""
     if not user.is_authenticated:
         return frozenset()
-    if user.is_superuser:
-        return CAN[Role.OWNER]
-    here = Membership.objects.filter(user=user, project=project, deactivated_at=None)
-    role = here.values_list("role", flat=True).first()
+    role = role_in(user, project)
+    if role and lacks_second_step(user, project, role):
+        return CAN[Role.REVIEWER]
     return CAN[role] if role else frozenset()
+
+
+def role_in(user: User | AnonymousUser, project: Project) -> str | None:
+    if not user.is_authenticated:
+        return None
+    if user.is_superuser:
+        return Role.OWNER
+    here = Membership.objects.filter(user=user, project=project, deactivated_at=None)
+    return here.values_list("role", flat=True).first()
+
+
+def lacks_second_step(user: User, project: Project, role: str) -> bool:
+    """Whether a browser's session began without the second step that the project asks of this role.
+
+    Scripts are not asked: a token is a secret of its own.
+    """
+    return project.two_factor and role in STEPPED and user.entered == ""
 
 
 def allow(user: User | AnonymousUser, project: Project | None, capability: str) -> Project:
@@ -49,6 +87,12 @@ def allow(user: User | AnonymousUser, project: Project | None, capability: str) 
     if project is None or SEE not in can:
         raise NotFound("no such project")
     if capability not in can:
+        role = role_in(user, project)
+        if role and capability in CAN[role]:
+            raise Forbidden(
+                "this project asks its managers and owners for two-factor sign-in: turn it on on your account page, "
+                "or sign in again with it"
+            )
         raise Forbidden(f"your role does not let you {WHAT[capability]}")
     return project
 

@@ -7,8 +7,8 @@ from typing import Any
 from django.http import HttpResponse, HttpResponseBase, StreamingHttpResponse
 
 from curation.api.problems import problem
-from curation.models import DatasetVersion
-from curation.services import exporting
+from curation.models import Act, DatasetVersion, Project
+from curation.services import auditing, exporting
 
 KINDS = {
     "parquet": "application/vnd.apache.parquet",
@@ -22,7 +22,15 @@ OTHER = "application/octet-stream"
 
 def download(request: Any, version: DatasetVersion, filename: str) -> HttpResponseBase:
     """The answer to GET or HEAD of a version's file."""
-    return send(request, exporting.content_of(version, filename))
+    reply = send(request, exporting.content_of(version, filename))
+    note(request, reply, version.dataset.project, f"{version.dataset.name} v{version.number}/{filename}")
+    return reply
+
+
+def note(request: Any, reply: HttpResponseBase, project: Project | None, what: str) -> None:
+    """Record that a file went out: where its beginning did, since tools fetch the rest in parts."""
+    if request.method == "GET" and reply.status_code == 200 or reply.get("Content-Range", "").startswith("bytes 0-"):
+        auditing.record(Act.DOWNLOADED, project=project, what=what)
 
 
 def send(request: Any, content: exporting.Content, extra: dict[str, str] | None = None) -> HttpResponseBase:

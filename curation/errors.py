@@ -61,5 +61,12 @@ class NotFound(DomainError):
     title = "Not found"
 
 
+class TooMany(DomainError):
+    """Not now: somebody asks too often."""
+
+    status = 429
+    title = "Too many"
+
+
 class AppendOnly(Exception):
     """Somebody tried to change or delete a row that is kept for ever: a fault in the code."""

@@ -6,6 +6,8 @@ from pathlib import Path
 
 import dj_database_url
 
+from curation.providers import providers_from
+
 BASE_DIR = Path(__file__).resolve().parent.parent
 VERSION = (BASE_DIR / "CHANGELOG.md").read_text().split("## ", 1)[1].split()[0]
 
@@ -54,6 +56,11 @@ INSTALLED_APPS = [
     "drf_spectacular_sidecar",
     "axes",
     "csp",
+    "allauth",
+    "allauth.account",
+    "allauth.socialaccount",
+    "allauth.socialaccount.providers.openid_connect",
+    "allauth.mfa",
     "curation",
     "annotate",
 ]
@@ -69,7 +76,9 @@ MIDDLEWARE = [
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
+    "curation.views.doors.Doors",
     "curation.views.problems.DomainErrorPages",
+    "allauth.account.middleware.AccountMiddleware",
     "axes.middleware.AxesMiddleware",
 ]
 
@@ -145,6 +154,19 @@ AXES_LOCKOUT_PARAMETERS = [["username", "ip_address"]]
 AXES_RESET_ON_SUCCESS = True
 AXES_LOCKOUT_TEMPLATE = "people/locked.html"
 AXES_VERBOSE = False
+AXES_CLIENT_IP_CALLABLE = "curation.views.addresses.client_address"
+
+# Of allauth: OpenID Connect and the second step. Its sign-up, e-mail and pages are not used (docs/decisions.md).
+SIGN_IN_PROVIDERS = providers_from(os.environ)
+SOCIALACCOUNT_ADAPTER = "curation.views.providers.Adapter"
+SOCIALACCOUNT_REQUESTS_TIMEOUT = 10
+ACCOUNT_EMAIL_VERIFICATION = "none"
+MFA_ADAPTER = "curation.services.two_factor.Adapter"
+MFA_SUPPORTED_TYPES = ["totp", "recovery_codes"]
+MFA_TOTP_TOLERANCE = 1  # steps of 30 s to either side, for clocks that differ
+
+CROWD_PER_HOUR = envint("TOUCHSTONE_CROWD_PER_HOUR", 30)
+"""So many guests may begin from one network and crowd link in an hour."""
 
 SESSION_COOKIE_HTTPONLY = True
 SESSION_COOKIE_SAMESITE = "Lax"

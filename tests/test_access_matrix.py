@@ -9,7 +9,7 @@ from django.conf import settings as conf
 from django.test import Client
 from django.urls import URLPattern, URLResolver, get_resolver
 
-from curation.access import annotator_for
+from curation.access import GUESTS_OPEN, GUESTS_WORK, annotator_for
 from curation.models import (
     Assignment,
     Dataset,
@@ -27,7 +27,7 @@ from curation.models import (
     Task,
     Webhook,
 )
-from curation.services import annotating, assigning, images, importing
+from curation.services import annotating, assigning, crowd, images, importing, service_accounts
 from curation.services.desk import desk_of
 from tests.cast import Cast, make_pairs, token_for
 from tests.conftest import calling
@@ -138,6 +138,11 @@ API: dict[str, tuple[str, str, set[str]]] = {
     "api-verify": ("POST", "/api/v1/projects/{slug}/datasets/prefs/versions/1/verify", FEEDERS),
     "api-compare": ("POST", "/api/v1/projects/{slug}/datasets/prefs/versions/1/compare", FEEDERS),
     "api-push": ("POST", "/api/v1/projects/{slug}/datasets/prefs/versions/1/push", FEEDERS),
+    "api-audit": ("GET", "/api/v1/audit", STAFF),
+    "api-project-audit": ("GET", "/api/v1/projects/{slug}/audit", OWNERS),
+    "api-crowd-links": ("GET", "/api/v1/projects/{slug}/crowd", MANAGERS),
+    "api-crowd-link": ("GET", "/api/v1/projects/{slug}/crowd/{crowd_id}", MANAGERS),
+    "api-crowd-people": ("GET", "/api/v1/projects/{slug}/crowd/{crowd_id}/people", MANAGERS),
     "api-file": ("GET", "/api/v1/projects/{slug}/datasets/prefs/versions/1/files/train.jsonl", READERS),
 }
 WRITES: dict[str, tuple[str, str, set[str]]] = {
@@ -159,6 +164,8 @@ WRITES: dict[str, tuple[str, str, set[str]]] = {
     "take gold back": ("DELETE", "/api/v1/projects/{slug}/gold/{gold}", MANAGERS),
     "set the rules of gold": ("PATCH", "/api/v1/projects/{slug}/gold/rules", MANAGERS),
     "start a run": ("POST", "/api/v1/projects/{slug}/runs", FEEDERS),
+    "make a crowd link": ("POST", "/api/v1/projects/{slug}/crowd", MANAGERS),
+    "change a crowd link": ("PATCH", "/api/v1/projects/{slug}/crowd/{crowd_id}", MANAGERS),
     "make a version": ("POST", "/api/v1/projects/{slug}/datasets/prefs/versions", FEEDERS),
 }
 
@@ -168,11 +175,21 @@ PAGES: dict[str, tuple[str, str, set[str]]] = {
     "readyz": ("GET", "/readyz", EVERYBODY),
     "sign-in": ("GET", "/sign-in/", EVERYBODY),
     "sign-in-link": ("GET", "/sign-in/no-such-secret/", EVERYBODY),
+    "second-step": ("GET", "/sign-in/second-step/", EVERYBODY),
+    "provider": ("GET", "/sign-in/with/none/", set()),
+    "provider-callback": ("GET", "/sign-in/with/none/callback/", set()),
     "sign-out": ("POST", "/sign-out/", EVERYBODY),
     "join": ("GET", "/join/{invite}/", EVERYBODY),
     "account": ("GET", "/account/", SIGNED_IN),
     "theme": ("POST", "/account/theme/", SIGNED_IN),
     "account-keys": ("POST", "/account/keys/", SIGNED_IN),
+    "two-factor": ("GET", "/account/two-factor/", SIGNED_IN),
+    "provider-unlink": ("POST", "/account/providers/0/unlink/", SIGNED_IN),
+    "crowd": ("GET", "/crowd/{crowd}/", EVERYBODY),
+    "crowd-seat": ("GET", "/crowd/", set()),
+    "crowd-finish": ("POST", "/crowd/finish/", set()),
+    "audit": ("GET", "/audit/", STAFF),
+    "audit-file": ("GET", "/audit.csv", STAFF),
     "tokens": ("GET", "/account/tokens/", SIGNED_IN),
     "token-revoke": ("POST", "/account/tokens/0/revoke/", set()),
     "work": ("GET", "/work/{work}/", STAFF),
@@ -194,6 +211,15 @@ PAGES: dict[str, tuple[str, str, set[str]]] = {
     "member-change": ("POST", "/projects/{slug}/members/{member}/", MANAGERS),
     "invite-create": ("POST", "/projects/{slug}/members/invites/", MANAGERS),
     "invite-withdraw": ("POST", "/projects/{slug}/members/invites/{invite_id}/withdraw/", MANAGERS),
+    "service-create": ("POST", "/projects/{slug}/members/services/", MANAGERS),
+    "service-account": ("GET", "/projects/{slug}/members/services/{service}/", MANAGERS),
+    "service-remove": ("POST", "/projects/{slug}/members/services/{service}/remove/", MANAGERS),
+    "service-token": ("POST", "/projects/{slug}/members/services/{service}/tokens/{token}/revoke/", MANAGERS),
+    "crowd-links": ("GET", "/projects/{slug}/crowd/", MANAGERS),
+    "crowd-link": ("GET", "/projects/{slug}/crowd/{crowd_id}/", MANAGERS),
+    "crowd-act": ("POST", "/projects/{slug}/crowd/{crowd_id}/close/", MANAGERS),
+    "project-audit": ("GET", "/projects/{slug}/audit/", OWNERS),
+    "project-audit-file": ("GET", "/projects/{slug}/audit.jsonl", OWNERS),
     "items": ("GET", "/projects/{slug}/items/", READERS),
     "agreement": ("GET", "/projects/{slug}/agreement/", READERS),
     "agreement-items": ("GET", "/projects/{slug}/agreement/items/", READERS),
@@ -346,7 +372,14 @@ def places(cast: Cast) -> dict[str, object]:
     )
     webhook = Webhook.objects.create(project=cast.project, url="https://example.org/", events=[], secret="whsec_AAAA")
     told = Delivery.objects.create(webhook=webhook, event="ping", payload={})
+    service = service_accounts.make(project=cast.project, by=cast.olga, name="Nightly")
+    token, _ = service_accounts.make_token(service, name="t", scopes=["read"], expires_at=None)
+    link, secret = crowd.make_link(project=cast.project, by=cast.mia, name="Pilot", quota=2, most_people=3, days=1)
     return {
+        "service": service.pk,
+        "token": token.pk,
+        "crowd": secret,
+        "crowd_id": link.pk,
         "webhook": webhook.pk,
         "message": told.message,
         "slug": cast.project.slug,
@@ -426,6 +459,17 @@ def test_the_pages_let_in_whom_they_should(cast: Cast, places: dict[str, object]
     if name == "sign-in-link":
         refused = False
     assert refused == (role not in allowed), (response.status_code, elsewhere)
+
+
+@pytest.mark.parametrize("name", [*API, *WRITES, *PAGES])
+def test_a_guest_is_let_in_nowhere_but_to_their_work(cast: Cast, places: dict[str, object], name: str) -> None:
+    """Whatever is not on the lists of `access` is closed, so an address that somebody adds is closed to guests."""
+    guest = Client()
+    assert guest.post(f"/crowd/{places['crowd']}/").status_code == 302
+    method, path, _ = {**API, **WRITES, **PAGES}[name]
+    response = guest.generic(method, path.format(**places), "{}", content_type="application/json")
+    assert response.status_code < 500
+    assert (response.status_code == 403) == (name not in GUESTS_OPEN | GUESTS_WORK), response.content[:300]
 
 
 @pytest.mark.parametrize(("scope", "status"), [("read", 403), ("write", 200)])

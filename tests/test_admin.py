@@ -42,6 +42,7 @@ from curation.models import (
 from curation.services import machines, people, removing
 from curation.services.gold import marking
 from curation.services.concord.keeping import kept_up
+from curation.services import crowd, machines, people, removing
 from tests.cast import Cast, make_pairs
 from tests.test_people import browser
 from tests.test_projects_page import answer
@@ -82,6 +83,8 @@ def full(cast: Cast) -> Cast:
     machines.report(machines.Self("cpu@test", ("cpu",)))
     kept_up(cast.project)
     people.make_invite(project=cast.project, by=cast.olga, role="viewer")
+    link, _ = crowd.make_link(project=cast.project, by=cast.mia, name="Pilot", quota=2, most_people=3, days=1)
+    crowd.begin(link)
     people.issue_token(user=cast.ann, name="script", scopes=["read"], expires_at=None)
     return cast
 

@@ -19,7 +19,7 @@ from annotate.content import content, protocol_for_screen, what_was_said, why_he
 from curation.errors import NotFound
 from curation.models import Annotator, Assignment, Protocol
 from curation.rendering import markdown
-from curation.services import annotating, assigning, drafting, pausing
+from curation.services import annotating, assigning, crowd, drafting, pausing
 from curation.services.desk import Desk, desk_in
 from curation.services.gold import telling
 from curation.services.taking import Shown, held
@@ -34,9 +34,9 @@ LONGEST_ID = 19
 @require_GET
 def page(request: HttpRequest, slug: str) -> HttpResponse:
     desk = desk_in(request.user, slug)
-    task = asked_for(request, desk) or next_of(desk)
+    task = asked_for(request, desk) or next_of(request, desk)
     guidelines = Protocol.objects.values_list("guidelines", flat=True).get(pk=desk.scale.protocol_id)
-    context = fragment_context(desk, task) | {
+    context = fragment_context(request, desk, task) | {
         "choices": choices(desk.scale),
         "protocol": protocol_for_screen(desk),
         "keys": orjson.dumps(getattr(request.user, "keys", {})).decode(),
@@ -52,7 +52,7 @@ def next_task(request: HttpRequest, slug: str) -> HttpResponse:
     desk = desk_in(request.user, slug)
     named = request.POST.get("exclude", "").split(",")
     exclude = [int(part) for part in named if part.isascii() and part.isdigit() and len(part) < LONGEST_ID]
-    return fragment(request, desk, next_of(desk, exclude[: assigning.IN_HAND_MOST]))
+    return fragment(request, desk, next_of(request, desk, exclude[: assigning.IN_HAND_MOST]))
 
 
 def asked_for(request: HttpRequest, desk: Desk) -> Shown | None:
@@ -64,9 +64,11 @@ def asked_for(request: HttpRequest, desk: Desk) -> Shown | None:
     return held(desk, int(named)) if mine.exists() else None
 
 
-def next_of(desk: Desk, exclude: Sequence[int] = ()) -> Shown | None:
-    """The next task; none for who is paused, as the fragment says then."""
-    return None if desk.paused is not None else assigning.next_shown(desk=desk, exclude=exclude)
+def next_of(request: HttpRequest, desk: Desk, exclude: Sequence[int] = ()) -> Shown | None:
+    """The next task; none for who is paused or has had all of a link's tasks, as the fragment says then."""
+    if desk.paused is not None or not crowd.wants_more(request.user, exclude):
+        return None
+    return assigning.next_shown(desk=desk, exclude=exclude)
 
 
 @login_required
@@ -124,15 +126,16 @@ def scope(request: HttpRequest, slug: str) -> str:
 
 def fragment(request: HttpRequest, desk: Desk, task: Shown | None, *, answered: bool = False) -> HttpResponse:
     template = "annotate/_task.html" if task else "annotate/_rest.html"
-    return render(request, template, fragment_context(desk, task, answered=answered))
+    return render(request, template, fragment_context(request, desk, task, answered=answered))
 
 
-def fragment_context(desk: Desk, task: Shown | None, *, answered: bool = False) -> dict[str, Any]:
+def fragment_context(request: HttpRequest, desk: Desk, task: Shown | None, *, answered: bool = False) -> dict[str, Any]:
     """What the fragment shows: the task without model names, ids of responses or answers of others."""
     context: dict[str, Any] = {
         "desk": desk,
         "task": task,
-        "progress": progress(desk),
+        "progress": progress(request, desk),
+        "seat": crowd.seat_of(request.user),
         "rationale": desk.scale.rationale,
         "training": telling.training_of(desk, task),
     }
@@ -144,5 +147,6 @@ def fragment_context(desk: Desk, task: Shown | None, *, answered: bool = False) 
     return context | content(desk, task, answered=answered) if task else context
 
 
-def progress(desk: Desk) -> dict[str, int]:
-    return asdict(desk.progress) | {"total": desk.progress.total}
+def progress(request: HttpRequest, desk: Desk) -> dict[str, int]:
+    now = crowd.measured(request.user, desk.progress)
+    return asdict(now) | {"total": now.total}

@@ -14,6 +14,7 @@ from curation.admin import (
     people,
     projects,
     runs,
+    sign_in,
     site,
     tasks,
 )
@@ -32,6 +33,7 @@ __all__ = [
     "people",
     "projects",
     "runs",
+    "sign_in",
     "site",
     "tasks",
 ]

@@ -16,7 +16,7 @@ from unfold.forms import AdminPasswordChangeForm, UserChangeForm, UserCreationFo
 
 from curation.admin.lists import BigList, OnlyRead
 from curation.models import ApiToken, Invite, Membership, User
-from curation.services import people
+from curation.services import people, two_factor
 
 admin.site.unregister(Group)
 
@@ -39,8 +39,8 @@ class UserAdmin(DjangoUserAdmin, ModelAdmin):
     form = UserChangeForm
     add_form = NewUser
     change_password_form = AdminPasswordChangeForm
-    list_display = ("username", "display_name", "email", "is_active", "is_staff", "is_superuser", "last_login")
-    list_filter = ("is_active", "is_staff", "is_superuser")
+    list_display = ("username", "display_name", "kind", "email", "is_active", "is_staff", "is_superuser", "last_login")
+    list_filter = ("kind", "is_active", "is_staff", "is_superuser")
     search_fields = ("username", "display_name", "email")
     ordering = ("username",)
     show_full_result_count = False
@@ -53,7 +53,7 @@ class UserAdmin(DjangoUserAdmin, ModelAdmin):
     filter_horizontal = ("user_permissions",)
     readonly_fields = ("last_login", "date_joined")
     inlines = (MembershipInline,)
-    actions = ("sign_in_link",)
+    actions = ("sign_in_link", "reset_two_factor")
 
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         """Answers keep their annotator: take `active` away instead."""
@@ -66,12 +66,19 @@ class UserAdmin(DjangoUserAdmin, ModelAdmin):
     def sign_in_link(self, request: HttpRequest, queryset: QuerySet[User]) -> HttpResponse:
         links = [
             (user, request.build_absolute_uri(reverse("sign-in-link", args=[people.make_sign_in_link(user=user)])))
-            for user in queryset.filter(is_active=True)[:20]
+            for user in queryset.filter(is_active=True, kind=User.Kind.PERSON)[:20]
         ]
         context = {**self.admin_site.each_context(request), "title": "One-time sign-in links", "links": links}
         response = TemplateResponse(request, "admin/sign_in_links.html", context)
         response["Cache-Control"] = "no-store"
         return response
+
+    @admin.action(description="Reset two-factor sign-in", permissions=["grant"])
+    def reset_two_factor(self, request: HttpRequest, queryset: QuerySet[User]) -> None:
+        by = request.user
+        assert isinstance(by, User)
+        reset = [user.username for user in queryset[:20] if two_factor.reset(user=user, by=by)]
+        self.message_user(request, f"Reset: {', '.join(reset) or 'nobody had it'}.")
 
     def has_grant_permission(self, request: HttpRequest) -> bool:
         """Who may sign anybody in may become anybody."""

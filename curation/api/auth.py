@@ -41,7 +41,9 @@ def in_table_order(model: type[Model], *names: str) -> list[str]:
     return [field.attname for field in model._meta.concrete_fields if field.attname in names]
 
 
-USER_FIELDS = in_table_order(User, "id", "username", "display_name", "theme", "is_active", "is_staff", "is_superuser")
+USER_FIELDS = in_table_order(
+    User, "id", "username", "kind", "display_name", "theme", "is_active", "is_staff", "is_superuser"
+)
 TOKEN_FIELDS = in_table_order(ApiToken, "id", "user_id", "name", "scopes", "last_used_on")
 LIVE_TOKEN = f"""
 SELECT {", ".join(f"t.{name}" for name in TOKEN_FIELDS)}, {", ".join(f"u.{name}" for name in USER_FIELDS)}

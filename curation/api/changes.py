@@ -12,9 +12,10 @@ from rest_framework.request import Request
 from rest_framework.response import Response as Reply
 
 from curation.api import fields
-from curation.api.datasets import Streamable, streamed, version_for, wants_stream
+from curation.api.datasets import Streamable, version_for
 from curation.api.pages import CURSOR, LIMIT, LIMITED, MOST
 from curation.api.pages import number as whole
+from curation.api.streaming import streamed, wants_stream
 from curation.models import Change
 from curation.services import freezing
 from curation.services.freezing import changed, tracing
@@ -49,7 +50,7 @@ class ChangesView(Streamable):
         version = freezing.ready(version_for(request, slug, name, number))
         changed.check(version)
         if wants_stream(request):
-            return streamed(shown(one, slug) for one in changed.every(version))
+            return streamed((shown(one, slug) for one in changed.every(version)), version.dataset.project, "changes")
         limit = max(1, whole(request, "limit", LIMIT, most=MOST))
         found, following = changed.since(version, whole(request, "cursor", 0), limit)
         results = [shown(one, slug) for one in found]

@@ -12,8 +12,9 @@ from rest_framework.response import Response as Reply
 
 from curation import access
 from curation.api import imports
-from curation.api.datasets import Rows, Streamable, streamed, wants_stream
+from curation.api.datasets import Rows, Streamable
 from curation.api.pages import BIGGEST, CURSOR, LIMIT, LIMITED, MOST, TWO_KEYS, number
+from curation.api.streaming import streamed, wants_stream
 from curation.errors import Invalid
 from curation.models import Annotator, Critique, Project, Response, TaskKind, Verdict
 from curation.segmenting import units_of
@@ -85,7 +86,8 @@ def wanted(request: Request) -> Wanted:
 
 def told(request: Request, saying: Saying[Any], show: Callable[[Any, int], dict[str, Any]]) -> HttpResponseBase:
     if wants_stream(request):
-        return streamed(show(row, place) for row, place in saying.all())
+        what = "critiques" if saying.table is Critique else "verdicts"
+        return streamed((show(row, place) for row, place in saying.all()), saying.project, what)
     limit = max(1, number(request, "limit", LIMIT, most=MOST))
     rows, following = saying.page(key(request), limit)
     results = [show(row, place) for row, place in browsing.with_places(rows)]

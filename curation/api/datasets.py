@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from itertools import islice
 from typing import Any
 
-import orjson
-from django.http import HttpResponseBase, StreamingHttpResponse
+from django.http import HttpResponseBase
 from django.urls import reverse
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import extend_schema
@@ -25,14 +22,13 @@ from curation.api.pages import CURSOR, LIMIT, LIMITED, MOST, number, page
 from curation.api.rendering import JsonRenderer
 from curation.api.runs import shown as shown_run
 from curation.api.shapes import RunShape
+from curation.api.streaming import streamed, wants_stream
 from curation.downloads import KINDS, OTHER, download
 from curation.errors import NotFound
 from curation.models import Annotation, Dataset, DatasetFile, DatasetVersion, Project
 from curation.services import deciding, exporting, freezing, starting
 from curation.services.freezing import changed, tracing
 from workers.writers import Target
-
-NDJSON = "application/x-ndjson"
 
 
 class Rows(serializers.Serializer):
@@ -124,7 +120,8 @@ class AnnotationsView(Streamable):
             .prefetch_related("preferences")
         )
         if wants_stream(request):
-            return streamed(annotation(row) for row in rows.order_by("pk").iterator(chunk_size=1000))
+            everything = rows.order_by("pk").iterator(chunk_size=1000)
+            return streamed(map(annotation, everything), project, "annotations")
         return page(request, rows, annotation)
 
 
@@ -138,7 +135,7 @@ class DecisionsView(Streamable):
     def get(self, request: Request, slug: str) -> HttpResponseBase:
         project = access.project_for(request.user, slug, access.READ)
         if wants_stream(request):
-            return streamed(map(decision, deciding.decisions(project, deciding.Filters())))
+            return streamed(map(decision, deciding.decisions(project, deciding.Filters())), project, "decisions")
         limit = max(1, number(request, "limit", LIMIT, most=MOST))
         tasks = deciding.annotated_tasks(project, after=number(request, "cursor", 0), most=limit)
         rows = deciding.decisions(project, deciding.Filters(), tasks=tasks)
@@ -292,21 +289,6 @@ def version_for(request: Request, slug: str, name: str, number: int) -> DatasetV
     if found is None:
         raise NotFound("no such version")
     return found
-
-
-def wants_stream(request: Request) -> bool:
-    return NDJSON in request.headers.get("Accept", "")
-
-
-def streamed(rows: Iterable[dict[str, Any]]) -> StreamingHttpResponse:
-    """Rows as NDJSON, some hundred at a time."""
-
-    def chunks() -> Iterator[bytes]:
-        source = iter(rows)
-        while some := list(islice(source, 500)):
-            yield b"".join(orjson.dumps(row, default=str) + b"\n" for row in some)
-
-    return StreamingHttpResponse(chunks(), content_type=NDJSON)
 
 
 def annotation(row: Annotation) -> dict[str, Any]:

@@ -18,7 +18,7 @@ from curation.api.etags import conditional, guarded, tagged
 from curation.api.idempotency import idempotent
 from curation.api.pages import page
 from curation.errors import Forbidden
-from curation.models import Project, Scope
+from curation.models import Project, Scope, User
 from curation.services import helping, pausing, projects
 
 
@@ -67,7 +67,11 @@ class ProjectView(APIView):
         project = access.project_for(request.user, slug, access.MANAGE)
         body = shapes.ProjectChange(data=request.data, partial=True)
         body.is_valid(raise_exception=True)
-        changed = projects.change_project(project=project, **body.validated_data)
+        given = body.validated_data
+        if given.get("two_factor", project.two_factor) != project.two_factor:
+            access.allow(request.user, project, access.OWN)
+            projects.check_may_ask_two_steps(caller(request), given["two_factor"])
+        changed = projects.change_project(project=project, **given)
         return tagged(dict(shapes.ProjectShape(changed).data))
 
 
@@ -77,7 +81,7 @@ class MembersView(APIView):
     @extend_schema(operation_id="list_members", responses=shapes.MemberShape(many=True))
     def get(self, request: Request, slug: str) -> Reply:
         project = access.project_for(request.user, slug, access.MANAGE)
-        rows = project.memberships.select_related("user")
+        rows = project.memberships.select_related("user").exclude(user__kind=User.Kind.GUEST)
         return page(request, rows, lambda membership: dict(shapes.MemberShape(membership).data))
 
 

@@ -11,8 +11,9 @@ from rest_framework.request import Request
 from rest_framework.response import Response as Reply
 
 from curation import access
-from curation.api.datasets import Rows, Streamable, streamed, wants_stream
+from curation.api.datasets import Rows, Streamable
 from curation.api.pages import CURSOR, LIMIT, LIMITED, MOST, number
+from curation.api.streaming import streamed, wants_stream
 from curation.errors import Invalid
 from curation.models import Item, ModelVersion, Project, Score
 from curation.services import registry
@@ -33,7 +34,7 @@ class ScoresView(Streamable):
         project = access.project_for(request.user, slug, access.READ)
         models = wanted(request)
         if wants_stream(request):
-            return streamed(everything(project, models))
+            return streamed(everything(project, models), project, "scores")
         limit = max(1, number(request, "limit", LIMIT, most=MOST))
         items = items_after(project, number(request, "cursor", 0), limit)
         following = str(items[-1]) if len(items) == limit else None

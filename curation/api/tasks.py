@@ -16,7 +16,7 @@ from curation.api import shapes
 from curation.api.auth import caller
 from curation.errors import NotFound
 from curation.models import Annotation, ApiToken, Task
-from curation.services import annotating, assigning, reviewed, suggesting
+from curation.services import annotating, assigning, crowd, reviewed, suggesting
 from curation.services.answering import units_in
 from curation.services.desk import Desk, ProgressNow, desk_at, desk_in, desk_of
 from curation.services.gold import telling
@@ -44,7 +44,7 @@ class NextView(APIView):
         found = assigning.next_shown(desk=desk, kind=kind, exclude=exclude)
         if found is None:
             return HttpResponse(status=204)
-        return Reply({"task": shown(found, desk), "progress": progress(desk.progress)})
+        return Reply({"task": shown(found, desk), "progress": progress(request, desk.progress)})
 
 
 class SubmitView(APIView):
@@ -67,7 +67,7 @@ class SubmitView(APIView):
             more=shapes.answer(body),
             commit=commit(request, body),
         )
-        return committed(made)
+        return committed(request, made)
 
 
 class SkipView(APIView):
@@ -84,9 +84,8 @@ class SkipView(APIView):
         body = shapes.SkipShape(data=request.data)
         body.is_valid(raise_exception=True)
         reason = body.validated_data.get("reason", "")
-        return committed(
-            annotating.skip(desk=desk, task_id=task_id, reason=reason, commit=commit(request, body.validated_data))
-        )
+        given = commit(request, body.validated_data)
+        return committed(request, annotating.skip(desk=desk, task_id=task_id, reason=reason, commit=given))
 
 
 class ReleaseView(APIView):
@@ -109,7 +108,8 @@ class UndoView(APIView):
             raise NotFound("this annotation is not yours")
         access.allow(request.user, found.project, access.ANNOTATE)
         desk = desk_of(found.project, found.annotator)
-        return committed(annotating.undo(desk=desk, annotation_id=annotation_id, commit=commit(request, {})))
+        undone = annotating.undo(desk=desk, annotation_id=annotation_id, commit=commit(request, {}))
+        return committed(request, undone)
 
 
 def commit(request: Request, data: dict[str, Any]) -> annotating.Commit:
@@ -121,12 +121,13 @@ def commit(request: Request, data: dict[str, Any]) -> annotating.Commit:
     )
 
 
-def committed(made: annotating.Committed) -> Reply:
+def committed(request: Request, made: annotating.Committed) -> Reply:
     row = {"id": made.id, "event": made.event, "task": made.task_id}
-    return Reply({"annotation": row, "progress": progress(made.progress)})
+    return Reply({"annotation": row, "progress": progress(request, made.progress)})
 
 
-def progress(now: ProgressNow) -> dict[str, int | str]:
+def progress(request: Request, now: ProgressNow) -> dict[str, int | str]:
+    now = crowd.measured(request.user, now)
     told = {"done": now.done, "total": now.total, "skipped": now.skipped, "left": now.left}
     return told | {"queue": now.queue}
 

@@ -5,9 +5,11 @@ from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerSplitVie
 
 from curation.api import (
     agreement,
+    audit,
     changes,
     checks,
     critiques,
+    crowd,
     datasets,
     evaluations,
     gold,
@@ -117,5 +119,10 @@ urlpatterns = [
     path(f"{WEBHOOK}/ping", webhooks.PingView.as_view(), name="api-webhook-ping"),
     path(f"{WEBHOOK}/deliveries", webhooks.DeliveriesView.as_view(), name="api-deliveries"),
     path(f"{WEBHOOK}/deliveries/<uuid:message>/replay", webhooks.ReplayView.as_view(), name="api-replay"),
+    path("audit", audit.AuditView.as_view(), name="api-audit"),
+    path(f"{PROJECT}/audit", audit.ProjectAuditView.as_view(), name="api-project-audit"),
+    path(f"{PROJECT}/crowd", crowd.CrowdLinksView.as_view(), name="api-crowd-links"),
+    path(f"{PROJECT}/crowd/<int:link_id>", crowd.CrowdLinkView.as_view(), name="api-crowd-link"),
+    path(f"{PROJECT}/crowd/<int:link_id>/people", crowd.CrowdPeopleView.as_view(), name="api-crowd-people"),
     re_path("", problems.nothing_here, name="api-nothing"),
 ]

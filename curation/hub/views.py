@@ -15,10 +15,10 @@ from rest_framework.views import APIView
 
 from curation.api.auth import TokenAuthentication, caller
 from curation.api.problems import problem
-from curation.downloads import send
+from curation.downloads import note, send
 from curation.hub import repos
 from curation.hub.repos import HEAD, Commit, Entry, Missing
-from curation.models import Scope
+from curation.models import Project, Scope
 from curation.services.exporting import Content
 
 LISTED = 1000
@@ -174,7 +174,9 @@ class ResolveView(HubView):
             "X-Linked-Size": str(one.size),
             "Access-Control-Expose-Headers": "X-Repo-Commit, X-Linked-ETag, X-Linked-Size",
         }
-        return send(request, Content.of(one.place, one.size, one.sha256), extra)
+        reply = send(request, Content.of(one.place, one.size, one.sha256), extra)
+        note(request, reply, Project.objects.filter(slug=namespace).first(), f"{kind} {name} {found.label}/{path}")
+        return reply
 
 
 class NothingView(HubView):

@@ -8,7 +8,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('curation', '0015_decisions'),
+        ('curation', '0016_sign_in'),
     ]
 
     operations = [

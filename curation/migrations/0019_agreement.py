@@ -7,7 +7,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('curation', '0012_evaluation'),
+        ('curation', '0018_checks'),
     ]
 
     operations = [

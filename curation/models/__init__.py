@@ -2,8 +2,10 @@
 
 from curation.models.agreement import AgreementState, AgreementSum
 from curation.models.annotations import Annotation, Preference
+from curation.models.audit import Act, AuditEvent, Via
 from curation.models.checks import Check
 from curation.models.critiques import Critique, Rank, Verdict
+from curation.models.crowd import CrowdLink, CrowdPerson
 from curation.models.datasets import Dataset, DatasetFile, DatasetVersion
 from curation.models.decisions import Decision, Reliability
 from curation.models.gold import Gold, GoldResult
@@ -23,18 +25,22 @@ from curation.models.work import Comment, Group, Mention, Queue, Review, Share
 
 __all__ = [
     "GONE",
+    "Act",
     "AgreementState",
     "AgreementSum",
     "Annotation",
     "Annotator",
     "ApiToken",
     "Assignment",
+    "AuditEvent",
     "Calibration",
     "Change",
     "Check",
     "Comment",
     "Completion",
     "Critique",
+    "CrowdLink",
+    "CrowdPerson",
     "Dataset",
     "DatasetFile",
     "DatasetVersion",
@@ -43,9 +49,9 @@ __all__ = [
     "Draft",
     "Embedding",
     "Evaluation",
-    "Group",
     "Gold",
     "GoldResult",
+    "Group",
     "IdempotentReply",
     "Image",
     "Invite",
@@ -80,6 +86,7 @@ __all__ = [
     "TrainingPoint",
     "User",
     "Verdict",
+    "Via",
     "Webhook",
     "Worker",
     "queue_position",

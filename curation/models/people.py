@@ -20,8 +20,18 @@ def new_secret(prefix: str) -> str:
 
 
 class User(AbstractUser):
-    """A person (or service account) who signs in."""
+    """A person who signs in, a service account that only has tokens, or a guest who came by a crowd link."""
 
+    class Kind(models.TextChoices):
+        PERSON = "person", "Person"
+        SERVICE = "service", "Service account"
+        GUEST = "guest", "Guest"
+
+    entered: str | None = None
+    """How this browser's session got past a second step: `totp`, `recovery` or `provider`; "" if it did not, None where
+    there is no session (tokens, commands). No column: the session says it (`curation/views/doors.py`)."""
+
+    kind = models.CharField(max_length=8, choices=Kind.choices, default=Kind.PERSON, db_default=Kind.PERSON)
     display_name = models.CharField(max_length=120, blank=True)
     theme = models.CharField(
         max_length=8,
@@ -29,6 +39,15 @@ class User(AbstractUser):
         choices=[("auto", "As the system"), ("light", "Light"), ("dark", "Dark")],
     )
     keys = models.JSONField(default=dict, blank=True, help_text="keys of the annotation screen, where changed")
+
+    class Meta(AbstractUser.Meta):
+        constraints = [
+            models.CheckConstraint(condition=models.Q(kind__in=["person", "service", "guest"]), name="user_kind_known"),
+            models.CheckConstraint(
+                condition=models.Q(kind="person") | models.Q(is_staff=False, is_superuser=False),
+                name="user_staff_is_person",
+            ),
+        ]
 
     def __str__(self) -> str:
         return self.display_name or self.username
@@ -49,6 +68,13 @@ class Membership(models.Model):
     user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="memberships")
     project = models.ForeignKey("curation.Project", on_delete=models.CASCADE, related_name="memberships")
     role = models.CharField(max_length=12, choices=Role.choices)
+    given_by = models.CharField(
+        max_length=40,
+        blank=True,
+        default="",
+        db_default="",
+        help_text="the sign-in provider whose groups gave the role",
+    )
     created_at = models.DateTimeField(default=timezone.now)
     deactivated_at = models.DateTimeField(null=True, blank=True, help_text="since when it lets nobody in")
 
@@ -72,6 +98,9 @@ class Invite(models.Model):
     project = models.ForeignKey("curation.Project", on_delete=models.CASCADE, related_name="invites")
     role = models.CharField(max_length=12, choices=Role.choices)
     digest = models.CharField(max_length=64, unique=True)
+    group = models.ForeignKey(
+        "curation.Group", on_delete=models.SET_NULL, null=True, blank=True, help_text="into which its readers come"
+    )
     note = models.CharField(max_length=200, blank=True)
     uses_left = models.PositiveIntegerField(default=1)
     expires_at = models.DateTimeField()

@@ -87,6 +87,9 @@ class Project(models.Model):
         related_name="+",
         help_text="the run whose decided labels and reliabilities are in use; none: the majority decides",
     )
+    two_factor = models.BooleanField(
+        default=False, db_default=False, help_text="managers and owners need a second step at sign-in to act as such"
+    )
     created_at = models.DateTimeField(default=timezone.now)
     deleted_at = models.DateTimeField(null=True, blank=True)
 

@@ -14,8 +14,9 @@ from django.utils import timezone
 
 from curation import access
 from curation.errors import Conflict, Forbidden, Invalid, NotFound
-from curation.models import ApiToken, Invite, Membership, Project, Role, Scope, SignInLink, User
+from curation.models import Act, ApiToken, Group, Invite, Membership, Project, Role, Scope, SignInLink, User
 from curation.models.people import digest, new_secret
+from curation.services import auditing
 
 SIGN_IN_HOURS = 24
 TOKEN_DAYS = 90
@@ -46,6 +47,7 @@ def create_user(
     try:
         with transaction.atomic():
             user.save(force_insert=True)
+            auditing.record(Act.USER_MADE, thing=user, superuser=superuser or None)
     except IntegrityError as error:
         raise Invalid("this user name is taken", field="username") from error
     return user
@@ -69,6 +71,7 @@ def change_password(*, user: User, current: str, password: str) -> None:
         raise Invalid("this is not your current password", field="current")
     set_password(user, password)
     user.save(update_fields=["password"])
+    auditing.record(Act.PASSWORD_CHANGED, by=user)
 
 
 def change_profile(*, user: User, display_name: str) -> None:
@@ -108,9 +111,12 @@ def change_theme(*, user: User, theme: str) -> None:
 
 
 def make_sign_in_link(*, user: User, hours: int = SIGN_IN_HOURS) -> str:
-    """The secret of a link that signs `user` in once, within `hours`."""
+    """The secret of a link that signs `user` in once, within `hours`. Raises Invalid for who never signs in."""
+    if user.kind != User.Kind.PERSON:
+        raise Invalid(f"{user} is a {user.get_kind_display().lower()} and cannot sign in", field="user")
     secret = new_secret("")
     SignInLink.objects.create(user=user, digest=digest(secret), expires_at=timezone.now() + timedelta(hours=hours))
+    auditing.record(Act.SIGN_IN_LINK_MADE, thing=user)
     return secret
 
 
@@ -126,8 +132,18 @@ def use_sign_in_link(*, secret: str) -> User:
 # --- Tokens -------------------------------------------------------------------------------------------
 
 
-def issue_token(*, user: User, name: str, scopes: Sequence[str], expires_at: datetime | None) -> tuple[ApiToken, str]:
-    """A new token and its secret, which is stored nowhere."""
+def issue_token(
+    *,
+    user: User,
+    name: str,
+    scopes: Sequence[str],
+    expires_at: datetime | None,
+    project: Project | None = None,
+    replaces: ApiToken | None = None,
+) -> tuple[ApiToken, str]:
+    """A new token and its secret, which is stored nowhere. `project`: whose service account `user` is."""
+    if user.entered == "" and owes_second_step(user):
+        raise Forbidden("a project that you manage asks for two-factor sign-in: turn it on before you make a token")
     if not name.strip():
         raise Invalid("give it a name, so that you know later what it is for", field="name")
     if not scopes or set(scopes) - set(Scope.values):
@@ -143,25 +159,46 @@ def issue_token(*, user: User, name: str, scopes: Sequence[str], expires_at: dat
         scopes=[scope for scope in Scope.values if scope in scopes],
         expires_at=expires_at,
     )
+    act = Act.TOKEN_ROTATED if replaces else Act.TOKEN_MADE
+    told = {"of": user.username, "scopes": token.scopes, "ends": expires_at and expires_at.isoformat()}
+    auditing.record(act, project=project, thing=token, replaces=replaces and replaces.hint, **told)
     return token, secret
 
 
-def revoke_token(*, user: User, token_id: int) -> None:
-    """End one of the user's own tokens. Revoking twice is the same as once."""
+def owes_second_step(user: User) -> bool:
+    """Whether a project asks this person for a second step at sign-in."""
+    roles = Membership.objects.filter(user=user, role__in=access.STEPPED, project__deleted_at__isnull=True)
+    return roles.filter(project__two_factor=True).exists()
+
+
+@transaction.atomic
+def revoke_token(*, user: User, token_id: int, project: Project | None = None) -> None:
+    """End one of a user's tokens. Revoking twice is the same as once."""
     mine = ApiToken.objects.filter(pk=token_id, user=user)
-    if not mine.exists():
+    found = mine.first()
+    if found is None:
         raise NotFound("no such token")
-    mine.filter(revoked_at__isnull=True).update(revoked_at=timezone.now())
+    if mine.filter(revoked_at__isnull=True).update(revoked_at=timezone.now()):
+        auditing.record(Act.TOKEN_REVOKED, project=project, thing=found, of=user.username)
 
 
 # --- Invites ------------------------------------------------------------------------------------------
 
 
 def make_invite(
-    *, project: Project, by: User, role: str, days: int = INVITE_DAYS, uses: int = 1, note: str = ""
+    *,
+    project: Project,
+    by: User,
+    role: str,
+    days: int = INVITE_DAYS,
+    uses: int = 1,
+    note: str = "",
+    group: Group | None = None,
 ) -> tuple[Invite, str]:
-    """An invite and its secret. Only owners invite owners."""
+    """An invite and its secret. Only owners invite owners. Whoever accepts it is also put into `group`."""
     check_may_give(by, project, role)
+    if group is not None:
+        check_group(project, role, group)
     if not 1 <= days <= MOST_INVITE_DAYS:
         raise Invalid(f"must be from 1 to {MOST_INVITE_DAYS} days", field="days")
     if not 1 <= uses <= MOST_USES:
@@ -170,19 +207,29 @@ def make_invite(
     invite = Invite.objects.create(
         project=project,
         role=role,
+        group=group,
         digest=digest(secret),
         note=note.strip()[:200],
         uses_left=uses,
         expires_at=timezone.now() + timedelta(days=days),
         created_by=by,
     )
+    auditing.record(Act.INVITE_MADE, project=project, by=by, thing=invite, role=role, uses=uses)
     return invite, secret
+
+
+def check_group(project: Project, role: str, group: Group) -> None:
+    """Raises Invalid for a group of another project, or one that is of no use since nobody of the role annotates."""
+    if group.project_id != project.pk:
+        raise Invalid("no such group", field="group")
+    if access.ANNOTATE not in access.CAN[role]:
+        raise Invalid("groups are of people who annotate; choose another role, or no group", field="group")
 
 
 def open_invite(*, secret: str) -> Invite:
     """The invite behind a link, if it may still be used. Raises NotFound."""
     live = Q(expires_at__gt=timezone.now(), uses_left__gt=0, project__deleted_at__isnull=True)
-    found = Invite.objects.select_related("project", "created_by").filter(live, digest=digest(secret)).first()
+    found = Invite.objects.select_related("project", "created_by", "group").filter(live, digest=digest(secret)).first()
     if found is None:
         raise NotFound("this invite is unknown, expired or used up")
     return found
@@ -195,12 +242,25 @@ def accept_invite(*, secret: str, user: User) -> Membership:
     found = Membership.objects.select_for_update().filter(project=invite.project, user=user).first()
     if found is not None and found.deactivated_at is not None:
         raise Forbidden("a manager of the project deactivated your membership; ask them")
-    if found is not None and RANK[found.role] >= RANK[invite.role]:
+    higher = found is not None and RANK[found.role] >= RANK[invite.role]
+    if found is not None and higher and not comes_into(invite, user):
         return found
     if not Invite.objects.filter(pk=invite.pk, uses_left__gt=0).update(uses_left=F("uses_left") - 1):
         raise NotFound("this invite is unknown, expired or used up")
-    member, _ = Membership.objects.update_or_create(project=invite.project, user=user, defaults={"role": invite.role})
+    if invite.group:
+        invite.group.members.add(access.annotator_for(user, invite.project))
+    if found is not None and higher:
+        return found
+    given = {"role": invite.role, "given_by": ""}
+    member, _ = Membership.objects.update_or_create(project=invite.project, user=user, defaults=given)
+    before = found.role if found else None
+    auditing.record(Act.JOINED, project=invite.project, by=user, thing=invite, role=invite.role, before=before)
     return member
+
+
+def comes_into(invite: Invite, user: User) -> bool:
+    """Whether an invite would put somebody into a group in which they are not yet."""
+    return invite.group is not None and not invite.group.members.filter(user=user).exists()
 
 
 @transaction.atomic
@@ -212,9 +272,13 @@ def join_as_newcomer(*, secret: str, username: str, password: str, display_name:
     return user
 
 
+@transaction.atomic
 def withdraw_invite(*, project: Project, invite_id: int) -> None:
-    if not Invite.objects.filter(project=project, pk=invite_id).delete()[0]:
+    found = Invite.objects.filter(project=project, pk=invite_id).first()
+    if found is None:
         raise NotFound("no such invite")
+    auditing.record(Act.INVITE_WITHDRAWN, project=project, thing=found)
+    found.delete()
 
 
 # --- Members ------------------------------------------------------------------------------------------
@@ -234,8 +298,9 @@ def change_role(*, project: Project, by: User, membership_id: int, role: str) ->
     member = membership(project, by, membership_id)
     if member.role == Role.OWNER and role != Role.OWNER and member.deactivated_at is None:
         keep_an_owner(project)
-    member.role = role
-    member.save(update_fields=["role"])
+    before, member.role, member.given_by = member.role, role, ""
+    member.save(update_fields=["role", "given_by"])
+    auditing.record(Act.ROLE_CHANGED, project=project, by=by, thing=member.user, before=before, role=role)
     return member
 
 
@@ -246,6 +311,7 @@ def remove_member(*, project: Project, by: User, membership_id: int) -> None:
     if member.role == Role.OWNER and member.deactivated_at is None:
         keep_an_owner(project)
     member.delete()
+    auditing.record(Act.MEMBER_REMOVED, project=project, by=by, thing=member.user, role=member.role)
 
 
 def membership(project: Project, by: User, membership_id: int) -> Membership:
@@ -253,6 +319,8 @@ def membership(project: Project, by: User, membership_id: int) -> Membership:
     found = project.memberships.select_related("user").filter(pk=membership_id).first()
     if found is None:
         raise NotFound("no such member")
+    if found.user.kind != User.Kind.PERSON:
+        raise Conflict("service accounts and guests have no other role; they are kept on pages of their own")
     if found.role == Role.OWNER and access.OWN not in access.capabilities(by, project):
         raise Forbidden("only an owner changes owners")
     return found

@@ -13,14 +13,17 @@ from django.db.models import Q
 from django.utils import timezone
 
 from curation.errors import Conflict, Invalid
-from curation.models import Membership, Project, Protocol, Role, Run, User
+from curation.models import Act, Membership, Project, Protocol, Role, Run, User
 from curation.presets import DEFAULT, PRESETS
-from curation.services import importing, queueing
+from curation.services import auditing, importing, queueing, two_factor
 from curation.services.protocols import checked, fresh
 from curation.services.protocols import revise_protocol as revise_protocol  # one of a project's verbs
 
 SAMPLES = Path(__file__).resolve().parent.parent / "samples"
 RESERVED_SLUGS = {"new", "models"}
+CHANGEABLE = (
+    "name", "description", "overlap", "cap", "certainty", "review_levels", "review_share", "two_factor",
+)  # fmt: skip
 
 
 @transaction.atomic
@@ -60,6 +63,7 @@ def create_project(
     project.protocol = Protocol.objects.create(project=project, version=1, **asked)
     project.save(update_fields=["protocol"])
     Membership.objects.create(project=project, user=user, role=Role.OWNER)
+    auditing.record(Act.PROJECT_MADE, project=project, by=user, thing=project)
     return project
 
 
@@ -79,12 +83,14 @@ def change_project(
     name: str | None = None,
     description: str | None = None,
     overlap: int | None = None,
+    two_factor: bool | None = None,
     **rules: Any,
 ) -> Project:
     """Change what is given. Another overlap also moves the tasks that it opens or completes.
 
     `rules`: cap (None: the overlap never grows), certainty, paused, review_levels, review_share. Raises Invalid.
     """
+    before = {each: getattr(project, each) for each in CHANGEABLE}
     project = Project.objects.select_for_update(of=("self",)).select_related("protocol").get(pk=project.pk)
     if name is not None:
         if not name.strip():
@@ -97,12 +103,17 @@ def change_project(
         usual = project.tasks.filter(Q(queue=None) | Q(queue__overlap=None), overlap=project.overlap)
         queueing.set_overlap(tasks=usual, overlap=overlap)
         project.overlap = overlap
+    if two_factor is not None:
+        project.two_factor = two_factor
     ruled(project, rules)
-    project.save(update_fields=["name", "description", "overlap", *RULES])
+    project.save(update_fields=[*CHANGEABLE, "paused_at"])
+    if changed := {each: getattr(project, each) for each in CHANGEABLE if getattr(project, each) != before[each]}:
+        if "description" in changed:
+            changed["description"] = "another"
+        auditing.record(Act.PROJECT_CHANGED, project=project, thing=project, **changed)
     return project
 
 
-RULES = ("cap", "certainty", "paused_at", "review_levels", "review_share")
 BOUNDS = {"certainty": (0.5, 0.999), "review_levels": (0, 2), "review_share": (0, 1)}
 
 
@@ -122,6 +133,12 @@ def ruled(project: Project, rules: Mapping[str, Any]) -> None:
         queueing.start_over([project.pk])
 
 
+def check_may_ask_two_steps(user: User, wanted: bool) -> None:
+    """Raises Invalid for an owner who would shut themselves out."""
+    if wanted and not two_factor.suffices(user):
+        raise Invalid("turn on two-factor for yourself first, on your account page", field="two_factor")
+
+
 @transaction.atomic
 def remove_project(*, project: Project) -> None:
     """Take a project out of sight. Its rows stay, and its address becomes free. Raises Conflict while runs work."""
@@ -130,11 +147,13 @@ def remove_project(*, project: Project) -> None:
     Project.objects.filter(pk=project.pk, deleted_at__isnull=True).update(
         deleted_at=timezone.now(), slug=f"{project.slug[:60]}-removed-{project.pk}"
     )
+    auditing.record(Act.PROJECT_REMOVED, project=project, thing=project, slug=project.slug)
 
 
 def restore_project(*, project: Project) -> None:
     """Bring a removed project back, under the address that it has now."""
     Project.objects.filter(pk=project.pk).update(deleted_at=None)
+    auditing.record(Act.PROJECT_RESTORED, project=project, thing=project)
 
 
 def load_sample(*, project: Project, user: User) -> Run:

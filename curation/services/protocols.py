@@ -13,9 +13,9 @@ from django.db.models import Max
 from pydantic import ValidationError as ShapeError
 
 from curation.errors import Conflict, Invalid
-from curation.models import Project, Protocol, Task, TaskKind
+from curation.models import Act, Project, Protocol, Task, TaskKind
 from curation.protocols import Asked, Critiques, Question
-from curation.services import relabelling
+from curation.services import auditing, relabelling
 
 ASKED = ("unit", "critiques", "questions", "help")
 SCALE = ("strengths", "allow_tie", "allow_both_bad", "rationale")
@@ -60,6 +60,7 @@ def revise_protocol(
     made.save()
     locked.protocol = project.protocol = made
     locked.save(update_fields=["protocol"])
+    auditing.record(Act.PROTOCOL_CHANGED, project=locked, thing=made, version=made.version, fields=sorted(changes))
     return made
 
 

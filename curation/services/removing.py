@@ -13,7 +13,8 @@ from django.db.models import F
 from django.utils import timezone
 
 from curation.errors import Invalid
-from curation.models import Change, Item, Project, Task, TaskKind, User
+from curation.models import Act, Change, Item, Project, Task, TaskKind, User
+from curation.services import auditing
 from curation.services.changes import note, states
 from curation.services.retiring import reopen, resume, retire, settle, slices
 
@@ -42,6 +43,7 @@ def remove(*, project: Project, ids: Collection[int], user: User | None, reason:
         went[tasks[task]].append(task)
     note(project, before, user=user, reason=reason, more={pk: {"retired": went[pk]} for pk in wanted})
     count(project, items=-len(wanted), tasks=-len(retired))
+    auditing.record(Act.ITEMS_REMOVED, project=project, by=user, items=len(wanted), reason=reason)
     return len(wanted)
 
 
@@ -59,6 +61,7 @@ def restore(*, project: Project, ids: Collection[int], user: User | None, reason
     Item.objects.filter(pk__in=wanted).update(deleted_at=None)
     count(project, items=0, tasks=bring_back(project, wanted))
     note(project, before, user=user, reason=reason)
+    auditing.record(Act.ITEMS_RESTORED, project=project, by=user, items=len(wanted), reason=reason)
     return len(wanted)
 
 

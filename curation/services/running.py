@@ -26,8 +26,8 @@ from django.utils import timezone
 
 from curation import queue
 from curation.errors import Conflict, DomainError, NotFound
-from curation.models import ModelVersion, Project, Run, RunLine, Shard, User, Worker
-from curation.services import telling
+from curation.models import Act, ModelVersion, Project, Run, RunLine, Shard, User, Worker
+from curation.services import auditing, telling
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -109,8 +109,16 @@ def start(
     run.model, run.queue, run.seed = model, queue, seed
     run.code_version = settings.VERSION
     run.save(force_insert=True)
+    started(run)
     wake(run)
     return run
+
+
+def started(run: Run) -> None:
+    """Record who asked for a run."""
+    act = Act.IMPORTED if run.method == "import" else Act.RUN_STARTED
+    told = {"method": run.method, "file": run.params.get("filename"), "source": run.params.get("source")}
+    auditing.record(act, project=run.project, by=run.created_by, thing=run, **told)
 
 
 def queue_for(model: ModelVersion | None) -> str:
@@ -328,10 +336,12 @@ def cancel(run: Run) -> Run:
         if stopped:
             telling.run_ended(run)
     if stopped:
+        auditing.record(Act.RUN_CANCELLED, project=run.project, thing=run, method=run.method)
         ended(run)
         return run
     if not Run.objects.filter(pk=run.pk, state=Run.State.RUNNING).update(cancel_requested=True):
         raise Conflict("this run has already ended")
+    auditing.record(Act.RUN_CANCELLED, project=run.project, thing=run, method=run.method)
     Shard.objects.filter(run=run, state=Shard.State.QUEUED).update(state=Shard.State.CANCELLED, ended_at=now)
     laying.advance(run)
     run.refresh_from_db()
@@ -356,6 +366,7 @@ def retry(run: Run) -> Run:
             found.state, found.created_at = Run.State.QUEUED, timezone.now()
         found.save()
         laying.requeue(found, Shard.State.FAILED, Shard.State.CANCELLED)
+        auditing.record(Act.RUN_RETRIED, project=run.project, thing=run, method=run.method)
         if found.phase == Run.Phase.PLAN:
             wake(found)
     laying.advance(found)

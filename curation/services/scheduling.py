@@ -17,8 +17,8 @@ from django.utils import timezone
 
 from curation import access
 from curation.errors import Conflict, DomainError, Forbidden, Invalid
-from curation.models import Project, Run, Schedule, User
-from curation.services import starting
+from curation.models import Act, Project, Run, Schedule, User
+from curation.services import auditing, starting
 
 log = logging.getLogger("touchstone.schedules")
 
@@ -38,7 +38,13 @@ def add(*, project: Project, method: str, params: dict[str, Any], cron: str, use
     check(schedule, user)
     schedule.next_at = following(schedule.cron, timezone.now())
     schedule.save()
+    note(schedule, user, "made")
     return schedule
+
+
+def note(schedule: Schedule, user: User | None, what: str) -> None:
+    told = {"method": schedule.method, "cron": schedule.cron}
+    auditing.record(Act.SCHEDULE_CHANGED, project=schedule.project, by=user, thing=schedule, what=what, **told)
 
 
 def change(
@@ -60,11 +66,13 @@ def change(
     schedule.problem = ""
     schedule.next_at = following(schedule.cron, timezone.now()) if schedule.enabled else None
     schedule.save()
+    note(schedule, user, "changed" if schedule.enabled else "paused")
     return schedule
 
 
 def remove(schedule: Schedule) -> None:
     """Its runs stay."""
+    note(schedule, None, "removed")
     schedule.delete()
 
 

@@ -14,8 +14,8 @@ from django.utils import timezone
 
 from curation import queue
 from curation.errors import Conflict, Invalid, NotFound
-from curation.models import Delivery, Project, User, Webhook
-from curation.services import telling
+from curation.models import Act, Delivery, Project, User, Webhook
+from curation.services import auditing, telling
 from curation.services.telling import EVENTS
 from workers.outside import Refused, checked
 
@@ -46,7 +46,12 @@ def add(*, project: Project, url: str, events: Sequence[str], user: User | None)
             raise Conflict(f"a project has at most {MOST} webhooks")
         made = Webhook.objects.create(project=project, url=address, events=wanted, secret=new_secret(), created_by=user)
         Project.objects.filter(pk=project.pk).update(webhook_count=F("webhook_count") + 1)
+        note(made, "made")
     return made
+
+
+def note(webhook: Webhook, what: str) -> None:
+    auditing.record(Act.WEBHOOK_CHANGED, project=webhook.project, thing=webhook, what=what)
 
 
 def change(
@@ -60,6 +65,7 @@ def change(
     if active is not None:
         webhook.active = active
     webhook.save(update_fields=["url", "events", "active"])
+    note(webhook, "changed" if active is None else "on" if active else "paused")
     return webhook
 
 
@@ -69,6 +75,7 @@ def remove(webhook: Webhook) -> None:
         if Webhook.objects.filter(pk=webhook.pk, deleted_at=None).update(deleted_at=timezone.now(), active=False):
             Project.objects.filter(pk=webhook.project_id).update(webhook_count=F("webhook_count") - 1)
             Delivery.objects.filter(webhook=webhook, state=Delivery.State.PENDING).update(state=Delivery.State.DEAD)
+            note(webhook, "removed")
 
 
 def rotate(webhook: Webhook) -> Webhook:
@@ -76,6 +83,7 @@ def rotate(webhook: Webhook) -> Webhook:
     webhook.old_secret, webhook.secret = webhook.secret, new_secret()
     webhook.rotated_until = timezone.now() + OVERLAP
     webhook.save(update_fields=["secret", "old_secret", "rotated_until"])
+    note(webhook, "new secret")
     return webhook
 
 

@@ -7,10 +7,11 @@ from typing import Any
 from django import forms
 
 from curation.errors import Conflict, Forbidden, Invalid
-from curation.models import Role, Scope
+from curation.models import Group, Project, Role, Scope
 from curation.presets import DEFAULT, PRESETS
-from curation.services import people
+from curation.services import crowd, people
 
+MOST_GROUPS = 200
 NEW_PASSWORD = {"autocomplete": "new-password"}
 
 
@@ -29,6 +30,14 @@ class refusals_into:  # noqa: N801 - used as a statement
         field = error.field if error.field in self.form.fields else None
         self.form.add_error(field, error.detail[:1].upper() + error.detail[1:])
         return True
+
+
+def offer_groups(form: forms.Form, project: Project) -> None:
+    """The groups of a project to choose from; no field where there are none."""
+    groups = list(project.groups.order_by("name")[:MOST_GROUPS])
+    form.fields["group"].queryset = Group.objects.filter(pk__in=[one.pk for one in groups])  # type: ignore[attr-defined]
+    if not groups:
+        del form.fields["group"]
 
 
 def password_field(label: str, **attributes: str) -> forms.CharField:
@@ -54,6 +63,17 @@ class NewProject(forms.Form):
     )
     sample = forms.BooleanField(
         label="Load the sample", required=False, help_text="Some examples that Touchstone ships for what is asked."
+    )
+
+
+class CodeForm(forms.Form):
+    code = forms.CharField(
+        label="Code",
+        max_length=20,
+        help_text="The six digits that your app shows now, or one of your recovery codes.",
+        widget=forms.TextInput(
+            attrs={"autocomplete": "one-time-code", "inputmode": "numeric", "spellcheck": "false", "autofocus": True}
+        ),
     )
 
 
@@ -91,6 +111,16 @@ class ProjectSettings(forms.Form):
         max_value=100,
         help_text="Of the answers from now on, drawn at random.",
     )
+    two_factor = forms.BooleanField(
+        label="Managers and owners need two-factor sign-in",
+        required=False,
+        help_text="Until they turn it on they can do here what a reviewer can. API tokens are not affected.",
+    )
+
+    def __init__(self, *args: Any, may_own: bool = False, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        if not may_own:
+            del self.fields["two_factor"]
 
 
 class RemoveProject(forms.Form):
@@ -103,14 +133,65 @@ class InviteForm(forms.Form):
         label="Holds for (days)", min_value=1, max_value=people.MOST_INVITE_DAYS, initial=people.INVITE_DAYS
     )
     uses = forms.IntegerField(label="For how many people", min_value=1, max_value=people.MOST_USES, initial=1)
+    group = forms.ModelChoiceField(Group.objects.none(), required=False, empty_label="No group")
     note = forms.CharField(
         required=False, max_length=200, widget=forms.TextInput(attrs={"placeholder": "Who it is for (only you see it)"})
     )
 
-    def __init__(self, *args: Any, may_own: bool = False, **kwargs: Any) -> None:
+    def __init__(self, *args: Any, project: Project, may_own: bool = False, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
+        offer_groups(self, project)
         if not may_own:
             self.fields["role"].choices = [(v, label) for v, label in Role.choices if v != Role.OWNER]  # type: ignore[attr-defined]
+
+
+class ServiceForm(forms.Form):
+    name = forms.CharField(
+        max_length=60, help_text="What it is for.", widget=forms.TextInput(attrs={"placeholder": "Nightly import"})
+    )
+
+
+class CrowdForm(forms.Form):
+    name = forms.CharField(
+        max_length=120, help_text="Only managers see it.", widget=forms.TextInput(attrs={"placeholder": "Pilot study"})
+    )
+    quota = forms.IntegerField(label="Answers of each person", min_value=1, max_value=crowd.MOST_QUOTA, initial=20)
+    most_people = forms.IntegerField(label="Most people", min_value=1, max_value=crowd.MOST_PEOPLE, initial=50)
+    days = forms.IntegerField(label="Open for (days)", min_value=1, max_value=crowd.MOST_DAYS, initial=14)
+    group = forms.ModelChoiceField(Group.objects.none(), required=False, empty_label="No group")
+    parameter = forms.CharField(
+        label="The platform’s id parameter",
+        required=False,
+        max_length=40,
+        help_text="By which it names the person in the address: PROLIFIC_PID on Prolific, workerId on Mechanical Turk. "
+        "Without one, a person is known by their browser alone.",
+        widget=forms.TextInput(attrs={"autocapitalize": "off", "spellcheck": "false"}),
+    )
+    code = forms.CharField(
+        label="Completion code",
+        required=False,
+        max_length=64,
+        help_text="The same for everybody. Left empty, each person gets a code of their own.",
+        widget=forms.TextInput(attrs={"autocapitalize": "off", "spellcheck": "false"}),
+    )
+    return_url = forms.CharField(
+        label="Where people go afterwards",
+        required=False,
+        max_length=500,
+        help_text="{code} stands for the code, as in https://app.prolific.com/submissions/complete?cc={code}",
+        widget=forms.URLInput(attrs={"autocomplete": "off", "placeholder": "https://"}),
+    )
+    welcome = forms.CharField(
+        label="What people read before they begin",
+        required=False,
+        max_length=crowd.LONGEST_WELCOME,
+        help_text="Markdown: what they will do, how long it takes, and what becomes of their answers.",
+        widget=forms.Textarea(attrs={"rows": 5}),
+    )
+
+    def __init__(self, *args: Any, project: Project, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        offer_groups(self, project)
 
 
 class JoinForm(forms.Form):

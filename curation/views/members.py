@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from django.contrib import messages
+from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
@@ -14,9 +15,9 @@ from django.views.decorators.http import require_POST, require_safe
 
 from curation import access
 from curation.errors import Conflict, Forbidden, Invalid
-from curation.models import Project, Role
-from curation.services import pausing, people
-from curation.views.forms import InviteForm, refusals_into
+from curation.models import Invite, Project, Role, User
+from curation.services import pausing, people, service_accounts
+from curation.views.forms import InviteForm, ServiceForm, refusals_into
 from curation.views.people import own
 
 SHOWN = 50
@@ -34,14 +35,15 @@ WHAT_ROLES_DO = (
 @require_safe
 def page(request: HttpRequest, slug: str) -> HttpResponse:
     project = access.project_for(request.user, slug, access.MANAGE)
-    return shown(request, project, InviteForm(may_own=may_own(request, project)))
+    return shown(request, project)
 
 
-def shown(request: HttpRequest, project: Project, form: InviteForm, **more: Any) -> HttpResponse:
+def shown(request: HttpRequest, project: Project, form: InviteForm | None = None, **more: Any) -> HttpResponse:
+    """The page: members, service accounts apart, open invites; guests are on the page of their crowd link."""
     after = request.GET.get("after", "").replace("\0", "")
     members = list(
         project.memberships.select_related("user")
-        .filter(user__username__gt=after)
+        .filter(user__kind=User.Kind.PERSON, user__username__gt=after)
         .order_by("user__username")[: SHOWN + 1]
     )
     owns = may_own(request, project)
@@ -51,8 +53,10 @@ def shown(request: HttpRequest, project: Project, form: InviteForm, **more: Any)
         "after": after,
         "following": members[SHOWN - 1].user.username if len(members) > SHOWN else "",
         "owners": project.memberships.filter(role=Role.OWNER, deactivated_at=None).count(),
-        "invites": project.invites.filter(expires_at__gt=timezone.now(), uses_left__gt=0).order_by("-created_at"),
-        "form": form,
+        "invites": open_invites(project),
+        "form": form or InviteForm(project=project, may_own=owns),
+        "services": service_accounts.of(project),
+        "service_form": ServiceForm(),
         "roles": [choice for choice in Role.choices if owns or choice[0] != Role.OWNER],
         "may_own": owns,
         "what_roles_do": [(Role(role).label, what) for role, what in WHAT_ROLES_DO],
@@ -95,13 +99,12 @@ def change(request: HttpRequest, slug: str, membership_id: int) -> HttpResponse:
 def invite(request: HttpRequest, slug: str) -> HttpResponse:
     """Make an invite; the answer to this very request shows its link, and nothing stores it."""
     project = access.project_for(request.user, slug, access.MANAGE)
-    form = InviteForm(request.POST, may_own=may_own(request, project))
+    form = InviteForm(request.POST, project=project, may_own=may_own(request, project))
     if form.is_valid():
         with refusals_into(form):
             made, secret = people.make_invite(project=project, by=own(request), **form.cleaned_data)
             link = request.build_absolute_uri(reverse("join", args=[secret]))
-            fresh = InviteForm(may_own=may_own(request, project))
-            return shown(request, project, fresh, made=made, link=link, status=201)
+            return shown(request, project, made=made, link=link, status=201)
     return shown(request, project, form, status=422)
 
 
@@ -111,3 +114,8 @@ def withdraw(request: HttpRequest, slug: str, invite_id: int) -> HttpResponse:
     people.withdraw_invite(project=project, invite_id=invite_id)
     messages.success(request, "The invite is withdrawn; its link no longer works.")
     return redirect("members", slug)
+
+
+def open_invites(project: Project) -> QuerySet[Invite]:
+    live = project.invites.filter(expires_at__gt=timezone.now(), uses_left__gt=0)
+    return live.select_related("created_by", "group").order_by("-created_at")

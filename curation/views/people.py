@@ -2,28 +2,41 @@
 
 from __future__ import annotations
 
+import secrets
+from typing import Any
+
+from django.conf import settings
 from django.contrib import messages
-from django.contrib.auth import login, update_session_auth_hash
+from django.contrib.auth import update_session_auth_hash
 from django.contrib.auth.decorators import login_required
+from django.contrib.auth.forms import AuthenticationForm
 from django.contrib.auth.views import LoginView, LogoutView
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
+from django.urls import reverse
 from django.utils.http import url_has_allowed_host_and_scheme
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_POST, require_safe
 
 from curation.errors import NotFound
 from curation.models import User
-from curation.services import people
+from curation.services import identities, people, two_factor
+from curation.views.entering import arrive, let_in
 from curation.views.forms import JoinForm, PasswordForm, ProfileForm, refusals_into
 from curation.views.problems import wants_json
-
-BACKEND = "django.contrib.auth.backends.ModelBackend"
 
 
 class SignIn(LoginView):
     template_name = "people/sign_in.html"
     redirect_authenticated_user = True
+
+    def form_valid(self, form: AuthenticationForm) -> HttpResponse:
+        user = form.get_user()
+        assert isinstance(user, User)
+        return arrive(self.request, user, how="password", goal=self.get_success_url())
+
+    def get_context_data(self, **more: Any) -> dict[str, Any]:
+        return super().get_context_data(providers=settings.SIGN_IN_PROVIDERS, **more)
 
 
 class SignOut(LogoutView):
@@ -40,8 +53,7 @@ def sign_in_by_link(request: HttpRequest, secret: str) -> HttpResponse:
         user = people.use_sign_in_link(secret=secret)
     except NotFound:
         return render(request, "people/link_used.html", status=404)
-    login(request, user, backend=BACKEND)
-    return redirect("projects")
+    return arrive(request, user, how="link", goal=reverse("projects"))
 
 
 @never_cache
@@ -59,9 +71,9 @@ def join(request: HttpRequest, secret: str) -> HttpResponse:
             return redirect("project", invite.project.slug)
         with refusals_into(form):
             user = people.join_as_newcomer(secret=secret, **form.cleaned_data)
-            login(request, user, backend=BACKEND)
-            return redirect("project", invite.project.slug)
-    return render(request, "people/join.html", {"invite": invite, "form": form}, status=422 if invalid(form) else 200)
+            return let_in(request, user, how="invite", goal=reverse("project", args=[invite.project.slug]))
+    context = {"invite": invite, "form": form, "secret": secret, "providers": settings.SIGN_IN_PROVIDERS}
+    return render(request, "people/join.html", context, status=422 if invalid(form) else 200)
 
 
 @login_required
@@ -81,7 +93,14 @@ def account(request: HttpRequest) -> HttpResponse:
             people.change_password(user=user, current=given.get("current", ""), password=given["password"])
             update_session_auth_hash(request, user)
             return saved(request, "Your password is changed. Other browsers are signed out.")
-    context = {"profile": profile, "password": password, "has_password": user.has_usable_password()}
+    context = {
+        "profile": profile,
+        "password": password,
+        "has_password": user.has_usable_password(),
+        "two_factor": two_factor.standing(user),
+        "owes": user.entered == "" and people.owes_second_step(user),
+        **providers_of(request, user),
+    }
     return render(request, "people/account.html", context, status=422 if invalid(profile, password) else 200)
 
 
@@ -100,6 +119,28 @@ def keys(request: HttpRequest) -> HttpResponse:
     """Keep which keys of the annotation screen somebody has changed."""
     people.change_keys(user=own(request), body=request.body)
     return HttpResponse(status=204)
+
+
+def providers_of(request: HttpRequest, user: User) -> dict[str, Any]:
+    """Which providers sign somebody in, and which could; with the secret by which the page links one."""
+    names = {one.key: one.name for one in settings.SIGN_IN_PROVIDERS}
+    linked = list(identities.linked(user))
+    there = {one.provider for one in linked}
+    more = [one for one in settings.SIGN_IN_PROVIDERS if one.key not in there]
+    return {
+        "linked": [(one, names.get(one.provider, one.provider)) for one in linked],
+        "linkable": more,
+        "linking": linking_secret(request) if more else "",
+    }
+
+
+LINKING = "provider-link"
+"""The session's key for the secret without which no address links a provider to the account."""
+
+
+def linking_secret(request: HttpRequest) -> str:
+    secret: str = request.session.setdefault(LINKING, secrets.token_urlsafe(16))
+    return secret
 
 
 def own(request: HttpRequest) -> User:

@@ -121,11 +121,15 @@ def settings(request: HttpRequest, slug: str) -> HttpResponse:
     """Two forms, the project and its removal; and what the protocol asks, with the way to its editor."""
     project = access.project_for(request.user, slug, access.MANAGE)
     action = request.POST.get("action", "") if request.method == "POST" else ""
-    general = ProjectSettings(request.POST if action == "general" else None, initial=current(project))
+    may_own = access.OWN in access.capabilities(request.user, project)
+    general = ProjectSettings(request.POST if action == "general" else None, initial=current(project), may_own=may_own)
     remove = RemoveProject(request.POST if action == "remove" else None, prefix="remove")
     if general.is_bound and general.is_valid():
         with refusals_into(general):
             given = dict(general.cleaned_data)
+            wanted = given.get("two_factor", project.two_factor)
+            if wanted != project.two_factor:
+                projects.check_may_ask_two_steps(own(request), wanted)
             share = given.pop("review_percent") / 100
             projects.change_project(project=project, review_share=share, **given)
             return saved(request, project, "Saved.")
@@ -134,13 +138,13 @@ def settings(request: HttpRequest, slug: str) -> HttpResponse:
         with refusals_into(remove):
             return removed(request, project, remove.cleaned_data["slug"])
     context = {"project": project, "general": general, "remove": remove, "asked": asked(project)}
-    context["may_own"] = access.OWN in access.capabilities(request.user, project)
+    context["may_own"] = may_own
     status = 422 if invalid(general, remove) else 200
     return render(request, "projects/settings.html", context, status=status)
 
 
 def current(project: Project) -> dict[str, Any]:
-    same = ("name", "description", "overlap", "cap", "certainty", "review_levels")
+    same = ("name", "description", "overlap", "cap", "certainty", "review_levels", "two_factor")
     return {name: getattr(project, name) for name in same} | {"review_percent": round(100 * project.review_share)}
 
 

@@ -176,6 +176,7 @@ def import_now(
     run.project, run.method, run.created_by, run.unit = project, "import", user, "bytes"
     run.code_version = settings.VERSION
     run.save(force_insert=True)
+    running.started(run)
     running.execute(str(run.pk))
     run.refresh_from_db()
     return run

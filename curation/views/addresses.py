@@ -1,0 +1,16 @@
+"""Where a request comes from."""
+
+from __future__ import annotations
+
+from django.conf import settings
+from django.http import HttpRequest
+
+
+def client_address(request: HttpRequest) -> str:
+    """The caller's IP address. Behind HTTPS it is what the proxy in front added last to `X-Forwarded-For`.
+
+    Anything before that was written by the caller. Without a proxy (`TOUCHSTONE_HTTPS=0`) the header is not believed.
+    """
+    if settings.SECURE and (forwarded := request.META.get("HTTP_X_FORWARDED_FOR", "")):
+        return str(forwarded).rpartition(",")[2].strip()
+    return str(request.META.get("REMOTE_ADDR", ""))
