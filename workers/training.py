@@ -52,6 +52,20 @@ class Settings(BaseModel):
     save_every: int = Field(100, ge=1, description="steps between two checkpoints")
 
 
+class Built(Settings):
+    """Parameters of objectives that can also build their model, small and from nothing (workers/nn/opening.py)."""
+
+    layers: int = Field(
+        0, ge=0, le=96, description="build a new model of so many layers, with the tokenizer of the base; 0: do not"
+    )
+    width: int = Field(128, ge=32, le=8192, multiple_of=32, description="of a new model: numbers of a hidden state")
+    norms: Literal["mix", "pre", "post"] = Field(
+        "mix",
+        description="of a new model: norms behind the first quarter of the layers and before the others (Mix-LN), "
+        "before all, or behind all; the norms of trained weights stay where they are",
+    )
+
+
 @dataclass(frozen=True)
 class Job:
     """One training: what it reads, where it starts from, where it writes, and whom it tells."""
