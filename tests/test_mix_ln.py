@@ -169,7 +169,9 @@ def test_a_new_model_goes_through_the_hub_to_whoever_allows_its_code(
     import torch
     from transformers import AutoModelForSequenceClassification, AutoTokenizer
 
-    run = Run.objects.create(project=crew.project, method="train-bradley-terry", created_by=crew.olga)
+    run = Run.objects.create(
+        project=crew.project, method="train-bradley-terry", created_by=crew.olga, state=Run.State.SUCCEEDED
+    )
     folder = network("mix-llama", run.folder / "model")
     (folder / "modeling_evil.py").write_text("print('run')")
     made = ModelVersion(name="new", kind="reward", reference=f"run:{run.pk}", project=crew.project, made_by=run)

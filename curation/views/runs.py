@@ -91,6 +91,7 @@ def shown(request: HttpRequest, run: Run, *, may_act: bool) -> HttpResponse:
         "aside": set_aside(run),
         "more_aside": max(0, run.shards_failed - ASIDE_SHOWN),
         "model": model_link(run.model),
+        "params": run.params,
         "may_act": may_act,
         "again": again_address(run, method) if may_act else "",
         "waiting": "" if pace.working else waiting(run),

@@ -83,7 +83,7 @@ def compare(request: HttpRequest, slug: str) -> HttpResponse:
     """Trainings side by side: the same curve of each in one drawing, and what they differ in."""
     project = access.project_for(request.user, slug, access.READ)
     wanted = [one for one in map(as_id, request.GET.getlist("run")) if one][:COMPARED]
-    found = Run.objects.filter(project=project, pk__in=wanted, method__startswith=PREFIX)
+    found = Run.objects.filter(project=project, pk__in=wanted, method__startswith=PREFIX).select_related("model")
     runs = sorted(found, key=lambda run: wanted.index(run.pk))
     named = {run: f"{run.params.get('name') or run.method} {str(run.pk)[:4]}" for run in runs}
     context = {
@@ -115,7 +115,15 @@ def together(told: Mapping[str, Sequence[Curve]]) -> list[Curve]:
 
 def differences(runs: Sequence[Run]) -> list[tuple[str, list[Any]]]:
     """The parameters and the seed in which they are not all the same."""
-    rows = [{"objective": run.method.removeprefix(PREFIX), **run.params, "seed": run.seed} for run in runs]
+    rows = [
+        {
+            "objective": run.method.removeprefix(PREFIX),
+            "base": str(run.model) if run.model else "none",
+            **asked_of(run),
+            "seed": run.seed,
+        }
+        for run in runs
+    ]
     names = list(dict.fromkeys(name for row in rows for name in row if name != "name"))
     told = [(name.replace("_", " "), [row.get(name, "–") for row in rows]) for name in names]
     return [(name, values) for name, values in told if any(value != values[0] for value in values)]
@@ -147,6 +155,7 @@ def context_of(run: Run, project: Project) -> dict[str, Any]:
     floor = floor_of(bins)
     return {
         "training": True,
+        "params": asked_of(run),
         "plots": [plot_of(curve) for curve in told.curves],
         "figures": figures_of(told, words),
         "sides": [words.get(side, side) for side in ("Preferred", "Other")],
@@ -158,6 +167,12 @@ def context_of(run: Run, project: Project) -> dict[str, Any]:
         "hardest": told.hardest,
         "made": told.model,
     }
+
+
+def asked_of(run: Run) -> dict[str, Any]:
+    """Its parameters as they are shown: the base by its name above, and of a new model only where one was built."""
+    of_new = () if run.params.get("layers") else ("layers", "width", "norms")
+    return {name: value for name, value in run.params.items() if name not in ("base", *of_new)}
 
 
 def plot_of(curve: Curve) -> dict[str, Any]:
