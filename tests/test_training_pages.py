@@ -6,6 +6,7 @@ import pytest
 
 from curation.models import Item, Run, Task
 from curation.services import queueing, running
+from curation.services.training.told import DEPTH
 from tests.cast import Cast, make_pairs
 from tests.conftest import calling
 from tests.test_freezing import answer_all
@@ -32,15 +33,7 @@ def test_a_training_shows_curves_slices_and_the_hardest_rows(cast: Cast) -> None
     Item.objects.exclude(external_id="item-0").update(metadata={"domain": "sums"})
     run = a_training(cast.project, cast.olga)
     text = page(cast, f"runs/{run.pk}/")
-    for title in (
-        "Loss",
-        "Accuracy",
-        "Margin",
-        "Learning rate",
-        "Gradient norm over depth",
-        "Calibration",
-        "The hardest rows",
-    ):
+    for title in ("Loss", "Accuracy", "Margin", "Learning rate", DEPTH, "Calibration", "The hardest rows"):
         assert title in text
     assert "loss from 0.687 to 0.300" in text
     assert "50.0 %" in text and "poems" in text and "preferred is shorter" in text
@@ -57,7 +50,7 @@ def test_trainings_side_by_side_name_what_they_differ_in(cast: Cast) -> None:
     text = page(cast, f"training/compare/?run={one.pk}&run={other.pk}&run=nonsense")
     assert '<th scope="row">seed</th>' in text and "learning rate</th>" not in text
     assert "Held out accuracy" in text
-    assert "Gradient norm over depth, at 10 %" in text and "Gradient layer" not in text
+    assert f"{DEPTH}, at 10 %" in text and "Gradient layer" not in text
     assert "Tick two trainings" in page(cast, f"training/compare/?run={one.pk}")
 
 

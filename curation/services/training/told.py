@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from statistics import fmean
 from typing import Any
 
 from curation.models import Item, ModelVersion, Run, TrainingPoint
@@ -26,7 +27,7 @@ GROUPS = (
 )
 """Curves that stand together, in this order; others come after, each alone, numbered ones together."""
 LAYER = "gradient_layer_"
-DEPTH = "Gradient norm over depth"
+DEPTH = "Gradient norm over depth, mean 1"
 MOMENTS = (("at the beginning", 0.0), ("at 10 %", 0.1), ("at 50 %", 0.5))
 """When the gradients of layers are drawn over depth, as shares of all steps."""
 
@@ -102,9 +103,11 @@ def numbered(name: str) -> int:
 
 
 def over_depth(layers: Sequence[Sequence[tuple[int, float]]], steps: int) -> dict[str, Sequence[tuple[int, float]]]:
-    """The gradient of each layer, from 1, at each moment that was reached: of the told step nearest to it.
+    """The gradient of each layer, from 1, over the mean of all, at each moment that was reached: of the told step
+    nearest to it.
 
-    The picture of Mix-LN's paper (arXiv 2412.13795): whether deep layers learn as much as shallow ones.
+    The picture of Mix-LN's paper (arXiv 2412.13795): whether deep layers learn as much as shallow ones. Over the mean,
+    since how large gradients are as a whole differs a hundredfold between layouts.
     """
     told = [dict(points) for points in layers]
     known = sorted(set.intersection(*(set(one) for one in told)))
@@ -112,7 +115,8 @@ def over_depth(layers: Sequence[Sequence[tuple[int, float]]], steps: int) -> dic
     for name, part in MOMENTS:
         if known and (known[-1] >= part * steps or part == 0):
             step = min(known, key=lambda one: abs(one - part * steps))
-            found[name] = [(place, one[step]) for place, one in enumerate(told, 1)]
+            mean = fmean(one[step] for one in told) or 1.0
+            found[name] = [(place, one[step] / mean) for place, one in enumerate(told, 1)]
     return found
 
 
