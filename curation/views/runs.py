@@ -272,13 +272,16 @@ class Offer:
 
 @require_http_methods(["GET", "HEAD", "POST"])
 def new(request: HttpRequest, slug: str) -> HttpResponse:
-    """What can be started; with `?method=` the form of one method, filled from the run `?again=` if one is named."""
+    """What can be started; with `?method=` the form of one method, filled from the run `?again=` if one is named, and
+    with parameters that the address names."""
     project = access.project_for(request.user, slug, access.FREEZE)
     if "method" not in request.GET:
         return render(request, "runs/methods.html", {"project": project, "offers": offers(request, project)})
     method = method_named(request.GET["method"], request, project)
     data = request.POST if request.method == "POST" else None
-    form = RunForm(data, method=method, project=project, initial=earlier(project, request.GET.get("again", "")))
+    named = {name: request.GET[name] for name in method.params.model_fields if name in request.GET}
+    first = earlier(project, request.GET.get("again", "")) | named
+    form = RunForm(data, method=method, project=project, initial=first)
     if data is not None and form.is_valid() and (run := started(form, request, project)):
         return redirect(run.address)
     context = {"project": project, "method": method, "form": form}

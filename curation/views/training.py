@@ -18,6 +18,7 @@ from curation.errors import DomainError
 from curation.models import DatasetVersion, Project, Run, User
 from curation.reliability_plot import floor_of, reliability
 from curation.services import starting
+from curation.services.scoring import KINDS
 from curation.services.training.asking import PREFIX, trainer_of
 from curation.services.training.told import Curve, Told, curves_of, told_of
 from workers.training import trainers
@@ -166,6 +167,7 @@ def context_of(run: Run, project: Project) -> dict[str, Any]:
         "measures": measures_of(told),
         "hardest": told.hardest,
         "made": told.model,
+        "prelabels": told.model is not None and told.model.kind in KINDS and told.model.retired_at is None,
     }
 
 

@@ -123,5 +123,5 @@ def card(run: Run, trainer: Trainer, metrics: dict[str, Any], made: ModelVersion
         run=run.pk,
         seed=run.seed,
         version=run.code_version,
-        params=", ".join(f"{name} {value}" for name, value in own.items()),
+        params=", ".join(f"{name} {value}" for name, value in own.items() if value not in ("", None, {})),
     )
