@@ -39,7 +39,8 @@ Wins = Mapping[str, Mapping[str, tuple[float, int]]]
 
 def correlations(votes: Sequence[Vote]) -> dict[str, float]:
     """Each correlation that is defined; none of fewer than three models."""
-    people, judge = (table([(one.one, one.other, one[side]) for one in votes]) for side in (2, 3))
+    people = table([(one.one, one.other, one.people) for one in votes])
+    judge = table([(one.one, one.other, one.judge) for one in votes])
     names = sorted(people)
     if len(names) < LEAST:
         return {}
