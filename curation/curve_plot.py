@@ -15,15 +15,26 @@ LINES = 8
 Points = Sequence[tuple[int, float]]
 
 
-def curves(label: str, lines: Mapping[str, Points]) -> SafeString:
-    """One drawing with all curves; each tells its last number when it is pointed at."""
-    low, high = bounds([value for points in lines.values() for _, value in points])
+def curves(label: str, lines: Mapping[str, Points], over: str = "step") -> SafeString:
+    """One drawing with all curves; each tells its last number when it is pointed at.
+
+    Over steps it begins at 0, over layers at the first one.
+    """
+    low, high = limits(lines, over)
     last = max((points[-1][0] for points in lines.values() if points), default=1) or 1
+    first = 0 if over == "step" else min(1, last - 1)
     drawn = format_html_join(
         "",
-        '<polyline class="curve curve--{}" points="{}"><title>{}: {} at step {}</title></polyline>',
+        '<polyline class="curve curve--{}" points="{}"><title>{}: {} at {} {}</title></polyline>',
         (
-            (n % LINES, path(points, last, low, high), name.replace("_", " "), said(points[-1][1]), points[-1][0])
+            (
+                n % LINES,
+                path(points, (first, last), low, high),
+                name.replace("_", " "),
+                said(points[-1][1]),
+                over,
+                points[-1][0],
+            )
             for n, (name, points) in enumerate(lines.items())
             if points
         ),
@@ -44,9 +55,17 @@ def bounds(values: Sequence[float]) -> tuple[float, float]:
     return (low, high) if high > low else (low - 0.5, high + 0.5)
 
 
-def path(points: Points, last: int, low: float, high: float) -> str:
+def limits(lines: Mapping[str, Points], over: str) -> tuple[float, float]:
+    """The lowest and the highest value that is drawn. Layers are compared by ratio, so there the ground is 0."""
+    values = [value for points in lines.values() for _, value in points]
+    return bounds([0.0, *values] if over == "layer" else values)
+
+
+def path(points: Points, ends: tuple[int, int], low: float, high: float) -> str:
+    first, last = ends
     return " ".join(
-        f"{WIDE * step / last:.1f},{HIGH - HIGH * (value - low) / (high - low):.1f}" for step, value in points
+        f"{WIDE * (step - first) / (last - first):.1f},{HIGH - HIGH * (value - low) / (high - low):.1f}"
+        for step, value in points
     )
 
 

@@ -65,20 +65,23 @@ def run(seed: int) -> dict[str, Any]:
 def trained(layout: Any, rate: float, data: bytes, held: bytes, seed: int) -> tuple[float, dict[float, float]]:
     import torch
     from torch.nn.functional import cross_entropy
-    from transformers import LlamaConfig
 
-    from workers.nn.mix_ln import Backbone, gradients
+    from workers.nn.mix_ln import MixLlamaConfig, MixLlamaForCausalLM, gradients
+    from workers.nn.opening import post_layers
 
     torch.manual_seed(seed)
-    sizes: dict[str, Any] = {
-        "num_hidden_layers": LAYERS,
-        "hidden_size": WIDTH,
-        "intermediate_size": 3 * WIDTH,
-        "num_attention_heads": 4,
-    }
-    model = Backbone(
-        LlamaConfig(vocab_size=256, num_key_value_heads=4, max_position_embeddings=LENGTH, **sizes), layout
+    config = MixLlamaConfig(
+        vocab_size=256,
+        num_hidden_layers=LAYERS,
+        hidden_size=WIDTH,
+        intermediate_size=3 * WIDTH,
+        num_attention_heads=4,
+        max_position_embeddings=LENGTH,
+        tie_word_embeddings=True,
+        use_cache=False,
+        post_layers=post_layers(layout, LAYERS),
     )
+    model = MixLlamaForCausalLM(config)
     optimizer = torch.optim.Adam(model.parameters(), lr=rate)
     learnt, unseen = (torch.frombuffer(bytearray(one), dtype=torch.uint8).long() for one in (data, held))
     draw = torch.Generator().manual_seed(seed)
@@ -86,7 +89,7 @@ def trained(layout: Any, rate: float, data: bytes, held: bytes, seed: int) -> tu
     def loss_of(source: Any) -> Any:
         starts = torch.randint(0, len(source) - LENGTH - 1, (BATCH,), generator=draw).tolist()
         ids = torch.stack([source[start : start + LENGTH + 1] for start in starts])
-        return cross_entropy(model(ids[:, :-1]).flatten(0, 1), ids[:, 1:].flatten())
+        return cross_entropy(model(ids[:, :-1]).logits.flatten(0, 1), ids[:, 1:].flatten())
 
     ratios: dict[float, float] = {}
     looked = {round(share * STEPS): share for share in LOOKED}

@@ -18,7 +18,7 @@ CHAT = (
     "{% if add_generation_prompt %}<|assistant|>{% endif %}"
 )
 ENCODERS = ("bert", "roberta", "xlm-roberta", "camembert", "electra", "distilbert", "modernbert")
-CAUSAL = ("llama", "mistral", "qwen2", "qwen3", "olmo2", "gemma")
+CAUSAL = ("llama", "mix-llama", "mistral", "qwen2", "qwen3", "olmo2", "gemma")
 SIZES: dict[str, Any] = {
     "hidden_size": 32,
     "num_hidden_layers": 2,
@@ -76,6 +76,10 @@ def configuration(name: str, vocabulary: int, **more: Any) -> Any:
     sizes = dict(DISTILBERT if name == "distilbert" else SIZES)
     if name in CAUSAL:
         sizes |= {"num_key_value_heads": 2, "head_dim": 8}
+    if name == "mix-llama":
+        import workers.nn.mix_ln  # noqa: F401 (transformers learns of it)
+
+        sizes |= {"post_layers": 1}
     special = {"pad_token_id": 0, "bos_token_id": 1, "eos_token_id": 2}
     if name in ("modernbert",):
         special = {"pad_token_id": 0, "cls_token_id": 2, "sep_token_id": 3, "bos_token_id": 2, "eos_token_id": 3}

@@ -229,6 +229,30 @@ def test_ppe_of_votes() -> None:
     assert value(figures, "preference hard_prompt") == 0.5
 
 
+@pytest.mark.parametrize(
+    ("judged", "wanted"),
+    [
+        ("ABC", {"spearman": 1.0, "kendall": 1.0, "pearson": 1.0}),
+        ("CBA", {"spearman": -1.0, "kendall": -1.0, "pearson": -1.0}),
+        ("BAC", {"spearman": 0.5, "kendall": 0.333333, "pearson": None}),
+    ],
+)
+def test_ppe_ranks_the_models_that_wrote_the_answers(judged: str, wanted: dict[str, float | None]) -> None:
+    """People say A > B > C, two votes for each two. Only of B do the shares of wins differ (0 and 1): where the judge
+    puts B first these are 1 and 1 with it, and no correlation is defined."""
+    results = [
+        result("preference", [judged.index(b), judged.index(a)], truth={"kinds": [], "models": [a, b]}, id=f"{a}{b}{n}")
+        for a, b in ("AB", "BC", "AC")
+        for n in range(2)
+    ]
+    figures = scored("ppe", results)
+    for name, expected in wanted.items():
+        told = figures.get(f"preference {name}")
+        assert (told and round(told.value, 4)) == (expected and round(expected, 4))
+    unnamed = scored("ppe", [result("preference", [1, 0], truth={"kinds": []})])
+    assert "preference kendall" not in unnamed
+
+
 def test_ppe_of_answers_that_are_right_or_wrong() -> None:
     """A judge that puts the only right answer of two last: right at k = 1 in half of the orders, never at k = 2."""
     truth = {"right": [True, False], "pairs": [[0, 1]]}
@@ -260,6 +284,8 @@ def test_ppe_reads_votes_and_answers(tmp_path: Path) -> None:
     vote |= {"hard_prompt": True, "if_prompt": False}
     tie = {**vote, "winner": "tie (bothbad)", "question_id": "t"}
     read("ppe", tmp_path, "PPE-Human-Preference-V1/test.jsonl", vote, tie)
+    (named,) = read("ppe", tmp_path / "other", "votes.jsonl", {**vote, "model_1": "m", "model_2": "n"})
+    assert named.truth["models"] == ["m", "n"]
     answers = {"question_id": "a", "prompt": "?", "response_1": "x", "response_2": "y", "scores": [False, True]}
     path = "lmarena-ai/PPE-MMLU-Pro-Best-of-K/data/train.jsonl"
     first, second = read("ppe", tmp_path, path, {**answers, "sampled_conflict_pairs": [[0, 1]]})

@@ -133,9 +133,14 @@ def spans_with_types(row: CritiquedRow) -> list[CritiqueRow]:
 
 
 def good_and_poor_spans(row: CritiquedRow) -> list[CritiqueRow]:
-    """Good spans before poor ones, without anything else that is said of them; none that is white space only."""
+    """Good spans before poor ones, with their comments and types; none that is white space only."""
     spans = [one for one in placed(row, wide=True) if one.quote.strip()]
-    return [CritiqueRow(s.start, s.end, s.quote, polarity=p) for p in (1, -1) for s in spans if s.polarity == p]
+    return [
+        CritiqueRow(s.start, s.end, s.quote, type=s.type, polarity=p, comment=s.comment)
+        for p in (1, -1)
+        for s in spans
+        if s.polarity == p
+    ]
 
 
 def all_but_unit_omission_and_evidence(row: CritiquedRow) -> list[CritiqueRow]:

@@ -39,6 +39,16 @@ def test_the_leaderboard_shows_value_interval_and_number(cast: Cast, own: Evalua
     assert "75.0" not in stranger and "Nothing evaluated yet" in stranger
 
 
+def test_a_model_that_was_trained_in_the_project_is_marked(cast: Cast, own: Evaluation) -> None:
+    pages = [reverse("leaderboard"), reverse("evaluation", args=[own.pk]), reverse("model", args=[own.model_id])]
+    for address in pages:
+        assert "trained" not in browser(cast.vic).get(address).content.decode().split("<main")[1].split("Card")[0]
+    own.model.made_by = Run.objects.create(project=cast.project, method="train-bradley-terry", state="succeeded")
+    own.model.save()
+    for address, words in zip(pages, ["trained here", "was trained in this project", "trained here"], strict=True):
+        assert words in browser(cast.vic).get(address).content.decode()
+
+
 def test_a_column_sorts_and_turns(cast: Cast) -> None:
     for name, value in (("worse", 0.2), ("better", 0.8)):
         evaluated(model(name), cast, value)

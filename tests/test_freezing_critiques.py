@@ -14,7 +14,7 @@ from django.test.utils import CaptureQueriesContext
 
 from curation.errors import Invalid
 from curation.models import Annotator, Critique, DatasetVersion, Item, Project, Protocol, Run, TaskKind, Verdict
-from curation.services import annotating, freezing, running
+from curation.services import annotating, freezing, running, starting
 from curation.services.answering import Answer
 from curation.services.desk import desk_of
 from curation.services.freezing import making, walking
@@ -316,6 +316,29 @@ def test_a_draw_is_dropped_with_the_question(cast: Cast) -> None:
 
 
 # --- Companions and bytes ----------------------------------------------------------------------------------
+
+
+def test_a_version_of_an_earlier_edition_is_made_again_as_it_was(cast: Cast) -> None:
+    """Before comments and types of spans were in the rows, `edition` was in no lineage."""
+    project = responses(cast, item("q", SKY))
+    say(cast, "ann", Answer([poor(11, 16, comment="It is blue.", type="wrong")], [yes()]))
+    now = frozen(project, "text2grad")
+    assert now.lineage["edition"] == 2
+    (row,) = lines(now)
+    assert (row["poor_comments"], row["poor_types"], row["good_comments"]) == (["It is blue."], ["wrong"], [])
+    before = freezing.request_version(project=project, dataset_name="critiques", target="text2grad")
+    del before.lineage["edition"]
+    before.save()
+    running.execute(str(before.run_id))
+    (old,) = lines(before)
+    assert list(old) == [name for name in row if not name.endswith(("_comments", "_types"))]
+    assert {name: row[name] for name in old} == old
+    check = starting.start(
+        project=project, method="verify", params={"dataset": "critiques", "number": 2}, user=cast.olga
+    )  # fmt: skip
+    running.execute(str(check.pk))
+    check.refresh_from_db()
+    assert check.result["same"], check.result
 
 
 def test_raw_critiques_and_verdicts_travel_along(cast: Cast) -> None:

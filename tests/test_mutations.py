@@ -176,6 +176,8 @@ MUTATIONS: dict[str, dict[str, Change]] = {
     "text2grad": {
         "an offset too far": put(lambda one: one + 1, "poor_offsets", 0, 0),
         "a quote too few": lambda row: row["poor_spans"].pop(),
+        "a comment too few": lambda row: row["poor_comments"].pop(),
+        "a type too many": lambda row: row["poor_types"].append("x"),
         "another text": put(say("x"), "response"),
         "offsets in UTF-16": lambda row: row.update(poor_offsets=[utf16(row, at) for at in row["poor_offsets"]]),
     },

@@ -6,6 +6,7 @@ import pytest
 
 from curation.models import Item, Run, Task
 from curation.services import queueing, running
+from curation.services.training.told import DEPTH
 from tests.cast import Cast, make_pairs
 from tests.conftest import calling
 from tests.test_freezing import answer_all
@@ -32,7 +33,7 @@ def test_a_training_shows_curves_slices_and_the_hardest_rows(cast: Cast) -> None
     Item.objects.exclude(external_id="item-0").update(metadata={"domain": "sums"})
     run = a_training(cast.project, cast.olga)
     text = page(cast, f"runs/{run.pk}/")
-    for title in ("Loss", "Accuracy", "Margin", "Learning rate", "Gradient layer", "Calibration", "The hardest rows"):
+    for title in ("Loss", "Accuracy", "Margin", "Learning rate", DEPTH, "Calibration", "The hardest rows"):
         assert title in text
     assert "loss from 0.687 to 0.300" in text
     assert "50.0 %" in text and "poems" in text and "preferred is shorter" in text
@@ -43,12 +44,38 @@ def test_a_training_shows_curves_slices_and_the_hardest_rows(cast: Cast) -> None
     assert "liked" in listed and "0.500" in listed
 
 
+def test_the_page_of_a_cost_model_speaks_of_harm(cast: Cast) -> None:
+    """Its first response is the less safe one, and nobody preferred it."""
+    make_pairs(cast.project, 6)
+    run = a_training(cast.project, cast.olga)
+    assert "Pre-label with it" in page(cast, f"runs/{run.pk}/") and "the longer response in" in page(
+        cast, f"runs/{run.pk}/"
+    )
+    run.method = "train-cost"
+    run.result.pop("length_bias")
+    run.save()
+    text = page(cast, f"runs/{run.pk}/")
+    assert "Always taking the longer response for the less safe one" in text and "the less safe one is shorter" in text
+    assert '<th class="num">Less safe</th>' in text and "Preferred" not in text and "preferred is" not in text
+
+
+def test_a_form_folds_what_is_seldom_touched_and_takes_a_model_from_the_address(cast: Cast) -> None:
+    run = a_training(cast.project, cast.olga)
+    text = page(cast, "runs/new/?method=train-bradley-terry")
+    assert "More settings (13)" in text and text.index("Learning rate") < text.index("More settings") < text.index(
+        "Norms"
+    )
+    made = run.result["model"]
+    assert f'<option value="{made}" selected>' in page(cast, f"runs/new/?method=prelabel&model={made}")
+
+
 def test_trainings_side_by_side_name_what_they_differ_in(cast: Cast) -> None:
     make_pairs(cast.project, 4)
     one, other = a_training(cast.project, cast.olga), a_training(cast.project, cast.olga, seed=3)
     text = page(cast, f"training/compare/?run={one.pk}&run={other.pk}&run=nonsense")
     assert '<th scope="row">seed</th>' in text and "learning rate</th>" not in text
     assert "Held out accuracy" in text
+    assert f"{DEPTH}, at 10 %" in text and "Gradient layer" not in text
     assert "Tick two trainings" in page(cast, f"training/compare/?run={one.pk}")
 
 

@@ -126,6 +126,21 @@ def average(figures: Iterable[Figure]) -> Figure:
     return Figure(fmean(one.value for one in each), sum(one.n for one in each), share=False)
 
 
+def mean(values: Iterable[float], n: int) -> Figure:
+    """The mean of numbers that are no shares of `n` cases."""
+    return Figure(fmean(values), n, share=False)
+
+
+def whole(parts: Figures) -> Figures:
+    """Parts under their average, which is the score."""
+    return {"score": average(parts.values()), **parts}
+
+
+def under(name: str, parts: Figures) -> Figures:
+    """The figures of a part, each by the part's name and its own."""
+    return {f"{name} {metric}": one for metric, one in parts.items()}
+
+
 def grouped(results: Iterable[Result], name: Callable[[Result], str]) -> dict[str, list[Result]]:
     """Results by name, in the order of the names."""
     groups: dict[str, list[Result]] = {}

@@ -92,12 +92,17 @@ def verdict(row: Mapping[str, Any], wanted: Wanted) -> dict[str, Any]:
 
 
 def spans(row: Mapping[str, Any], wanted: Wanted) -> dict[str, Any]:
-    """The answers of workers/critics/spans.py in the order of the response. What was said of a single place is not in
-    such a row, so its comment is empty."""
+    """The answers of workers/critics/spans.py in the order of the response. In rows of the first edition of the target
+    nothing is said of a single place, so its comment is empty."""
     named = [
-        (offsets[0], {"quote": quote, "comment": "", "polarity": polarity})
+        (offsets[0], {"quote": quote, "comment": comment, "polarity": polarity})
         for polarity in wanted.critiques["polarities"]
-        for quote, offsets in zip(row[f"{polarity}_spans"], row[f"{polarity}_offsets"], strict=True)
+        for quote, offsets, comment in zip(
+            row[f"{polarity}_spans"],
+            row[f"{polarity}_offsets"],
+            row.get(f"{polarity}_comments") or [""] * len(row[f"{polarity}_spans"]),
+            strict=True,
+        )
     ]
     places = [place for _, place in sorted(named, key=lambda one: one[0])]
     return {"overall": row["textual_feedback"] or "", "critiques": places}

@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 from pydantic import Field
 
-from workers.training import Job, Settings
+from workers.training import Built, Job
 
 Messages = Sequence[Mapping[str, Any]]
 UNDECIDED = 0.5
@@ -19,7 +19,7 @@ AXES = {"helpfulness": "better_response_id", "harmlessness": "safer_response_id"
 """What PKU-SafeRLHF compares, and where it says which response is preferred."""
 
 
-class PairSettings(Settings):
+class PairSettings(Built):
     """What every objective on compared responses has."""
 
     shared_prefix: Literal["auto", "on", "off"] = Field(

@@ -31,25 +31,70 @@ class Compared:
     rejected: str
 
 
+MORE: dict[str, Any] = {"more": True}
+"""Of a parameter that a form keeps folded away."""
+
+
 class Settings(BaseModel):
     """Parameters that every objective has; each adds its own."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     epochs: float = Field(1.0, gt=0, le=100, description="how often each row is seen")
-    max_steps: int = Field(0, ge=0, description="stop after so many steps; 0: as many as the epochs have")
-    learning_rate: float = Field(3e-5, gt=0, le=1, description="the highest that is reached")
-    warmup: float = Field(0.1, ge=0, lt=1, description="share of the steps over which the learning rate rises")
-    schedule: Literal["linear", "cosine", "constant"] = Field("linear", description="how the learning rate falls")
-    weight_decay: float = Field(0.0, ge=0, le=1)
-    step_tokens: int = Field(8192, ge=64, description="tokens of one step of the optimizer")
-    batch_tokens: int = Field(
-        4096, ge=64, description="tokens that go through the model at once; the rest of a step adds up"
+    max_steps: int = Field(
+        0, ge=0, description="stop after so many steps; 0: as many as the epochs have", json_schema_extra=MORE
     )
-    max_length: int = Field(512, ge=8, le=1_000_000, description="tokens of a text; longer ones are cut")
-    precision: Literal["auto", "fp32", "bf16"] = Field("auto", description="bf16 where the hardware multiplies it")
-    lora: int = Field(0, ge=0, le=1024, description="rank of LoRA adapters; 0: all weights are trained")
-    save_every: int = Field(100, ge=1, description="steps between two checkpoints")
+    learning_rate: float = Field(3e-5, gt=0, le=1, description="the highest that is reached")
+    warmup: float = Field(
+        0.1, ge=0, lt=1, description="share of the steps over which the learning rate rises", json_schema_extra=MORE
+    )
+    schedule: Literal["linear", "cosine", "constant"] = Field(
+        "linear", description="how the learning rate falls", json_schema_extra=MORE
+    )
+    weight_decay: float = Field(0.0, ge=0, le=1, json_schema_extra=MORE)
+    step_tokens: int = Field(8192, ge=64, description="tokens of one step of the optimizer", json_schema_extra=MORE)
+    batch_tokens: int = Field(
+        4096,
+        ge=64,
+        description="tokens that go through the model at once; the rest of a step adds up",
+        json_schema_extra=MORE,
+    )
+    max_length: int = Field(
+        512, ge=8, le=1_000_000, description="tokens of a text; longer ones are cut", json_schema_extra=MORE
+    )
+    precision: Literal["auto", "fp32", "bf16"] = Field(
+        "auto", description="bf16 where the hardware multiplies it", json_schema_extra=MORE
+    )
+    lora: int = Field(
+        0, ge=0, le=1024, description="rank of LoRA adapters; 0: all weights are trained", json_schema_extra=MORE
+    )
+    save_every: int = Field(100, ge=1, description="steps between two checkpoints", json_schema_extra=MORE)
+
+
+class Built(Settings):
+    """Parameters of objectives that can also build their model, small and from nothing (workers/nn/opening.py)."""
+
+    layers: int = Field(
+        0,
+        ge=0,
+        le=96,
+        description="build a new model of so many layers, with the tokenizer of the base; 0: do not",
+        json_schema_extra=MORE,
+    )
+    width: int = Field(
+        128,
+        ge=32,
+        le=8192,
+        multiple_of=32,
+        description="of a new model: numbers of a hidden state",
+        json_schema_extra=MORE,
+    )
+    norms: Literal["mix", "pre", "post"] = Field(
+        "mix",
+        description="of a new model: norms behind the first quarter of the layers and before the others (Mix-LN), "
+        "before all, or behind all; the norms of trained weights stay where they are",
+        json_schema_extra=MORE,
+    )
 
 
 @dataclass(frozen=True)

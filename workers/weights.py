@@ -26,6 +26,8 @@ INDEX = "model.safetensors.index.json"
 HEADER_MOST = 100_000_000
 CARD_MOST = 200_000
 READ_MOST = 20_000_000
+OURS = {"mix-llama": "mix_ln.py"}
+"""Architectures of our own (workers/nn/mix_ln.py), and the file that is written beside their weights."""
 FITTING = {
     "reward": ("ForSequenceClassification",),
     "cost": ("ForSequenceClassification",),
@@ -199,11 +201,16 @@ def refuse_unfit(kind: str, architecture: str, *, own: bool) -> None:
     raise Unusable(f"a model of kind {kind} must be {wanted}; this is {architecture or 'of no named architecture'}")
 
 
-def own_code(sizes: Iterable[str], *configs: Mapping[str, Any]) -> list[str]:
-    """What of a model would run as Python: files, and classes that its configuration names."""
+def own_code(sizes: Iterable[str], config: Mapping[str, Any], tokenizer: Mapping[str, Any]) -> list[str]:
+    """What of a model would run as Python: files, and classes that its configurations name.
+
+    Of an architecture that is Touchstone's own the files beside the weights are for others: none of them runs here.
+    """
+    if config.get("model_type") in OURS:
+        sizes, config = (), {}
     named = [
         str(value[0] if isinstance(value, list) else value)
-        for config in configs
+        for config in (config, tokenizer)
         for value in dict(config.get("auto_map") or {}).values()
         if value
     ]

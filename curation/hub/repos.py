@@ -173,15 +173,25 @@ def commit_of_model(namespace: str, model: ModelVersion) -> Commit:
         label=f"v{model.number}",
         made_at=model.created_at,
         tags=("touchstone", model.kind),
-        entries=tuple(entries_below(folder, found.items())),
+        entries=tuple(entries_below(folder, found.items(), code_of(model))),
     )
 
 
-def entries_below(folder: Path, sizes: Iterable[tuple[str, int]]) -> Iterable[Entry]:
-    """Files of a model's folder that are given out; what a link leads out of it, or to another kind of file, is not."""
+def code_of(model: ModelVersion) -> tuple[str, ...]:
+    """Code that goes out with the weights: that of an architecture of ours, of models that were trained here."""
+    ours = weights.OURS.get(model.facts.get("type", ""))
+    return (ours,) if ours and model.made_by_id else ()
+
+
+def entries_below(folder: Path, sizes: Iterable[tuple[str, int]], more: tuple[str, ...] = ()) -> Iterable[Entry]:
+    """Files of a model's folder that are given out, by their kind or as one of `more`.
+
+    What a link leads out of the folder, or to another kind of file, is not.
+    """
     for name, size in sizes:
         place = (folder / name).resolve()
-        if name.endswith(SERVED) and place.name.endswith(SERVED) and place.is_relative_to(folder) and place.is_file():
+        served = (name.endswith(SERVED) and place.name.endswith(SERVED)) or name == place.name in more
+        if served and place.is_relative_to(folder) and place.is_file():
             yield Entry(name, size, digest(str(place), size, place.stat().st_mtime_ns), place)
 
 

@@ -59,3 +59,9 @@ class Evaluation(models.Model):
     @property
     def sampled(self) -> bool:
         return self.n < self.total
+
+    @property
+    def familiar(self) -> bool:
+        """Whether the model was trained in the project whose pairs these are: it may have learnt some of them."""
+        maker = self.model.made_by
+        return maker is not None and self.project_id is not None and maker.project_id == self.project_id

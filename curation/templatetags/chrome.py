@@ -148,7 +148,10 @@ def said(value: Any) -> str:
     if isinstance(value, list):
         return ", ".join(map(str, value)) if len(str(value)) < 120 and not nested(value) else f"{len(value)} entries"
     if isinstance(value, dict):
-        return ", ".join(f"{name} {said(inner)}" for name, inner in value.items())
+        return ", ".join(
+            f"{name.replace('_', ' ')} {f'({said(inner)})' if isinstance(inner, dict) else said(inner)}"
+            for name, inner in value.items()
+        )
     return str(value)
 
 

@@ -39,8 +39,12 @@ class RunForm(forms.Form):
 
     def asked(self) -> list[forms.BoundField]:
         """The method's own fields, those without which it cannot start first."""
-        own = [self[name] for name in self.method.params.model_fields]
+        own = [self[name] for name, info in self.method.params.model_fields.items() if not folded(info)]
         return sorted(own, key=lambda field: not field.field.required)
+
+    def more(self) -> list[forms.BoundField]:
+        """Its fields that are seldom touched."""
+        return [self[name] for name, info in self.method.params.model_fields.items() if folded(info)]
 
     def common(self) -> list[forms.BoundField]:
         return [self["run_queue"], self["run_seed"]]
@@ -128,6 +132,10 @@ def field_for(name: str, info: FieldInfo, project: Project) -> forms.Field:
     if get_origin(inner) in (list, tuple) and get_args(inner)[:1] == (str,):
         return Lines(**shared)
     return Json(**shared)
+
+
+def folded(info: FieldInfo) -> bool:
+    return isinstance(info.json_schema_extra, dict) and info.json_schema_extra.get("more") is True
 
 
 def picks_model(info: FieldInfo) -> bool:

@@ -91,6 +91,7 @@ def shown(request: HttpRequest, run: Run, *, may_act: bool) -> HttpResponse:
         "aside": set_aside(run),
         "more_aside": max(0, run.shards_failed - ASIDE_SHOWN),
         "model": model_link(run.model),
+        "params": run.params,
         "may_act": may_act,
         "again": again_address(run, method) if may_act else "",
         "waiting": "" if pace.working else waiting(run),
@@ -269,22 +270,18 @@ class Offer:
     address: str
 
 
-def beforehand(request: HttpRequest, project: Project) -> dict[str, Any]:
-    """What the form holds before anybody fills it in: as an earlier run had it, or for the queue that is named."""
-    queue = request.GET.get("queue", "")
-    named = {"queue": int(queue)} if queue.isascii() and queue.isdigit() and len(queue) < 19 else {}
-    return earlier(project, request.GET.get("again", "")) | named
-
-
 @require_http_methods(["GET", "HEAD", "POST"])
 def new(request: HttpRequest, slug: str) -> HttpResponse:
-    """What can be started; with `?method=` the form of one method, filled from the run `?again=` if one is named."""
+    """What can be started; with `?method=` the form of one method, filled from the run `?again=` if one is named, and
+    with parameters that the address names."""
     project = access.project_for(request.user, slug, access.FREEZE)
     if "method" not in request.GET:
         return render(request, "runs/methods.html", {"project": project, "offers": offers(request, project)})
     method = method_named(request.GET["method"], request, project)
     data = request.POST if request.method == "POST" else None
-    form = RunForm(data, method=method, project=project, initial=beforehand(request, project))
+    named = {name: request.GET[name] for name in method.params.model_fields if name in request.GET}
+    first = earlier(project, request.GET.get("again", "")) | named
+    form = RunForm(data, method=method, project=project, initial=first)
     if data is not None and form.is_valid() and (run := started(form, request, project)):
         return redirect(run.address)
     context = {"project": project, "method": method, "form": form}

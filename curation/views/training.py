@@ -13,12 +13,13 @@ from django.urls import reverse
 from django.views.decorators.http import require_POST, require_safe
 
 from curation import access
-from curation.curve_plot import bounds, curves, said
+from curation.curve_plot import curves, limits, said
 from curation.errors import DomainError
 from curation.models import DatasetVersion, Project, Run, User
 from curation.reliability_plot import floor_of, reliability
 from curation.services import starting
-from curation.services.training.asking import PREFIX
+from curation.services.scoring import KINDS
+from curation.services.training.asking import PREFIX, trainer_of
 from curation.services.training.told import Curve, Told, curves_of, told_of
 from workers.training import trainers
 
@@ -29,7 +30,7 @@ NOT_SHOWN = ("model", "name", "held_out", "longer_is_better", "calibration", "le
 
 RIGHTS = (
     ("held_out", "This model"),
-    ("longer_is_better", "The longer response"),
+    ("longer_is_better", "Always the longer response"),
     ("commonest_verdict", "Always the commonest verdict"),
     ("commonest_label", "Always the commonest label"),
     ("answers_read", "Answers that could be read"),
@@ -37,6 +38,14 @@ RIGHTS = (
     ("tokens_guessed", "Tokens guessed"),
 )
 """Shares of a result that are shown with their intervals."""
+OF_COST = {
+    "Always the longer response": "Always taking the longer response for the less safe one",
+    "preferred is longer": "the less safe one is longer",
+    "preferred is shorter": "the less safe one is shorter",
+    "Preferred": "Less safe",
+    "Other": "Safer",
+}
+"""What is said instead where the first response of a pair is not the preferred but the less safe one."""
 
 
 def is_training(run: Run) -> bool:
@@ -75,7 +84,7 @@ def compare(request: HttpRequest, slug: str) -> HttpResponse:
     """Trainings side by side: the same curve of each in one drawing, and what they differ in."""
     project = access.project_for(request.user, slug, access.READ)
     wanted = [one for one in map(as_id, request.GET.getlist("run")) if one][:COMPARED]
-    found = Run.objects.filter(project=project, pk__in=wanted, method__startswith=PREFIX)
+    found = Run.objects.filter(project=project, pk__in=wanted, method__startswith=PREFIX).select_related("model")
     runs = sorted(found, key=lambda run: wanted.index(run.pk))
     named = {run: f"{run.params.get('name') or run.method} {str(run.pk)[:4]}" for run in runs}
     context = {
@@ -96,17 +105,26 @@ def as_id(text: str) -> UUID | None:
 
 def together(told: Mapping[str, Sequence[Curve]]) -> list[Curve]:
     """The curves of several runs by what they show."""
-    found: dict[str, dict[str, Any]] = {}
+    found: dict[tuple[str, str], dict[str, Any]] = {}
     for run, each in told.items():
         for curve in each:
             for name, points in curve.lines.items():
-                found.setdefault(name.replace("_", " ").capitalize(), {})[run] = points
-    return [Curve(title, lines) for title, lines in found.items()]
+                title = name.replace("_", " ").capitalize() if curve.over == "step" else f"{curve.title}, {name}"
+                found.setdefault((title, curve.over), {})[run] = points
+    return [Curve(title, lines, over) for (title, over), lines in found.items()]
 
 
 def differences(runs: Sequence[Run]) -> list[tuple[str, list[Any]]]:
     """The parameters and the seed in which they are not all the same."""
-    rows = [{"objective": run.method.removeprefix(PREFIX), **run.params, "seed": run.seed} for run in runs]
+    rows = [
+        {
+            "objective": run.method.removeprefix(PREFIX),
+            "base": str(run.model) if run.model else "none",
+            **asked_of(run),
+            "seed": run.seed,
+        }
+        for run in runs
+    ]
     names = list(dict.fromkeys(name for row in rows for name in row if name != "name"))
     told = [(name.replace("_", " "), [row.get(name, "–") for row in rows]) for name in names]
     return [(name, values) for name, values in told if any(value != values[0] for value in values)]
@@ -130,6 +148,7 @@ def send(request: HttpRequest, slug: str, run_id: UUID) -> HttpResponse:
 def context_of(run: Run, project: Project) -> dict[str, Any]:
     """What the page of a run shows when it is a training."""
     told = told_of(run)
+    words = OF_COST if trainer_of(run).makes == "cost" else {}
     calibration = told.result.get("calibration") or {}
     bins = [
         {"confidence": one["sure"], "accuracy": one["right"], "count": one["n"]} for one in calibration.get("bins", ())
@@ -137,8 +156,10 @@ def context_of(run: Run, project: Project) -> dict[str, Any]:
     floor = floor_of(bins)
     return {
         "training": True,
+        "params": asked_of(run),
         "plots": [plot_of(curve) for curve in told.curves],
-        "figures": figures_of(told),
+        "figures": figures_of(told, words),
+        "sides": [words.get(side, side) for side in ("Preferred", "Other")],
         "biases": biases_of(told),
         "reliability": reliability("Calibration on held-out rows", [], bins) if bins else "",
         "floor": round(100 * floor),
@@ -146,25 +167,35 @@ def context_of(run: Run, project: Project) -> dict[str, Any]:
         "measures": measures_of(told),
         "hardest": told.hardest,
         "made": told.model,
+        "prelabels": told.model is not None and told.model.kind in KINDS and told.model.retired_at is None,
     }
+
+
+def asked_of(run: Run) -> dict[str, Any]:
+    """Its parameters as they are shown: the base by its name above, and of a new model only where one was built."""
+    of_new = () if run.params.get("layers") else ("layers", "width", "norms")
+    return {name: value for name, value in run.params.items() if name not in ("base", *of_new)}
 
 
 def plot_of(curve: Curve) -> dict[str, Any]:
-    low, high = bounds([value for points in curve.lines.values() for _, value in points])
+    low, high = limits(curve.lines, curve.over)
+    last = max(points[-1][0] for points in curve.lines.values())
     return {
         "title": curve.title,
         "names": [(n % 8, name.replace("_", " ")) for n, name in enumerate(curve.lines)],
-        "drawing": curves(curve.title, curve.lines),
+        "drawing": curves(curve.title, curve.lines, curve.over),
         "low": said(low),
         "high": said(high),
-        "last": max(points[-1][0] for points in curve.lines.values()),
+        "over": curve.over,
+        "last": last,
     }
 
 
-def figures_of(told: Told) -> list[dict[str, Any]]:
-    """Accuracies: of all, of the baseline, and of each slice."""
+def figures_of(told: Told, words: Mapping[str, str]) -> list[dict[str, Any]]:
+    """Accuracies: of all, of the baseline, and of each slice; `words` says what is said instead of what."""
     found = [figure("", name, told.result[key], head=key == "held_out") for key, name in RIGHTS if told.result.get(key)]
-    return found + [figure(title, name, one) for title, slices in told.slices for name, one in slices.items()]
+    found += [figure(title, name, one) for title, slices in told.slices for name, one in slices.items()]
+    return [{**one, "name": words.get(one["name"], one["name"])} for one in found]
 
 
 def figure(group: str, name: str, one: Mapping[str, Any], *, head: bool = False) -> dict[str, Any]:

@@ -9,7 +9,10 @@ Correctness, in five domains of 32 answers a prompt:
  max, end   the highest point of a curve and its last one, averaged over the orders
  loss       the mean squared distance of the curve from that of a perfect judge; lower is better
  auc        of score, scaled to 0 … 1 within its prompt, for right against wrong
-The correlations with rankings of models that PPE also has are not computed.
+
+Correlation: how the model ranks the models that wrote the answers, against how the votes rank them (rankings.py), by
+`spearman`, `kendall` and `pearson` by rows. Separability, confidence agreement and the Brier score of the authors are
+not computed: how their intervals and probabilities are made could not be read.
 """
 
 from __future__ import annotations
@@ -24,16 +27,18 @@ from workers.benchmarking import (
     SCORERS,
     Benchmark,
     Case,
-    Figure,
     Figures,
     Hub,
     Result,
     average,
     benchmarks,
     by_subset,
+    mean,
     share,
+    under,
 )
 from workers.benchmarks.pairs import gold, prompt_of, right
+from workers.benchmarks.rankings import Vote, correlations
 
 PREFERENCE = "preference"
 DOMAINS = {"mmlu-pro": "mmlu_pro", "gpqa": "gpqa", "ifeval": "ifeval", "mbpp-plus": "mbpp_plus", "math": "math"}
@@ -49,6 +54,8 @@ def read(table: str, number: int, row: Mapping[str, Any]) -> Case | None:
             return None
         truth = {"gold": gold(row["winner"]), "kinds": [name for name in KINDS if row.get(name) is True]}
         sides = [str(row["response_1"]), str(row["response_2"])]
+        if row.get("model_1") and row.get("model_2"):
+            truth["models"] = [str(row["model_1"]), str(row["model_2"])]
         return Case(str(row["question_id"]), PREFERENCE, prompt_of(row["prompt"]), sides, truth)
     path = table.lower().replace("_", "-")
     domain = next((name for part, name in DOMAINS.items() if part in path), "")
@@ -69,6 +76,8 @@ def score(results: Sequence[Result]) -> Figures:
         for kind in KINDS:
             if some := [right(one) for one in votes if kind in one.truth["kinds"]]:
                 preference[f"{PREFERENCE} {kind}"] = share(some)
+        ranked = correlations([vote_of(one) for one in votes if "models" in one.truth])
+        preference |= under(PREFERENCE, {name: mean([value], len(votes)) for name, value in ranked.items()})
     domains = {name: of_domain(group) for name, group in groups.items()}
     told: Figures = {}
     if accuracies := [one["accuracy"] for one in domains.values() if "accuracy" in one]:
@@ -76,21 +85,31 @@ def score(results: Sequence[Result]) -> Figures:
     halves = [*([preference[PREFERENCE]] if votes else []), *told.values()]
     if not halves:
         raise ValueError("no prompt has both a right and a wrong answer")
-    whole = {"score": average(halves), **preference, **told}
-    return whole | {f"{name} {metric}": one for name, each in domains.items() for metric, one in each.items()}
+    found = {"score": average(halves), **preference, **told}
+    for name, each in domains.items():
+        found |= under(name, each)
+    return found
+
+
+def vote_of(result: Result) -> Vote:
+    """A vote, and what the model would have said: half for each at a tie."""
+    first, second = valued(result)
+    best = int(result.truth["gold"])
+    one, other = result.truth["models"]
+    return Vote(one, other, 1.0 - best, 0.5 if first == second else float(first > second))
 
 
 def of_domain(results: Sequence[Result]) -> Figures:
     n = len(results)
     paired = [fmean(pair_right(one, *pair) for pair in pairs) for one in results if (pairs := one.truth["pairs"])]
-    told = {"accuracy": Figure(fmean(paired), len(paired), share=False)} if paired else {}
+    told = {"accuracy": mean(paired, len(paired))} if paired else {}
     most = min(len(one.scores) for one in results)
     ours, perfect = curves(results, most)
     return told | {
-        "max": Figure(fmean(max(curve) for curve in ours), n, share=False),
-        "end": Figure(fmean(curve[-1] for curve in ours), n, share=False),
-        "loss": Figure(fmean(squared(*both) for both in zip(ours, perfect, strict=True)), n, share=False),
-        "auc": Figure(auc(results), n, share=False),
+        "max": mean((max(curve) for curve in ours), n),
+        "end": mean((curve[-1] for curve in ours), n),
+        "loss": mean((squared(*both) for both in zip(ours, perfect, strict=True)), n),
+        "auc": mean([auc(results)], n),
     }
 
 

@@ -25,9 +25,9 @@ from workers.benchmarking import (
     Figures,
     Hub,
     Result,
-    average,
     benchmarks,
     by_subset,
+    whole,
 )
 from workers.benchmarks.pairs import chosen_of, prompt_of
 
@@ -84,7 +84,7 @@ def score(results: Sequence[Result]) -> Figures:
         name: ties(group) if name == TIES else Figure(fmean(map(best, group)), len(group))
         for name, group in by_subset(results).items()
     }
-    return {"score": average(subsets.values()), **subsets}
+    return whole(subsets)
 
 
 benchmarks.add(

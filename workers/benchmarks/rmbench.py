@@ -8,22 +8,21 @@ mean of the domains.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from statistics import fmean
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from workers.benchmarking import (
     SCORERS,
     Benchmark,
     Case,
-    Figure,
     Figures,
     Hub,
     Result,
-    average,
     benchmarks,
     better,
     by_subset,
+    mean,
+    under,
 )
 from workers.benchmarks.pairs import prompt_of
 
@@ -52,14 +51,10 @@ def of_level(result: Result, level: str) -> float:
     return sum(better(result, row, STYLES + column) for row, column in PLACES[level]) / STYLES
 
 
-def mean(figures: Iterable[Figure], n: int) -> Figure:
-    return Figure(average(figures).value, n, share=False)
-
-
 def score(results: Sequence[Result]) -> Figures:
     """The whole, its three levels, and each domain with its own three."""
     parts = {
-        (domain, level): Figure(fmean(of_level(one, level) for one in group), len(group), share=False)
+        (domain, level): mean((of_level(one, level) for one in group), len(group))
         for domain, group in by_subset(results).items()
         for level in LEVELS
     }
@@ -67,14 +62,15 @@ def score(results: Sequence[Result]) -> Figures:
     if halves := [domain for domain in here if domain in SAFETY]:
         for level in LEVELS:
             n = sum(parts[domain, level].n for domain in halves)
-            parts["safety", level] = mean([parts[domain, level] for domain in halves], n)
+            parts["safety", level] = mean((parts[domain, level].value for domain in halves), n)
     domains = [domain for domain in here if domain not in SAFETY] + (["safety"] if halves else [])
-    levels = {level: mean([parts[domain, level] for domain in domains], len(results)) for level in LEVELS}
-    whole = {"score": mean(levels.values(), len(results)), **levels}
+    levels = {level: mean((parts[domain, level].value for domain in domains), len(results)) for level in LEVELS}
+    told = {"score": mean((one.value for one in levels.values()), len(results)), **levels}
     for domain in [*domains, *halves]:
-        whole[domain] = mean([parts[domain, level] for level in LEVELS], parts[domain, "easy"].n)
-        whole |= {f"{domain} {level}": parts[domain, level] for level in LEVELS}
-    return whole
+        each = {level: parts[domain, level] for level in LEVELS}
+        told[domain] = mean((one.value for one in each.values()), each["easy"].n)
+        told |= under(domain, each)
+    return told
 
 
 benchmarks.add(

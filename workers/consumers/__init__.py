@@ -38,6 +38,8 @@ class Files:
     parquet: dict[str, list[str]]
     lines: dict[str, list[str]]
     rows: dict[str, int] = field(default_factory=dict)
+    edition: int | None = None
+    """Of the target; None: the newest."""
 
     @property
     def total(self) -> int:

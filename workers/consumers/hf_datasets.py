@@ -20,7 +20,7 @@ def read(files: Files) -> str:
     from datasets import disable_progress_bars, load_dataset
 
     disable_progress_bars()
-    columns = list(targets.get(files.target).columns)
+    columns = list(targets.get(files.target).as_of(files.edition).columns)
     with tempfile.TemporaryDirectory(prefix="touchstone-check-") as cache:
         streams = load_dataset("parquet", data_files=files.paths(), streaming=True, cache_dir=cache)
         for split, rows in streams.items():

@@ -24,7 +24,7 @@ class Wrong(Exception):
 
 def read(files: Files) -> str:
     """Every JSON line against the rules, and the Parquet files against the schema and the lines."""
-    target, seen = targets.get(files.target), set()
+    target, seen = targets.get(files.target).as_of(files.edition), set()
     rule = RULES.get(files.target, nothing_more)
     for split in files.lines:
         name, count = f"{split}.jsonl", 0
@@ -54,7 +54,7 @@ def same_tables(files: Files, split: str) -> None:
     first JSON lines."""
     import pyarrow.parquet as pq
 
-    target, rows = targets.get(files.target), 0
+    target, rows = targets.get(files.target).as_of(files.edition), 0
     lines = files.read_lines(split)
     for path in files.paths().get(split, []):
         name = path.rpartition("/")[2]
@@ -197,6 +197,9 @@ def marked(row: Row) -> None:
     for spans, offsets in (("good_spans", "good_offsets"), ("poor_spans", "poor_offsets")):
         if len(row[spans]) != len(row[offsets]):
             raise Wrong(offsets, f"{len(row[offsets])} places for {len(row[spans])} spans")
+        for beside in (spans.replace("spans", "comments"), spans.replace("spans", "types")):
+            if beside in row and len(row[beside]) != len(row[spans]):
+                raise Wrong(beside, f"{len(row[beside])} for {len(row[spans])} spans")
         for quote, (start, end) in zip(row[spans], row[offsets], strict=True):
             if row["response"][start:end] != quote:
                 raise Wrong(offsets, f"{start} to {end} holds {row['response'][start:end]!r}, not {quote!r}")

@@ -67,6 +67,7 @@ FAMILIES: dict[str, Family] = {
     "distilbert": Family(causal=False, classify=by_projection),
     "modernbert": Family(causal=False, classify=by_prediction_head),
     "llama": CAUSAL,
+    "mix-llama": CAUSAL,
     "mistral": CAUSAL,
     "qwen2": CAUSAL,
     "qwen3": CAUSAL,

@@ -23,6 +23,7 @@ from torch.utils.data import Dataset, SequentialSampler
 from transformers import PrinterCallback, Trainer, TrainerCallback, TrainingArguments
 
 from workers.nn.loading import device, fast_bf16, quiet, threads
+from workers.nn.mix_ln import MixLlamaConfig, gradients
 from workers.training import Job, Settings
 
 WHOLE = "touchstone-whole"
@@ -103,6 +104,8 @@ class Fit(Trainer):
     ):
         self.job, self.steps, self.loss_of, self.measure = job, steps, loss, measure
         self.seen: dict[str, list[float]] = defaultdict(list)
+        self.layered = isinstance(model.config, MixLlamaConfig)
+        """Whether the gradient of each layer is told: of models that are built here."""
         super().__init__(
             model=model,
             args=arguments(job, len(steps)),
@@ -134,7 +137,14 @@ class Fit(Trainer):
             total += loss.detach()
             for name, value in told.items():
                 self.seen[name].append(value)
+        if self.layered and self.tells(self.state.global_step + 1):
+            for name, value in gradients(self.model).items():
+                self.seen[name].append(value)
         return total
+
+    def tells(self, step: int) -> bool:
+        """Whether the numbers of a step are told, as transformers decides it."""
+        return step == 1 or step % int(self.args.logging_steps) == 0
 
     def log(self, logs: dict[str, float], start_time: float | None = None) -> None:
         if "loss" in logs:

@@ -20,7 +20,7 @@ from workers.nn.attention import Layout, current
 from workers.nn.packing import Pack
 
 BERT_LIKE = ("bert", "roberta", "xlm-roberta", "camembert", "electra")
-LLAMA_LIKE = ("llama", "mistral", "qwen2", "qwen3", "gemma")
+LLAMA_LIKE = ("llama", "mix-llama", "mistral", "qwen2", "qwen3", "gemma")
 
 
 def install(model: Any) -> bool:
@@ -30,7 +30,7 @@ def install(model: Any) -> bool:
     run: Callable[..., Tensor]
     if kind in BERT_LIKE:
         layer, run = body.encoder.layer[-1], bert_layer
-    elif kind in LLAMA_LIKE and getattr(model.config, "attn_logit_softcapping", None) is None:
+    elif kind in LLAMA_LIKE and pre_norm(model.config):
         layer, run = body.layers[-1], llama_layer
     else:
         return False
@@ -38,6 +38,12 @@ def install(model: Any) -> bool:
         layer.whole = layer.forward
         layer.forward = partial(either, run, layer)
     return True
+
+
+def pre_norm(config: Any) -> bool:
+    """Whether the last layer is of the kind that `llama_layer` computes."""
+    capped = getattr(config, "attn_logit_softcapping", None) is not None
+    return not capped and getattr(config, "post_layers", 0) < config.num_hidden_layers
 
 
 def either(run: Callable[..., Tensor], layer: Any, hidden_states: Tensor, *args: Any, **kwargs: Any) -> Any:

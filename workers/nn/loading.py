@@ -17,7 +17,7 @@ from transformers import AutoConfig, AutoTokenizer
 
 from workers import references, weights
 from workers.judging import OutOfMemory, Spec, Unusable
-from workers.nn import attention
+from workers.nn import attention, mix_ln  # noqa: F401 (an architecture that transformers does not have)
 from workers.nn.families import Family, family_of, stretched
 
 TASKS = {
@@ -160,7 +160,7 @@ def looked_at(folder: Path, spec: Spec) -> None:
     weights.weights_of(source, sizes)
     config = weights.read_json(source, sizes, "config.json")
     tokenizer = weights.read_json(source, sizes, "tokenizer_config.json", needed=False)
-    code = weights.own_code([], config, tokenizer)
+    code = weights.own_code((), config, tokenizer)
     if code and not spec.trusted_code:
         raise Unusable(
             f"it brings its own Python code ({', '.join(code[:5])}), which would run on the workers; "

@@ -11,12 +11,12 @@ from typing import Any
 import torch
 from torch import Tensor
 from torch.nn.functional import logsigmoid
-from transformers import AutoConfig, AutoModelForSequenceClassification, AutoTokenizer
 
 from workers.held_out import Ranked
-from workers.judging import Candidate, Given, Unusable
+from workers.judging import Candidate, Given
+from workers.nn import opening
 from workers.nn.fitting import Batch, Steps, adapted, cut, fit, mixed, plan, save
-from workers.nn.loading import LONGEST, device, quiet
+from workers.nn.loading import LONGEST, device
 from workers.nn.reading import Both, Reading
 from workers.nn.texts import Tokenising, template_of
 from workers.paired import PairRow, Read, pairs_in
@@ -94,26 +94,8 @@ def batch_of(places: Sequence[int], pairs: Sequence[PairRow], texts: Sequence[Bo
 
 
 def opened(job: Job, heads: Sequence[str] = ("reward",)) -> tuple[Any, Any]:
-    """Model and tokenizer of the base, with a fresh head unless it has such a one. Raises Unusable."""
-    assert job.base is not None
-    with quiet():
-        try:
-            config = AutoConfig.from_pretrained(job.base, num_labels=len(heads))
-            config.id2label = dict(enumerate(heads))
-            config.label2id = {name: place for place, name in enumerate(heads)}
-            config.problem_type = None
-            model = AutoModelForSequenceClassification.from_pretrained(
-                job.base, config=config, dtype=torch.float32, use_safetensors=True, ignore_mismatched_sizes=True
-            )
-            tokenizer = AutoTokenizer.from_pretrained(job.base, use_fast=True)
-        except (OSError, ValueError, KeyError) as error:
-            raise Unusable(f"a reward model cannot be made of it: {str(error).splitlines()[0][:300]}") from error
-    tokenizer.backend_tokenizer.no_truncation()
-    tokenizer.backend_tokenizer.no_padding()
-    if model.config.pad_token_id is None:
-        model.config.pad_token_id = (
-            tokenizer.pad_token_id if tokenizer.pad_token_id is not None else tokenizer.eos_token_id
-        )
+    """Model and tokenizer of a job, with a head for each name. Raises as workers.nn.opening does."""
+    model, tokenizer = opening.opened(job, "score", heads)
     still(model)
     return model, tokenizer
 

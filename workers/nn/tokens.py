@@ -13,12 +13,12 @@ from typing import Any
 
 import torch
 from torch import Tensor
-from transformers import AutoConfig, AutoModelForTokenClassification, AutoTokenizer
 
-from workers.judging import Candidate, Given, Unusable
+from workers.judging import Candidate, Given
 from workers.nn.families import means
 from workers.nn.fitting import Batch, Steps, adapted, fit, mixed, plan, save
-from workers.nn.loading import device, quiet
+from workers.nn.loading import device
+from workers.nn.opening import opened
 from workers.nn.packing import Text
 from workers.nn.pairs import causal_of, longest
 from workers.nn.reading import collated
@@ -48,7 +48,7 @@ class Reader:
 
     def __init__(self, job: Job, labels: Sequence[str]) -> None:
         self.job = job
-        self.model, self.tokenizer = opened(job, labels)
+        self.model, self.tokenizer = opened(job, "token", labels)
         config = self.model.config
         self.causal = causal_of(config)
         template = template_of(job.template, self.tokenizer, self.causal)
@@ -60,25 +60,6 @@ class Reader:
         [text] = self.form.texts(0, Given(0, prompt, [Candidate(0, response)]))
         self.cut += text.truncated
         return text
-
-
-def opened(job: Job, labels: Sequence[str]) -> tuple[Any, Any]:
-    """Model and tokenizer of the base, with a fresh head unless it has one of as many classes. Raises Unusable."""
-    assert job.base is not None
-    with quiet():
-        try:
-            config = AutoConfig.from_pretrained(job.base, num_labels=len(labels))
-            config.id2label = dict(enumerate(labels))
-            config.label2id = {name: place for place, name in enumerate(labels)}
-            model = AutoModelForTokenClassification.from_pretrained(
-                job.base, config=config, dtype=torch.float32, use_safetensors=True, ignore_mismatched_sizes=True
-            )
-            tokenizer = AutoTokenizer.from_pretrained(job.base, use_fast=True)
-        except (OSError, ValueError, KeyError) as error:
-            raise Unusable(f"a model of tokens cannot be made of it: {str(error).splitlines()[0][:300]}") from error
-    tokenizer.backend_tokenizer.no_truncation()
-    tokenizer.backend_tokenizer.no_padding()
-    return model, tokenizer
 
 
 def head_of(model: Any) -> torch.nn.Linear | None:
@@ -203,8 +184,7 @@ def train(
 
 
 def pad_of(reader: Reader) -> int:
-    known = (reader.model.config.get_text_config().pad_token_id, reader.tokenizer.pad_token_id, 0)
-    return int(next(one for one in known if one is not None))
+    return int(reader.model.config.get_text_config().pad_token_id)
 
 
 @torch.no_grad()

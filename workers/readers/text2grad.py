@@ -47,7 +47,8 @@ def read(row: Row, options: Options) -> ItemRow:
         critiques=critiques,
         rationale=optional_text(row, words) if words else "",
     )
-    used = ("id", "model", "annotator", asked, answered, words, *SPANS, "good_offsets", "poor_offsets")
+    beside = (f"{way}_{what}" for way in ("good", "poor") for what in ("offsets", "comments", "types"))
+    used = ("id", "model", "annotator", asked, answered, words, *SPANS, *beside)
     return ItemRow(
         prompt=prompt(row.get(asked), asked or "prompt"),
         responses=[given],
@@ -63,11 +64,26 @@ def marked(row: Row, name: str, text: str) -> list[CritiqueRow]:
     spans = several(row, name)
     if places and len(places) != len(spans):
         raise RowError(f"must have {len(spans)} places, as {name} has spans", offsets)
+    comments, types = (beside(row, name, what, len(spans)) for what in ("comments", "types"))
     return [
         critique_in_words(place(span, f"{name}.{n}", text, places[n] if places else None, f"{offsets}.{n}"),
-                 polarity=polarity, type=type)
+                 polarity=polarity, type=types[n] or type, comment=comments[n])
         for n, span in enumerate(spans)
     ]  # fmt: skip
+
+
+def beside(row: Row, name: str, what: str, count: int) -> list[str]:
+    """What is said of each span in a list beside it, such as `poor_comments`; empty where there is no such list."""
+    field = name.replace("_spans", f"_{what}")
+    given = several(row, field) if field != name else []
+    if not given:
+        return [""] * count
+    if len(given) != count:
+        raise RowError(f"must have {count} entries, as {name} has spans", field)
+    for n, one in enumerate(given):
+        if one is not None and not isinstance(one, str):
+            raise RowError(f"must be text, not {kind_of(one)}", f"{field}.{n}")
+    return [one or "" for one in given]
 
 
 def place(span: Any, field: str, text: str, offsets: Any, offsets_field: str) -> Any:

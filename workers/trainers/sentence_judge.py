@@ -25,7 +25,7 @@ from workers.held_sentences import Sifted, best_cut, known, summed
 from workers.judging import Unusable
 from workers.measures import auroc
 from workers.sentenced import CELLS, TARGET, UNKNOWN, Sentenced, sentenced_in
-from workers.training import TRAIN, Job, Settings, Trainer, held_back, trainers
+from workers.training import TRAIN, Built, Job, Trainer, held_back, trainers
 
 LEAST = 8
 """Fewer answers than that teach nothing."""
@@ -33,7 +33,7 @@ DEFAULT = 0.5
 GOOD = {"faithful": CELLS[:2], "correct": CELLS[::2]}
 
 
-class SentenceJudge(Settings):
+class SentenceJudge(Built):
     alpha: float = Field(0.5, gt=0, lt=1, description="weight of faithfulness; the rest is that of correctness")
     speaks_of: Literal["correct", "faithful"] = Field("correct", description="what the score of the model says")
     calibrate: float = Field(

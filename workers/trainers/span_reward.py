@@ -28,7 +28,7 @@ from workers.held_marks import Pointed, summed
 from workers.held_out import keep
 from workers.marked import Marked, classes, marked_in, named, poor, shares
 from workers.measures import auroc, best_threshold
-from workers.training import TRAIN, Job, Settings, Trainer, held_back, trainers
+from workers.training import TRAIN, Built, Job, Trainer, held_back, trainers
 
 LEAST = 8
 """Fewer marked responses than that teach nothing."""
@@ -38,7 +38,7 @@ DEFAULT = 0.5
 Weight = Annotated[float, Field(gt=0, le=100)]
 
 
-class SpanReward(Settings):
+class SpanReward(Built):
     severities: dict[str, Weight] = Field(
         default_factory=dict,
         description='how much a critique of a severity weighs, such as {"minor": 1, "major": 5}; others weigh 1',

@@ -25,7 +25,7 @@ from workers.held_out import keep, sigmoid
 from workers.held_steps import Walked, best_cut, summed
 from workers.measures import auroc
 from workers.stepped import Stepped, stepped_in
-from workers.training import TRAIN, Job, Settings, Trainer, held_back, trainers
+from workers.training import TRAIN, Built, Job, Trainer, held_back, trainers
 
 LEAST = 8
 """Fewer responses with a judged step than that teach nothing."""
@@ -33,7 +33,7 @@ DEFAULT = 0.5
 LABELS = ("wrong", "right")
 
 
-class StepJudge(Settings):
+class StepJudge(Built):
     balance: float = Field(0.5, ge=0, le=1, description="how strongly the rarer of right and wrong is pushed")
     calibrate: float = Field(
         0.15, ge=0, le=0.5, description="share of the prompts that is not learnt from but chooses the threshold"

@@ -48,11 +48,22 @@ class Target:
     """Whether its rows name annotators."""
     separated: bool = False
     """Whether its consumers read tab-separated values: then each split has such a file too."""
+    edition: int = 1
+    """Which form of the target this is. A version keeps the form that it was made in, and is made again in it."""
+    before: Target | None = None
+    """The form before this one."""
 
     @property
     def what(self) -> str:
         """What is looked at, one by one, for its rows."""
         return {"critiqued": self.per, "answered": "answer"}.get(self.source, "pair")
+
+    def as_of(self, edition: int | None) -> Target:
+        """The target as it was in an edition; None: as it is now."""
+        found = self
+        while edition is not None and found.edition > edition and found.before:
+            found = found.before
+        return found
 
     def rows(self, given: Any) -> list[dict[str, Any]]:
         """What becomes of one decided pair, answer (or several together) or compared pair. Raises Dropped."""

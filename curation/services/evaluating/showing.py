@@ -22,7 +22,7 @@ def visible(user: User | AnonymousUser) -> QuerySet[Evaluation]:
     """Of models that `user` may know of; on a project's own pairs for those only who may read its answers."""
     may = Q(project=None) | Q(project__in=registry.readable(user))
     found = Evaluation.objects.filter(may, model__in=registry.visible(user))
-    return found.select_related("model__project", "project", "run__project").order_by("-pk")
+    return found.select_related("model__project", "model__made_by", "project", "run__project").order_by("-pk")
 
 
 def find(user: User | AnonymousUser, pk: int) -> Evaluation:

@@ -82,7 +82,12 @@ def request_version(
             splits=shares,
             split_by=split_by,
             seed=seed,
-            lineage={**seen, "protocol": protocol, "shard_rows": settings.DATASET_SHARD_ROWS},
+            lineage={
+                **seen,
+                "protocol": protocol,
+                "shard_rows": settings.DATASET_SHARD_ROWS,
+                "edition": wanted.edition,
+            },
             created_by=user,
         )
         params = {"version": version.pk, "dataset": dataset_name, "number": version.number, "target": target}

@@ -16,9 +16,10 @@ from django.conf import settings
 
 from curation.errors import Conflict
 from curation.models import DatasetVersion, Response
+from curation.services.freezing.selecting import target_of
 from workers.consumers import Consumer, Files, Refused, consumers
 from workers.tables import shards
-from workers.writers import Target, targets
+from workers.writers import Target
 
 TRACED = 500
 """Lines of the lineage whose rows are held against the database."""
@@ -37,7 +38,7 @@ class Reading:
     """
 
     def __init__(self, version: DatasetVersion, building: Path, rows: Mapping[str, int]) -> None:
-        self.version, self.target = version, targets.get(version.target)
+        self.version, self.target = version, target_of(version)
         self.files = files_of(version, building, rows)
         wanted = [consumers.get(name) for name in ("rules", *self.target.consumers)]
         self.ours = [one for one in wanted if not one.package]
@@ -88,7 +89,7 @@ def files_of(version: DatasetVersion, folder: Path, rows: Mapping[str, int]) -> 
         {split: [path.name for path in shards(folder, split, kind)] for split in filled}
         for kind in ("parquet", "jsonl")
     )
-    return Files(folder, version.target, parquet, lines, filled)
+    return Files(folder, version.target, parquet, lines, filled, target_of(version).edition)
 
 
 def here(consumer: Consumer, files: Files) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from typing import Any
 
 from curation.models import DatasetFile, DatasetVersion
 from curation.services.cards import licence_of, shard_pattern, title
-from workers.writers import targets
+from curation.services.freezing.selecting import target_of
 
 CONTEXT = {
     "@language": "en",
@@ -134,7 +134,7 @@ def record_set(version: DatasetVersion, split: str, files: list[DatasetFile]) ->
         "@id": split,
         "name": split,
         "description": f"Rows of the split {split}.",
-        "field": [field(split, place, column.name, column.type) for column in targets.get(version.target).schema()],
+        "field": [field(split, place, column.name, column.type) for column in target_of(version).schema()],
     }
 
 

@@ -20,14 +20,14 @@ from curation.services.freezing import changed, consuming, facts, storing
 from curation.services.freezing.companions import schema_of, write_companions
 from curation.services.freezing.croissant import croissant
 from curation.services.freezing.members import Members
-from curation.services.freezing.selecting import Candidate, Fields, selection_of
+from curation.services.freezing.selecting import Candidate, Fields, selection_of, target_of
 from curation.services.freezing.sources import candidates, lineage_of
 from curation.services.freezing.splitting import splitter
 from curation.services.freezing.walking import sorting_on_disk, tell
 from curation.services.running import Report
 from workers import blobs
 from workers.collecting import uncollected
-from workers.writers import Dropped, Target, targets
+from workers.writers import Dropped, Target
 
 ROW: Fields = (("split", "text"), ("row", "whole"))
 TOLD_EVERY = 5000
@@ -87,7 +87,7 @@ def write_splits(version: DatasetVersion, building: Path, report: Report, member
     """The rows of every split and their lineage; how many, and what was dropped and why. `members` get their items."""
     from workers.tables import Table
 
-    target, shares = targets.get(version.target), version.splits
+    target, shares = target_of(version), version.splits
     dropped: Counter[str] = Counter()
     looked_at = 0
     with ExitStack() as files:

@@ -82,10 +82,15 @@ def selection_of(version: DatasetVersion) -> Selection:
     protocol = Protocol.objects.filter(project=project, version=number).first() if number else project.protocol
     upto = version.lineage["last_annotation"]
     filters, as_of = Filters.model_validate(version.filters), version.created_at
-    target = targets.get(version.target)
+    target = target_of(version)
     past = past_of(version)
     settled = version.lineage.get("last_settled", 0)
     return Selection(project, target, filters, upto, protocol, version.seed, version.split_by, as_of, past, settled)
+
+
+def target_of(version: DatasetVersion) -> Target:
+    """Its target in the form that there was when the version was asked for; before forms were kept, in the first."""
+    return targets.get(version.target).as_of(version.lineage.get("edition", 1))
 
 
 def past_of(version: DatasetVersion) -> Past:

@@ -93,6 +93,15 @@ def reference_of(model: ModelVersion) -> str:
     return f"{model.reference}@{model.revision}" if pinned else model.reference
 
 
+def began(base: ModelVersion | None, own: dict[str, Any]) -> str:
+    """What the model was before it was trained, in words."""
+    if base is None:
+        return "nothing: it builds its own model"
+    if own.get("layers"):
+        return f"a new model of {own['layers']} layers ({own['norms']}), with the tokenizer of {base}"
+    return str(base)
+
+
 def card(run: Run, trainer: Trainer, metrics: dict[str, Any], made: ModelVersion) -> str:
     base = base_of(run)
     held = metrics.get("held_out") or {}
@@ -109,10 +118,10 @@ def card(run: Run, trainer: Trainer, metrics: dict[str, Any], made: ModelVersion
         objective=trainer.name,
         dataset=run.params["dataset"],
         project=run.home.slug,
-        base=str(base) if base else "nothing: it builds its own model",
+        base=began(base, own),
         held=words,
         run=run.pk,
         seed=run.seed,
         version=run.code_version,
-        params=", ".join(f"{name} {value}" for name, value in own.items()),
+        params=", ".join(f"{name} {value}" for name, value in own.items() if value not in ("", None, {})),
     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from statistics import fmean
 from typing import Any
 
 from curation.models import Item, ModelVersion, Run, TrainingPoint
@@ -24,14 +25,20 @@ GROUPS = (
     ("Log-probabilities", ("logps/chosen", "logps/rejected")),
     ("Learning rate", ("learning_rate",)),
 )
-"""Curves that stand together, in this order; others come after, each alone, numbered ones such as layers together."""
+"""Curves that stand together, in this order; others come after, each alone, numbered ones together."""
+LAYER = "gradient_layer_"
+DEPTH = "Gradient norm over depth, mean 1"
+MOMENTS = (("at the beginning", 0.0), ("at 10 %", 0.1), ("at 50 %", 0.5))
+"""When the gradients of layers are drawn over depth, as shares of all steps."""
 
 
 @dataclass(frozen=True, slots=True)
 class Curve:
     title: str
     lines: Mapping[str, Sequence[tuple[int, float]]]
-    """By name: (step, value)."""
+    """By name: (step, value), or (layer, value)."""
+    over: str = "step"
+    """What it is drawn over: step or layer."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +53,7 @@ class Told:
 def told_of(run: Run) -> Told:
     """Everything that the page of a training shows."""
     rows = kept(run.folder) if run.state == Run.State.SUCCEEDED else []
-    named = [(title, run.result[key]) for key, title in SLICES if run.result.get(key)]
+    named = [(title, run.result[key]) for key, title in SLICES if len(run.result.get(key) or ()) > 1]
     ranked = [row for row in rows if "chosen" in row and "rejected" in row]
     return Told(
         curves_of(run),
@@ -73,6 +80,7 @@ def curves_of(run: Run) -> list[Curve]:
     for step, values in TrainingPoint.objects.filter(run=run).order_by("step").values_list("step", "values"):
         for name, value in values.items():
             lines.setdefault(name, []).append((step, value))
+    layers = [lines.pop(name) for name in sorted(filter(of_layer, lines), key=numbered)]
     thin = {name: points[:: max(1, len(points) // POINTS)] for name, points in lines.items()}
     found = []
     for title, names in GROUPS:
@@ -82,7 +90,34 @@ def curves_of(run: Run) -> list[Curve]:
     for name, points in thin.items():
         stem = name.rstrip("0123456789").rstrip("_")
         together.setdefault(stem, {})[name] = points
-    return found + [Curve(stem.replace("_", " ").capitalize(), lines) for stem, lines in together.items()]
+    found += [Curve(stem.replace("_", " ").capitalize(), lines) for stem, lines in together.items()]
+    return found + ([Curve(DEPTH, over_depth(layers, run.total or run.done), "layer")] if layers else [])
+
+
+def of_layer(name: str) -> bool:
+    return name.startswith(LAYER)
+
+
+def numbered(name: str) -> int:
+    return int(name.removeprefix(LAYER))
+
+
+def over_depth(layers: Sequence[Sequence[tuple[int, float]]], steps: int) -> dict[str, Sequence[tuple[int, float]]]:
+    """The gradient of each layer, from 1, over the mean of all, at each moment that was reached: of the told step
+    nearest to it.
+
+    The picture of Mix-LN's paper (arXiv 2412.13795): whether deep layers learn as much as shallow ones. Over the mean,
+    since how large gradients are as a whole differs a hundredfold between layouts.
+    """
+    told = [dict(points) for points in layers]
+    known = sorted(set.intersection(*(set(one) for one in told)))
+    found = {}
+    for name, part in MOMENTS:
+        if known and (known[-1] >= part * steps or part == 0):
+            step = min(known, key=lambda one: abs(one - part * steps))
+            mean = fmean(one[step] for one in told) or 1.0
+            found[name] = [(place, one[step] / mean) for place, one in enumerate(told, 1)]
+    return found
 
 
 def by_item(run: Run, rows: Sequence[Mapping[str, Any]]) -> list[tuple[str, dict[str, Any]]]:
