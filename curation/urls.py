@@ -5,6 +5,7 @@ from django.urls import URLPattern, URLResolver, include, path
 from django.views.generic import RedirectView
 
 from curation.views import (
+    adjudicate,
     checks,
     health,
     helping,
@@ -50,6 +51,12 @@ project: list[URLPattern | URLResolver] = [
     path("runs/<uuid:run_id>/log.txt", runs.log, name="run-log"),
     path("runs/<uuid:run_id>/cancel/", runs.cancel, name="run-cancel"),
     path("runs/<uuid:run_id>/retry/", runs.retry, name="run-retry"),
+    path("adjudicate/", adjudicate.index, name="adjudicate"),
+    path("adjudicate/<int:task_id>/", adjudicate.page, name="adjudicate-task"),
+    path("adjudicate/<int:task_id>/back/", adjudicate.take_back, name="adjudicate-back"),
+    path("adjudicate/<int:task_id>/quote/", adjudicate.quote, name="adjudicate-quote"),
+    path("guidelines/", adjudicate.guidelines, name="guidelines"),
+    path("guidelines/<int:case_id>/withdraw/", adjudicate.withdraw, name="case-withdraw"),
     path("checks/", checks.index, name="checks"),
     path("training/", training.index, name="training"),
     path("training/compare/", training.compare, name="training-compare"),

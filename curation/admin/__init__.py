@@ -1,6 +1,7 @@
 """The admin: one file a stage. Its own sign-in gives way to the site's, which throttles."""
 
 from curation.admin import (
+    adjudications,
     annotations,
     checks,
     completions,
@@ -17,6 +18,7 @@ from curation.admin import (
 )
 
 __all__ = [
+    "adjudications",
     "annotations",
     "checks",
     "completions",

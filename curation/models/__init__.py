@@ -1,5 +1,6 @@
 """All tables, one file a stage, in the order the data flows."""
 
+from curation.models.adjudication import Adjudication, GuidelineCase
 from curation.models.annotations import Annotation, Preference
 from curation.models.checks import Check
 from curation.models.critiques import Critique, Rank, Verdict
@@ -19,6 +20,7 @@ from curation.models.webhooks import Delivery, Webhook
 
 __all__ = [
     "GONE",
+    "Adjudication",
     "Annotation",
     "Annotator",
     "ApiToken",
@@ -35,6 +37,7 @@ __all__ = [
     "Draft",
     "Embedding",
     "Evaluation",
+    "GuidelineCase",
     "IdempotentReply",
     "Image",
     "Invite",
