@@ -2,6 +2,7 @@
 
 from curation.admin import (
     agreement,
+    adjudications,
     annotations,
     checks,
     completions,
@@ -21,6 +22,7 @@ from curation.admin import (
 
 __all__ = [
     "agreement",
+    "adjudications",
     "annotations",
     "checks",
     "completions",

@@ -6,6 +6,7 @@ from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerSplitVie
 from curation.api import (
     agreement,
     audit,
+    adjudications,
     changes,
     checks,
     critiques,
@@ -71,6 +72,9 @@ urlpatterns = [
     path(f"{PROJECT}/decisions", datasets.DecisionsView.as_view(), name="api-decisions"),
     path(f"{PROJECT}/critiques", critiques.CritiquesView.as_view(), name="api-critiques"),
     path(f"{PROJECT}/verdicts", critiques.VerdictsView.as_view(), name="api-verdicts"),
+    path(f"{PROJECT}/disputed", adjudications.DisputedView.as_view(), name="api-disputed"),
+    path("tasks/<int:task_id>/adjudication", adjudications.AdjudicationView.as_view(), name="api-adjudication"),
+    path(f"{PROJECT}/cases", adjudications.CasesView.as_view(), name="api-cases"),
     path(f"{PROJECT}/checks", checks.ChecksView.as_view(), name="api-checks"),
     path(f"{PROJECT}/scores", scores.ScoresView.as_view(), name="api-scores"),
     path(f"{PROJECT}/suggestions", suggestions.SuggestionsView.as_view(), name="api-suggestions"),

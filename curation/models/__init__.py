@@ -1,6 +1,7 @@
 """All tables, one file a stage, in the order the data flows."""
 
 from curation.models.agreement import AgreementState, AgreementSum
+from curation.models.adjudication import Adjudication, GuidelineCase
 from curation.models.annotations import Annotation, Preference
 from curation.models.audit import Act, AuditEvent, Via
 from curation.models.checks import Check
@@ -28,6 +29,7 @@ __all__ = [
     "Act",
     "AgreementState",
     "AgreementSum",
+    "Adjudication",
     "Annotation",
     "Annotator",
     "ApiToken",
@@ -52,6 +54,7 @@ __all__ = [
     "Gold",
     "GoldResult",
     "Group",
+    "GuidelineCase",
     "IdempotentReply",
     "Image",
     "Invite",

@@ -1,0 +1,143 @@
+// Adjudication: everybody's marks laid over each other on the texts, one key for each thing to decide, and what was
+// chosen kept in this browser until it is decided, so that a reload loses nothing.
+
+import { Marks, supported } from "./annotate/marks.js";
+import { TextMap } from "./annotate/offsets.js";
+
+const page = document.querySelector("[data-adjudicate]");
+const CURRENT = "mark-current";
+
+class Adjudication {
+  constructor() {
+    this.form = page.querySelector("form");
+    this.elements = [...page.querySelectorAll("[data-element]")];
+    this.maps = new Map();
+    for (const root of page.querySelectorAll("[data-text]")) this.maps.set(root.dataset.text, new TextMap(root));
+    this.marks = new Marks({ critiques: { types: JSON.parse(page.dataset.types) } });
+    this.kept = `adjudicate:${page.dataset.print}`;
+    this.recall();
+    this.draw();
+    this.listen();
+    this.count();
+    this.go(this.elements.find((one) => !this.decided(one)) ?? this.elements[0]);
+  }
+
+  draw() {
+    if (!supported) return;
+    const marks = [...page.querySelectorAll("[data-mark]")].map((option) => {
+      const { on, start, end, type, polarity } = option.dataset;
+      const [response, message] = on.split(".").map(Number);
+      return { id: null, response, message, start: Number(start), end: Number(end), type, polarity: polarity === "" ? null : Number(polarity), review: "" };
+    });
+    this.marks.draw(marks, null, (one) => this.maps.get(`${one.response}.${one.message}`));
+  }
+
+  listen() {
+    page.addEventListener("focusin", ({ target }) => this.point(target.closest("[data-element]")));
+    page.addEventListener("pointerover", ({ target }) => this.point(target.closest("[data-element]") ?? this.current));
+    this.form.addEventListener("change", () => this.keep());
+    this.form.addEventListener("submit", () => localStorage.removeItem(this.kept));
+    page.querySelector("[data-all]").addEventListener("click", () => this.all());
+    if (!("keysOff" in page.dataset)) document.addEventListener("keydown", (event) => this.key(event));
+  }
+
+  key(event) {
+    if (event.ctrlKey || event.metaKey || event.altKey || event.target.closest("textarea, input:not([type=radio]), select, summary")) return;
+    const act = {
+      j: () => this.step(1),
+      ArrowDown: () => this.step(1),
+      k: () => this.step(-1),
+      ArrowUp: () => this.step(-1),
+      a: () => this.choose((input) => input.value === this.current?.dataset.proposal),
+      x: () => this.choose((input) => "reject" in input.dataset),
+      Enter: () => this.commit(event),
+    }[event.key];
+    if (!act && !/^[1-9]$/.test(event.key)) return;
+    if (event.key === "Enter" && event.target.closest("a, button")) return;
+    event.preventDefault();
+    if (act) act();
+    else this.choose((_, n) => n === Number(event.key) - 1);
+  }
+
+  step(by) {
+    const place = this.elements.indexOf(this.current) + by;
+    this.go(this.elements[Math.max(0, Math.min(this.elements.length - 1, place))]);
+  }
+
+  /** Choose the first option of the current element for which something holds, and go on to what is not decided. */
+  choose(wanted) {
+    const option = this.current && [...this.current.querySelectorAll("input")].find(wanted);
+    if (!option) return;
+    option.checked = true;
+    this.keep();
+    const behind = this.elements.slice(this.elements.indexOf(this.current) + 1);
+    this.go(behind.find((one) => !this.decided(one)) ?? this.current);
+  }
+
+  /** All that is left as it is proposed. */
+  all() {
+    for (const element of this.elements) {
+      const option = this.decided(element) ? null : [...element.querySelectorAll("input")].find((one) => one.value === element.dataset.proposal);
+      if (option) option.checked = true;
+    }
+    this.keep();
+    this.go(this.elements.find((one) => !this.decided(one)) ?? this.elements[0]);
+  }
+
+  /** Decide, or go to what is not decided yet. */
+  commit() {
+    const left = this.undecided();
+    if (left.length) this.go(left[0]);
+    else this.form.requestSubmit(this.form.querySelector("[data-commit]"));
+  }
+
+  undecided() {
+    return this.elements.filter((one) => !one.closest("details") && !this.decided(one));
+  }
+
+  decided(element) {
+    return Boolean(element.querySelector("input:checked"));
+  }
+
+  go(element) {
+    if (!element) return;
+    const folded = element.closest("details");
+    if (folded) folded.open = true;
+    const input = element.querySelector("input:checked") ?? element.querySelector("input");
+    input.focus({ preventScroll: true });
+    element.scrollIntoView({ block: "nearest" });
+    this.point(element);
+  }
+
+  /** Bring out what an element is about, in the texts. */
+  point(element) {
+    if (!element || element === this.current) return;
+    this.current?.classList.remove("element--current");
+    this.current = element;
+    element.classList.add("element--current");
+    const { on, start, end } = element.dataset;
+    const map = "span" in element.dataset && this.maps.get(on);
+    const ranges = map ? this.marks.rangesOf(map, { start: Number(start), end: Number(end) }) : [];
+    this.marks.show(CURRENT, ranges, 9);
+    const [first] = ranges;
+    if (first) (first.startContainer.parentElement ?? page).scrollIntoView({ block: "nearest" });
+  }
+
+  keep() {
+    const chosen = Object.fromEntries([...this.form.querySelectorAll("input[type=radio]:checked")].map((one) => [one.name, one.value]));
+    localStorage.setItem(this.kept, JSON.stringify(chosen));
+    this.count();
+  }
+
+  recall() {
+    const chosen = JSON.parse(localStorage.getItem(this.kept) ?? "{}");
+    for (const input of this.form.querySelectorAll("input[type=radio]")) if (chosen[input.name] === input.value) input.checked = true;
+  }
+
+  count() {
+    const left = this.undecided().length;
+    page.querySelector("[data-left]").textContent = left ? `${left} still to decide` : "Everything is decided: Enter goes on";
+  }
+}
+
+if (page) new Adjudication();

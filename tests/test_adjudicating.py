@@ -1,0 +1,134 @@
+"""Adjudication: what is disputed is found, decided by hand, goes before every vote, and can be taken back."""
+
+from __future__ import annotations
+
+import re
+
+from curation.access import annotator_for
+from curation.models import Adjudication, Annotation, Annotator, Critique, Preference, Project, Task
+from curation.services import projects
+from curation.services.adjudicating import deciding as adjudicating
+from curation.services.deciding import Filters, decisions
+from tests.cast import Cast, make_pairs
+from tests.conftest import calling
+from tests.test_people import browser
+
+CRITIQUES = {"on": True, "types": [{"name": "wrong"}, {"name": "vague"}], "severities": [{"name": "major"}]}
+
+
+def speak(cast: Cast, name: str, task: Task, value: int | None, *, kind: str = "person") -> Annotation:
+    """An answer on a pair of somebody who may be no member."""
+    annotator, _ = Annotator.objects.get_or_create(project=cast.project, kind=kind, name=name)
+    annotation = Annotation.objects.create(
+        project=cast.project, task=task, annotator=annotator, protocol=cast.project.protocol, event="answer",
+        source="api", order="ab", idempotency_key=f"{name}-{task.pk}",
+    )  # fmt: skip
+    if value is not None:
+        Preference.objects.create(annotation=annotation, axis="overall", value=value)
+    return annotation
+
+
+def mark(annotation: Annotation, start: int, end: int, type_: str = "wrong") -> Critique:
+    response = annotation.task.pair.first if annotation.task.pair else annotation.task.response
+    assert response is not None
+    return Critique.objects.create(
+        annotation=annotation, response=response, start=start, end=end, quote=response.text[start:end], type=type_,
+        severity="major", comment=f"{type_} here",
+    )  # fmt: skip
+
+
+def decided(project: Project) -> dict[int, tuple[str, str]]:
+    return {one.task_id: (one.outcome, one.how) for one in decisions(project, Filters(axis="overall"))}
+
+
+def test_disputed_tasks_are_listed_and_what_is_decided_goes_before_the_votes(cast: Cast) -> None:
+    agreed, split, slightly = make_pairs(cast.project, 3)
+    for name, values in (("ann", (1, 2, 1)), ("bob", (1, 1, 2)), ("cy", (1, -2, 1))):
+        for task, value in zip((agreed, split, slightly), values, strict=True):
+            speak(cast, name, task, value)
+    rows = calling(cast.rita).get("/api/v1/projects/helpfulness/disputed").json()
+    assert [row["task"] for row in rows["results"]] == [split.pk, slightly.pk]
+    assert decided(cast.project)[split.pk] == ("second", "majority")
+    page = browser(cast.rita).get(f"/projects/helpfulness/adjudicate/{split.pk}/").content.decode()
+    assert "1 disputed" in page and "2 much better" in page and "both bad" in page
+    key = re.search(r'name="key" value="([^"]+)"', page)
+    assert key is not None
+    form = {"key": key[1], "choice:axis:overall": "-2", "reason": "The first one is true."}
+    answer = browser(cast.rita).post(f"/projects/helpfulness/adjudicate/{split.pk}/", form)
+    assert answer["Location"] == f"/projects/helpfulness/adjudicate/{slightly.pk}/"
+    browser(cast.rita).post(f"/projects/helpfulness/adjudicate/{split.pk}/", form)
+    assert Adjudication.objects.count() == 1
+    assert decided(cast.project)[split.pk] == ("first", "adjudicated")
+    made = Adjudication.objects.get().annotation
+    assert (made.annotator, made.counted) == (annotator_for(cast.rita, cast.project), False)
+    assert [
+        row["task"] for row in calling(cast.rita).get("/api/v1/projects/helpfulness/disputed").json()["results"]
+    ] == [slightly.pk]
+    browser(cast.mia).post(f"/projects/helpfulness/adjudicate/{split.pk}/back/")
+    assert decided(cast.project)[split.pk] == ("second", "majority")
+
+
+def test_marks_are_laid_over_each_other_and_decided_one_by_one(cast: Cast) -> None:
+    projects.revise_protocol(project=cast.project, critiques=CRITIQUES)
+    cast.project.refresh_from_db()
+    (task,) = make_pairs(cast.project, 1)
+    ann, bob, cy = (speak(cast, name, task, 1) for name in ("ann", "bob", "cy"))
+    judge = speak(cast, "judge", task, None, kind="model")
+    for one, span in ((ann, (0, 6)), (bob, (0, 8)), (judge, (0, 6)), (cy, (9, 13))):
+        mark(one, *span)
+    told = calling(cast.rita).get(f"/api/v1/tasks/{task.pk}/adjudication").json()
+    first, second, overall = told["elements"]
+    assert (first["start"], first["end"], first["disputed"]) == (0, 8, True)
+    assert [(option["people"], option["machines"]) for option in first["options"]] == [
+        (["ann"], ["judge"]), (["bob"], []), (["cy"], []),
+    ]  # fmt: skip
+    assert second["proposal"] == "rejected" and not overall["disputed"]
+    url = f"/api/v1/tasks/{task.pk}/adjudication"
+    half = {"choices": {first["place"]: first["options"][1]["key"]}}
+    refused = calling(cast.rita).post(url, half, format="json", HTTP_IDEMPOTENCY_KEY="half")
+    assert refused.status_code == 422 or refused.status_code == 400
+    assert "is not decided yet" in refused.json()["detail"] + str(refused.json())
+    whole = {"choices": half["choices"] | {second["place"]: "rejected"}}
+    assert calling(cast.rita).post(url, whole, format="json", HTTP_IDEMPOTENCY_KEY="whole").status_code == 200
+    made = Adjudication.objects.get().annotation
+    kept = made.critiques.get()
+    assert (kept.start, kept.end, kept.quote, kept.comment) == (0, 8, "Answer 0", "wrong here")
+    assert made.preferences.get().value == 1
+    other = {"choices": half["choices"] | {second["place"]: second["options"][0]["key"]}}
+    calling(cast.rita).post(url, other, format="json", HTTP_IDEMPOTENCY_KEY="other")
+    assert adjudicating.standing(task).annotation.critiques.count() == 2  # type: ignore[union-attr]
+    assert calling(cast.ann).get(url).status_code == 403
+    assert calling(cast.zed).get(url).status_code == 404
+
+
+def test_answers_that_came_meanwhile_are_not_decided_unseen(cast: Cast) -> None:
+    projects.revise_protocol(project=cast.project, critiques=CRITIQUES)
+    cast.project.refresh_from_db()
+    (task,) = make_pairs(cast.project, 1)
+    mark(speak(cast, "ann", task, 1), 0, 6)
+    speak(cast, "bob", task, 1)
+    url = f"/api/v1/tasks/{task.pk}/adjudication"
+    (element, _) = calling(cast.rita).get(url).json()["elements"]
+    chosen = {"choices": {element["place"]: element["options"][0]["key"]}}
+    mark(speak(cast, "cy", task, -1), 9, 13, "vague")
+    assert calling(cast.rita).post(url, chosen, format="json", HTTP_IDEMPOTENCY_KEY="late").status_code in (400, 422)
+    assert not Adjudication.objects.exists()
+
+
+def test_a_decided_case_is_quoted_in_the_guidelines(cast: Cast) -> None:
+    (task,) = make_pairs(cast.project, 1)
+    speak(cast, "ann", task, 1)
+    speak(cast, "bob", task, -1)
+    root = "/projects/helpfulness"
+    assert browser(cast.rita).post(f"{root}/adjudicate/{task.pk}/quote/", {"words": "x"}).status_code == 404
+    browser(cast.rita).post(f"{root}/adjudicate/{task.pk}/", {"key": "k", "choice:axis:overall": "1"})
+    browser(cast.rita).post(f"{root}/adjudicate/{task.pk}/quote/", {"words": "A **true** answer wins."})
+    page = browser(cast.ann).get(f"{root}/guidelines/").content.decode()
+    assert "A <strong>true</strong> answer wins." in page and "overall: 2 better" in page and "Take it out" not in page
+    (row,) = calling(cast.vic).get("/api/v1/projects/helpfulness/cases").json()["results"]
+    assert (row["task"], row["words"], row["by"]) == (task.pk, "A **true** answer wins.", "rita")
+    browser(cast.mia).post(f"{root}/guidelines/", {"guidelines": "Truth first."})
+    page = browser(cast.mia).get(f"{root}/guidelines/").content.decode()
+    assert "<ins>Truth first.</ins>" in page and "Take it out" in page
+    browser(cast.rita).post(f"{root}/guidelines/{row['id']}/withdraw/")
+    assert "answer wins" not in browser(cast.ann).get(f"{root}/guidelines/").content.decode()
