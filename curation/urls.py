@@ -18,6 +18,7 @@ from curation.views import (
     runs,
     schedules,
     switch,
+    team,
     tokens,
     training,
 )
@@ -50,6 +51,9 @@ project: list[URLPattern | URLResolver] = [
     path("runs/<uuid:run_id>/log.txt", runs.log, name="run-log"),
     path("runs/<uuid:run_id>/cancel/", runs.cancel, name="run-cancel"),
     path("runs/<uuid:run_id>/retry/", runs.retry, name="run-retry"),
+    path("people/", team.index, name="people"),
+    path("people/<int:annotator_id>/", team.person, name="person"),
+    path("me/", team.me, name="me"),
     path("checks/", checks.index, name="checks"),
     path("training/", training.index, name="training"),
     path("training/compare/", training.compare, name="training-compare"),
