@@ -21,6 +21,7 @@ from curation.api import (
     scores,
     suggestions,
     tasks,
+    team,
     webhooks,
 )
 
@@ -53,6 +54,8 @@ urlpatterns = [
     path(f"{PROJECT}/decisions", datasets.DecisionsView.as_view(), name="api-decisions"),
     path(f"{PROJECT}/critiques", critiques.CritiquesView.as_view(), name="api-critiques"),
     path(f"{PROJECT}/verdicts", critiques.VerdictsView.as_view(), name="api-verdicts"),
+    path(f"{PROJECT}/people", team.TeamView.as_view(), name="api-people"),
+    path(f"{PROJECT}/me", team.MeView.as_view(), name="api-me"),
     path(f"{PROJECT}/checks", checks.ChecksView.as_view(), name="api-checks"),
     path(f"{PROJECT}/scores", scores.ScoresView.as_view(), name="api-scores"),
     path(f"{PROJECT}/suggestions", suggestions.SuggestionsView.as_view(), name="api-suggestions"),
