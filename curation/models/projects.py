@@ -47,6 +47,7 @@ class Project(models.Model):
     )
     item_count = models.PositiveIntegerField(default=0, editable=False)
     task_count = models.PositiveIntegerField(default=0, editable=False)
+    hourly_cost = models.FloatField(null=True, blank=True, help_text="of an annotator's hour, in your money")
     vote_count = models.PositiveIntegerField(default=0, editable=False, help_text="votes that came with imports")
     webhook_count = models.PositiveSmallIntegerField(
         default=0, db_default=0, editable=False, help_text="live webhooks; without any, nothing is looked up for them"

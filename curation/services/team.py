@@ -15,6 +15,7 @@ from typing import Any
 from django.db.models import Sum
 from django.utils import timezone
 
+from curation.errors import Invalid
 from curation.models import (
     Annotation,
     Annotator,
@@ -215,6 +216,17 @@ def in_hands(project: Project) -> dict[int | None, tuple[int, datetime | None]]:
         count, oldest = found.get(queue, (0, None))
         found[queue] = (count + 1, min(oldest or since, since))
     return found
+
+
+def set_hourly_cost(*, project: Project, amount: str) -> None:
+    """What an hour of work costs, as it was typed; nothing: costs are not shown. Raises Invalid for what is no amount."""
+    try:
+        value = float(amount.replace(",", ".")) if amount.strip() else None
+    except ValueError:
+        raise Invalid("must be an amount, such as 24 or 19.5", field="hourly_cost") from None
+    if value is not None and not 0 <= value < 1_000_000:
+        raise Invalid("must be from 0 to 1 000 000", field="hourly_cost")
+    Project.objects.filter(pk=project.pk).update(hourly_cost=value)
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,9 +12,9 @@ from django.utils import timezone
 from django.views.decorators.http import require_http_methods, require_safe
 
 from curation import access, plots
-from curation.errors import DomainError, Invalid, NotFound
+from curation.errors import DomainError, NotFound
 from curation.models import Annotation, Annotator
-from curation.services import overview, projects, team
+from curation.services import overview, team
 from curation.services.checking import telling
 from curation.services.team import SORTS, Row, Team
 from curation.views.people import own
@@ -39,7 +39,7 @@ def index(request: HttpRequest, slug: str) -> HttpResponse:
     project = access.project_for(request.user, slug, access.MANAGE)
     if request.method == "POST":
         try:
-            projects.change_project(project=project, hourly_cost=money(request.POST.get("hourly_cost", "")))
+            team.set_hourly_cost(project=project, amount=request.POST.get("hourly_cost", ""))
         except DomainError as error:
             messages.error(request, error.detail[:1].upper() + error.detail[1:] + ".")
         return redirect("people", slug)
@@ -59,19 +59,6 @@ def index(request: HttpRequest, slug: str) -> HttpResponse:
         "days_words": plots.days_in_words(found.per_day),
     }
     return render(request, "team/index.html", context)
-
-
-def money(given: str) -> float | None:
-    """Raises Invalid for what is no amount."""
-    if not given.strip():
-        return None
-    try:
-        value = float(given.replace(",", "."))
-    except ValueError:
-        raise Invalid("must be an amount, such as 24 or 19.5", field="hourly_cost") from None
-    if not 0 <= value < 1_000_000:
-        raise Invalid("must be from 0 to 1 000 000", field="hourly_cost")
-    return value
 
 
 def shown(row: Row, hourly: float | None) -> dict[str, Any]:
