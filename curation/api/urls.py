@@ -27,6 +27,7 @@ from curation.api import (
     scores,
     suggestions,
     tasks,
+    team,
     webhooks,
     work,
 )
@@ -75,6 +76,8 @@ urlpatterns = [
     path(f"{PROJECT}/disputed", adjudications.DisputedView.as_view(), name="api-disputed"),
     path("tasks/<int:task_id>/adjudication", adjudications.AdjudicationView.as_view(), name="api-adjudication"),
     path(f"{PROJECT}/cases", adjudications.CasesView.as_view(), name="api-cases"),
+    path(f"{PROJECT}/people", team.TeamView.as_view(), name="api-people"),
+    path(f"{PROJECT}/me", team.MeView.as_view(), name="api-me"),
     path(f"{PROJECT}/checks", checks.ChecksView.as_view(), name="api-checks"),
     path(f"{PROJECT}/scores", scores.ScoresView.as_view(), name="api-scores"),
     path(f"{PROJECT}/suggestions", suggestions.SuggestionsView.as_view(), name="api-suggestions"),

@@ -1,7 +1,7 @@
 """All tables, one file a stage, in the order the data flows."""
 
-from curation.models.agreement import AgreementState, AgreementSum
 from curation.models.adjudication import Adjudication, GuidelineCase
+from curation.models.agreement import AgreementState, AgreementSum
 from curation.models.annotations import Annotation, Preference
 from curation.models.audit import Act, AuditEvent, Via
 from curation.models.checks import Check
@@ -27,9 +27,9 @@ from curation.models.work import Comment, Group, Mention, Queue, Review, Share
 __all__ = [
     "GONE",
     "Act",
+    "Adjudication",
     "AgreementState",
     "AgreementSum",
-    "Adjudication",
     "Annotation",
     "Annotator",
     "ApiToken",

@@ -69,6 +69,7 @@ class Project(models.Model):
     )
     item_count = models.PositiveIntegerField(default=0, editable=False)
     task_count = models.PositiveIntegerField(default=0, editable=False)
+    hourly_cost = models.FloatField(null=True, blank=True, help_text="of an annotator's hour, in your money")
     queued_count = models.PositiveIntegerField(
         default=0, db_default=0, editable=False, help_text="of the tasks those in a queue of their own"
     )

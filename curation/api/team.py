@@ -1,0 +1,102 @@
+"""The people of a project at work, over the API: everybody for managers, the own figures for everybody."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import OpenApiParameter, extend_schema
+from rest_framework import serializers
+from rest_framework.request import Request
+from rest_framework.response import Response as Reply
+from rest_framework.views import APIView
+
+from curation import access
+from curation.api import fields
+from curation.api.auth import caller
+from curation.services import team
+from curation.services.team import SORTS, Health, Row, Team
+
+
+class PersonShape(serializers.Serializer):
+    annotator = fields.Whole(source="annotator.pk")
+    name = fields.Text()
+    answers = fields.Whole(source="done")
+    skipped = fields.Whole()
+    last_seven_days = fields.Whole(source="recent")
+    active_ms = fields.Whole()
+    per_hour = fields.Real(allow_null=True, help_text="answers in an hour of active time")
+    accepted = fields.Whole(help_text="by a reviewer, as they were")
+    fixed = fields.Whole()
+    returned = fields.Whole()
+    agreement = fields.Real(allow_null=True, help_text="share of tasks on which it is what most others say; of checks")
+    reliability = fields.Real(allow_null=True, help_text="as last estimated")
+    flags = serializers.ListField(child=fields.Text(), help_text="signals of the newest checks that stand out")
+    paused = fields.Flag()
+    gone = fields.Flag(help_text="no member any more")
+    last_at = serializers.DateTimeField(allow_null=True)
+
+
+class QueueHealthShape(serializers.Serializer):
+    queue = fields.Whole(source="address", allow_null=True, help_text="null: the project's own")
+    name = fields.Text()
+    left = fields.Whole()
+    total = fields.Whole()
+    in_hands = fields.Whole()
+    oldest = serializers.DateTimeField(allow_null=True)
+    deadline = serializers.DateTimeField(allow_null=True)
+    paused = fields.Flag()
+
+
+class ForecastShape(serializers.Serializer):
+    days = fields.Whole(help_text="until everything is answered, at the pace of the last four weeks")
+    low = fields.Whole(help_text="one draw in ten is sooner")
+    high = fields.Whole(help_text="one draw in ten is later")
+
+
+class TeamShape(serializers.Serializer):
+    people = PersonShape(many=True)
+    queues = QueueHealthShape(many=True)
+    answers = fields.Whole()
+    answers_wanted = fields.Whole()
+    active_ms = fields.Whole()
+    cost_per_task = fields.Real(allow_null=True)
+    forecast = ForecastShape(allow_null=True)
+
+
+class TeamView(APIView):
+    """Everybody who annotates here, the queues, and when it will be done."""
+
+    @extend_schema(
+        operation_id="list_people",
+        parameters=[OpenApiParameter("sort", OpenApiTypes.STR, enum=[*SORTS], description="the order of people")],
+        responses=TeamShape,
+    )
+    def get(self, request: Request, slug: str) -> Reply:
+        project = access.project_for(caller(request), slug, access.MANAGE)
+        return Reply(told(team.team(project, sort=request.query_params.get("sort", "answers"))))
+
+
+def told(found: Team) -> dict[str, Any]:
+    rows: list[Row] = found.rows
+    queues: list[Health] = found.queues
+    return {
+        "people": PersonShape(rows, many=True).data,
+        "queues": QueueHealthShape(queues, many=True).data,
+        "answers": found.done,
+        "answers_wanted": found.left,
+        "active_ms": found.active_ms,
+        "cost_per_task": found.label_cost,
+        "forecast": ForecastShape(found.forecast).data if found.forecast else None,
+    }
+
+
+class MeView(APIView):
+    """The caller's own figures; null before the first answer."""
+
+    @extend_schema(operation_id="my_work", responses={200: PersonShape, 204: None})
+    def get(self, request: Request, slug: str) -> Reply:
+        project = access.project_for(caller(request), slug, access.ANNOTATE)
+        mine = access.annotator_for(caller(request), project)
+        row = next((row for row in team.rows_of(project) if row.annotator.pk == mine.pk), None)
+        return Reply(PersonShape(row).data) if row else Reply(status=204)
