@@ -18,23 +18,43 @@ from curation.models import Annotator, DatasetVersion, Membership, Progress, Pro
 register = template.Library()
 
 TABS = (
-    ("Overview", "", access.SEE),
-    ("Annotate", "annotate/", access.ANNOTATE),
-    ("Work", "work/", access.MANAGE),
-    ("Review", "review/", access.REVIEW),
-    ("Items", "items/", access.READ),
-    ("Agreement", "agreement/", access.READ),
-    ("Import", "imports/", access.FEED),
-    ("Checks", "checks/", access.READ),
-    ("Datasets", "datasets/", access.READ),
-    ("Training", "training/", access.READ),
-    ("Runs", "runs/", access.READ),
-    ("Protocol", "protocol/", access.MANAGE),
-    ("Gold", "gold/", access.MANAGE),
-    ("Members", "members/", access.MANAGE),
-    ("Settings", "settings/", access.MANAGE),
+    ("Overview", (("Overview", "", access.SEE),)),
+    ("Annotate", (("Annotate", "annotate/", access.ANNOTATE), ("Your work", "me/", access.ANNOTATE))),
+    (
+        "Team",
+        (
+            ("Queues", "work/", access.MANAGE),
+            ("Review", "review/", access.REVIEW),
+            ("Adjudicate", "adjudicate/", access.REVIEW),
+            ("People", "people/", access.MANAGE),
+            ("Guidelines", "guidelines/", access.SEE),
+        ),
+    ),
+    (
+        "Quality",
+        (
+            ("Agreement", "agreement/", access.READ),
+            ("Decisions", "decisions/", access.READ),
+            ("Gold", "gold/", access.MANAGE),
+            ("Checks", "checks/", access.READ),
+        ),
+    ),
+    ("Items", (("Items", "items/", access.READ),)),
+    ("Import", (("Import", "imports/", access.FEED),)),
+    ("Datasets", (("Datasets", "datasets/", access.READ),)),
+    ("Training", (("Training", "training/", access.READ),)),
+    ("Runs", (("Runs", "runs/", access.READ),)),
+    (
+        "Settings",
+        (
+            ("Settings", "settings/", access.MANAGE),
+            ("Protocol", "protocol/", access.MANAGE),
+            ("Members", "members/", access.MANAGE),
+            ("Audit log", "audit/", access.OWN),
+        ),
+    ),
 )
-"""Label, address below the project's, and the capability without which it is not offered."""
+"""Tabs, each with the pages behind it: label, address below the project's, and the capability that each takes."""
 
 
 @dataclass(frozen=True)
@@ -42,6 +62,8 @@ class Tab:
     label: str
     href: str
     current: bool
+    pages: tuple[Tab, ...] = ()
+    """Where a tab holds several pages that the user may open."""
 
 
 @register.simple_tag(takes_context=True)
@@ -52,11 +74,18 @@ def project_tabs(context: Context) -> list[Tab]:
         return []
     can = access.capabilities(request.user, project)
     root = reverse("project", args=[project.slug])
-    return [
-        Tab(label, root + path, request.path == root if not path else request.path.startswith(root + path))
-        for label, path, capability in TABS
-        if capability in can
-    ]
+    found = []
+    for label, pages in TABS:
+        mine = tuple(
+            Tab(name, root + path, request.path == root if not path else request.path.startswith(root + path))
+            for name, path, capability in pages
+            if capability in can
+        )
+        if mine:
+            several = len(mine) > 1
+            current = any(page.current for page in mine)
+            found.append(Tab(label if several else mine[0].label, mine[0].href, current, mine if several else ()))
+    return found
 
 
 @register.simple_tag
