@@ -24,10 +24,13 @@ from curation.models import (
     Project,
     Role,
     Run,
+    User,
     Verdict,
     Webhook,
 )
 from curation.services import freezing, importing, pausing, people, projects, removing, running, starting
+from curation.services.adjudicating import cases
+from curation.services.adjudicating import deciding as adjudicating
 from curation.services.gold import marking, rules
 from tests.cast import Cast, make_pairs
 from tests.sharded import through
@@ -109,6 +112,16 @@ def teach(project: Project, crew: Cast) -> None:
     rules.change_rules(project=project, changes={"rate": 5, "pause_below": 70})
 
 
+def settle(project: Project, user: User) -> int:
+    """The first answered task adjudicated, each thing as its first option has it, and quoted in the guidelines."""
+    task = Annotation.objects.filter(project=project, event="answer").order_by("pk")[0].task
+    _, elements = adjudicating.elements(project, task)
+    first = {element.place: element.options[0].key for element in elements}
+    made = adjudicating.adjudicate(project=project, task=task, user=user, choices=first, key="settled", reason=LONG)
+    cases.quote(project=project, adjudication=made, words=f"**{LONG}**", user=user)
+    return task.pk
+
+
 def furnish(crew: Cast, folder: Path) -> House:
     """Tasks, answers, a version, an import with a refused row, a run that failed, an invite and a token."""
     project, olga = crew.project, crew.olga
@@ -141,6 +154,7 @@ def furnish(crew: Cast, folder: Path) -> House:
     through(gold)
     through(starting.start(project=project, method="check", params={}, user=olga))
     teach(project, crew)
+    decided = settle(project, olga)
     failed = Run.objects.create(project=project, method="freeze", state="failed", error=LONG)
     failed.lines.create(text=LONG)
     queued = Run.objects.create(project=project, method="freeze", params={"target": LONG}, created_by=olga)
@@ -182,6 +196,12 @@ def furnish(crew: Cast, folder: Path) -> House:
         "run": f"{root}/runs/{landed.pk}/",
         "failed run": f"{root}/runs/{failed.pk}/",
         "checks": f"{root}/checks/",
+        "adjudicate": f"{root}/adjudicate/?all=1",
+        "a task to decide": f"{root}/adjudicate/{decided}/",
+        "guidelines": f"{root}/guidelines/",
+        "people at work": f"{root}/people/",
+        "a person": f"{root}/people/{access.annotator_for(crew.ann, project).pk}/",
+        "your work": f"{root}/me/",
         "training": f"{root}/training/",
         "a training": f"{root}/runs/{trained.pk}/",
         "trainings side by side": f"{root}/training/compare/?run={trained.pk}&run={other.pk}",
