@@ -39,10 +39,9 @@ from curation.models import (
     User,
     Webhook,
 )
-from curation.services import machines, people, removing
-from curation.services.gold import marking
-from curation.services.concord.keeping import kept_up
 from curation.services import crowd, machines, people, removing
+from curation.services.concord.keeping import kept_up
+from curation.services.gold import marking
 from tests.cast import Cast, make_pairs
 from tests.test_people import browser
 from tests.test_projects_page import answer
