@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from annotate.views import heat, screen
+from annotate.views import comments, heat, screen
 
 urlpatterns = [
     path("", screen.page, name="annotate"),
@@ -11,5 +11,6 @@ urlpatterns = [
     path("alive/", screen.alive, name="annotate-alive"),
     path("tasks/<int:task_id>/", screen.task, name="annotate-task"),
     path("tasks/<int:task_id>/draft/", screen.draft, name="annotate-draft"),
+    path("tasks/<int:task_id>/comments/", comments.comments, name="annotate-comments"),
     path("heat/<int:task_id>/", heat.heat, name="annotate-heat"),
 ]

@@ -5,6 +5,7 @@ from django.urls import URLPattern, URLResolver, include, path
 from django.views.generic import RedirectView
 
 from curation.views import (
+    comments,
     health,
     helping,
     images,
@@ -43,6 +44,8 @@ project: list[URLPattern | URLResolver] = [
     path("work/groups/new/", work.new_group, name="group-new"),
     path("work/groups/<int:group_id>/", work.group, name="group"),
     path("work/people/<int:annotator_id>/", work.pause, name="annotator-pause"),
+    path("work/accepted/<uuid:run_id>/", work.accepted, name="accepted"),
+    path("work/accepted/<int:annotation_id>/undo/", work.take_back, name="accepted-undo"),
     path("review/", reviews.page, name="review"),
     path("review/all/", reviews.index, name="reviews"),
     path("review/<int:review_id>/", reviews.decide, name="review-decide"),
@@ -50,6 +53,8 @@ project: list[URLPattern | URLResolver] = [
     path("items/remove/", removing.remove, name="items-remove"),
     path("items/restore/", removing.restore, name="items-restore"),
     path("items/<int:item_id>/", items.page, name="item"),
+    path("items/<int:item_id>/comments/", comments.write, name="comment-write"),
+    path("comments/<int:comment_id>/remove/", comments.remove, name="comment-remove"),
     path("images/<str:sha256>", images.image, name="image"),
     path("runs/", runs.index, name="runs"),
     path("schedules/", schedules.index, name="schedules"),
@@ -79,6 +84,7 @@ urlpatterns = [
     path("sign-in/<str:secret>/", people.sign_in_by_link, name="sign-in-link"),
     path("sign-out/", people.SignOut.as_view(), name="sign-out"),
     path("join/<str:secret>/", people.join, name="join"),
+    path("inbox/", comments.inbox, name="inbox"),
     path("account/", people.account, name="account"),
     path("account/theme/", people.theme, name="theme"),
     path("account/keys/", people.keys, name="account-keys"),

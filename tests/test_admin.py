@@ -16,6 +16,7 @@ from django.urls import reverse
 
 from curation.access import annotator_for
 from curation.models import (
+    Annotation,
     ApiToken,
     Change,
     Completion,
@@ -24,6 +25,7 @@ from curation.models import (
     DatasetVersion,
     Delivery,
     Evaluation,
+    Group,
     Invite,
     Item,
     ModelVersion,
@@ -35,7 +37,7 @@ from curation.models import (
     User,
     Webhook,
 )
-from curation.services import machines, people, removing
+from curation.services import commenting, machines, people, queues, removing, reviews
 from tests.cast import Cast, make_pairs
 from tests.test_people import browser
 from tests.test_projects_page import answer
@@ -70,6 +72,11 @@ def full(cast: Cast) -> Cast:
     webhook = Webhook.objects.create(project=cast.project, url="https://example.org/", events=[], secret="whsec_AAAA")
     Delivery.objects.create(webhook=webhook, event="ping", payload={})
     machines.report(machines.Self("cpu@test", ("cpu",)))
+    item = Item.objects.order_by("pk")[0]
+    Group.objects.create(project=cast.project, name="Team")
+    queues.add(project=cast.project, user=cast.mia, name="Batch")
+    reviews.ask(cast.project, Annotation.objects.answers()[0].pk)
+    commenting.write(item=item, user=cast.mia, text="Look, @rita")
     people.make_invite(project=cast.project, by=cast.olga, role="viewer")
     people.issue_token(user=cast.ann, name="script", scopes=["read"], expires_at=None)
     return cast

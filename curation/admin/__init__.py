@@ -13,6 +13,7 @@ from curation.admin import (
     runs,
     site,
     tasks,
+    work,
 )
 
 __all__ = [
@@ -28,4 +29,5 @@ __all__ = [
     "runs",
     "site",
     "tasks",
+    "work",
 ]

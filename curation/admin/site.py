@@ -35,6 +35,10 @@ STAGES = (
             ("Tasks", "curation.task", "checklist", "priority, overlap, retire, reopen"),
             ("Annotations", "curation.annotation", "rate_review", "every answer, skip and undo"),
             ("Annotators", "curation.annotator", "groups", "who judges, people and models"),
+            ("Queues", "curation.queue", "queue", "tasks given out apart: to whom, how often, until when"),
+            ("Groups", "curation.group", "diversity_3", "teams, languages, skills"),
+            ("Reviews", "curation.review", "fact_check", "answers looked at again, and what became of them"),
+            ("Comments", "curation.comment", "forum", "what was written beside items"),
         ),
     ),
     (

@@ -17,10 +17,11 @@ from curation import access
 from curation.models import Annotation, Annotator, Critique, Response, Verdict
 from curation.protocols import Asked
 from curation.rendering import Picture, Turn, markdown, pictures_of, raw
-from curation.services import browsing, removing
+from curation.services import browsing, commenting, removing
 from curation.services.browsing import Choice, Whole
 from curation.services.desk import asked
 from curation.services.evidence import document_text
+from curation.views.people import own
 
 SHOWN = 50
 FIRST_WORDS = 180
@@ -98,6 +99,7 @@ def page(request: HttpRequest, slug: str, item_id: int) -> HttpResponse:
         "types": orjson.dumps([{"name": t.name, "color": t.color} for t in protocol.critiques.types]).decode(),
         "can": access.capabilities(request.user, project),
         "removal": removing.removal_of(item),
+        "comments": commenting.on(item, own(request)),
         "more": found.more,
         "most": browsing.MOST_ANSWERS,
     }
