@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from annotate.views import heat, lesson, screen
+from annotate.views import comments, heat, lesson, screen
 
 urlpatterns = [
     path("", screen.page, name="annotate"),
@@ -12,5 +12,6 @@ urlpatterns = [
     path("tasks/<int:task_id>/", screen.task, name="annotate-task"),
     path("tasks/<int:task_id>/draft/", screen.draft, name="annotate-draft"),
     path("tasks/<int:task_id>/lesson/", lesson.lesson, name="annotate-lesson"),
+    path("tasks/<int:task_id>/comments/", comments.comments, name="annotate-comments"),
     path("heat/<int:task_id>/", heat.heat, name="annotate-heat"),
 ]

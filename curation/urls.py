@@ -5,10 +5,11 @@ from django.urls import URLPattern, URLResolver, include, path, re_path
 from django.views.generic import RedirectView
 
 from curation.views import (
+    adjudicate,
     agreement,
     audit,
-    adjudicate,
     checks,
+    comments,
     crowd,
     entering,
     health,
@@ -53,6 +54,8 @@ project: list[URLPattern | URLResolver] = [
     path("work/groups/new/", work.new_group, name="group-new"),
     path("work/groups/<int:group_id>/", work.group, name="group"),
     path("work/people/<int:annotator_id>/", work.pause, name="annotator-pause"),
+    path("work/accepted/<uuid:run_id>/", work.accepted, name="accepted"),
+    path("work/accepted/<int:annotation_id>/undo/", work.take_back, name="accepted-undo"),
     path("review/", reviews.page, name="review"),
     path("review/all/", reviews.index, name="reviews"),
     path("review/<int:review_id>/", reviews.decide, name="review-decide"),
@@ -75,6 +78,8 @@ project: list[URLPattern | URLResolver] = [
     path("items/<int:item_id>/", items.page, name="item"),
     path("agreement/", agreement.page, name="agreement"),
     path("agreement/items/", agreement.items, name="agreement-items"),
+    path("items/<int:item_id>/comments/", comments.write, name="comment-write"),
+    path("comments/<int:comment_id>/remove/", comments.remove, name="comment-remove"),
     path("images/<str:sha256>", images.image, name="image"),
     path("runs/", runs.index, name="runs"),
     path("schedules/", schedules.index, name="schedules"),
@@ -118,6 +123,7 @@ urlpatterns = [
     path("sign-in/<str:secret>/", people.sign_in_by_link, name="sign-in-link"),
     path("sign-out/", people.SignOut.as_view(), name="sign-out"),
     path("join/<str:secret>/", people.join, name="join"),
+    path("inbox/", comments.inbox, name="inbox"),
     path("account/", people.account, name="account"),
     path("account/theme/", people.theme, name="theme"),
     path("account/keys/", people.keys, name="account-keys"),

@@ -14,6 +14,7 @@ from django.urls import URLPattern, URLResolver, get_resolver
 
 from curation.access import GUESTS_OPEN, GUESTS_WORK, annotator_for
 from curation.models import (
+    Annotation,
     Assignment,
     Dataset,
     DatasetVersion,
@@ -21,16 +22,18 @@ from curation.models import (
     Evaluation,
     Gold,
     GoldResult,
+    Group,
     Invite,
     Membership,
     ModelVersion,
     Project,
+    Queue,
     Run,
     Schedule,
     Task,
     Webhook,
 )
-from curation.services import annotating, assigning, crowd, images, importing, service_accounts
+from curation.services import annotating, assigning, commenting, crowd, images, importing, reviews, service_accounts
 from curation.services.adjudicating import cases
 from curation.services.adjudicating import deciding as adjudicating
 from curation.services.desk import desk_of
@@ -85,6 +88,23 @@ API: dict[str, tuple[str, str, set[str]]] = {
     "api-agreement": ("GET", "/api/v1/projects/{slug}/agreement", READERS),
     "api-agreement-items": ("GET", "/api/v1/projects/{slug}/agreement/items", READERS),
     "api-members": ("GET", "/api/v1/projects/{slug}/members", MANAGERS),
+    "api-member": ("PATCH", "/api/v1/projects/{slug}/members/{member}", MANAGERS),
+    "api-queues": ("GET", "/api/v1/projects/{slug}/queues", READERS),
+    "api-queue": ("GET", "/api/v1/projects/{slug}/queues/{queue}", READERS),
+    "api-queue-tasks": ("POST", "/api/v1/projects/{slug}/queues/{queue}/tasks", MANAGERS),
+    "api-accepted-undo": ("POST", "/api/v1/projects/{slug}/accepted/{bulk}/undo", MANAGERS),
+    "api-groups": ("GET", "/api/v1/projects/{slug}/groups", MANAGERS),
+    "api-group": ("GET", "/api/v1/projects/{slug}/groups/{group}", MANAGERS),
+    "api-annotators": ("GET", "/api/v1/projects/{slug}/annotators", READERS),
+    "api-pause": ("POST", "/api/v1/projects/{slug}/annotators/{annotator}/pause", MANAGERS),
+    "api-resume": ("POST", "/api/v1/projects/{slug}/annotators/{annotator}/resume", MANAGERS),
+    "api-reviews": ("GET", "/api/v1/projects/{slug}/reviews", REVIEWERS),
+    "api-review": ("GET", "/api/v1/projects/{slug}/reviews/{review}", REVIEWERS),
+    "api-review-next": ("POST", "/api/v1/projects/{slug}/reviews/next", REVIEWERS),
+    "api-comments": ("GET", "/api/v1/projects/{slug}/items/{item}/comments", READERS),
+    "api-comment": ("DELETE", "/api/v1/projects/{slug}/comments/{comment}", MANAGERS),
+    "api-task-comments": ("GET", "/api/v1/tasks/{task}/comments", ANNOTATORS),
+    "api-inbox": ("GET", "/api/v1/inbox", SIGNED_IN),
     "api-import": ("POST", "/api/v1/projects/{slug}/import", FEEDERS),
     "api-items": ("POST", "/api/v1/projects/{slug}/items", FEEDERS),
     "api-item": ("GET", "/api/v1/projects/{slug}/items/{item}", READERS),
@@ -163,6 +183,14 @@ WRITES: dict[str, tuple[str, str, set[str]]] = {
     "read the items": ("GET", "/api/v1/projects/{slug}/items", READERS),
     "remove an item": ("DELETE", "/api/v1/projects/{slug}/items/{item}", MANAGERS),
     "replace the protocol": ("PUT", "/api/v1/projects/{slug}/protocol", MANAGERS),
+    "make a queue": ("POST", "/api/v1/projects/{slug}/queues", MANAGERS),
+    "change a queue": ("PATCH", "/api/v1/projects/{slug}/queues/{queue}", MANAGERS),
+    "make a group": ("POST", "/api/v1/projects/{slug}/groups", MANAGERS),
+    "change a group": ("PATCH", "/api/v1/projects/{slug}/groups/{group}", MANAGERS),
+    "decide a review": ("POST", "/api/v1/projects/{slug}/reviews/{review}", REVIEWERS),
+    "ask for a review": ("POST", "/api/v1/projects/{slug}/reviews", REVIEWERS),
+    "comment on an item": ("POST", "/api/v1/projects/{slug}/items/{item}/comments", READERS),
+    "comment on a task": ("POST", "/api/v1/tasks/{task}/comments", ANNOTATORS),
     "make a schedule": ("POST", "/api/v1/projects/{slug}/schedules", FEEDERS),
     "change a schedule": ("PATCH", "/api/v1/projects/{slug}/schedules/{schedule}", FEEDERS),
     "delete a schedule": ("DELETE", "/api/v1/projects/{slug}/schedules/{schedule}", FEEDERS),
@@ -228,6 +256,22 @@ PAGES: dict[str, tuple[str, str, set[str]]] = {
     "protocol-preview": ("POST", "/projects/{slug}/protocol/preview/", MANAGERS),
     "protocol-versions": ("GET", "/projects/{slug}/protocol/versions/", MANAGERS),
     "protocol-version": ("GET", "/projects/{slug}/protocol/versions/1/", MANAGERS),
+    "inbox": ("GET", "/inbox/", SIGNED_IN),
+    "queues": ("GET", "/projects/{slug}/work/", MANAGERS),
+    "queue-own": ("POST", "/projects/{slug}/work/own/", MANAGERS),
+    "queue-new": ("GET", "/projects/{slug}/work/queues/new/", MANAGERS),
+    "queue": ("GET", "/projects/{slug}/work/queues/{queue}/", MANAGERS),
+    "queue-act": ("POST", "/projects/{slug}/work/queues/{queue}/act/", MANAGERS),
+    "group-new": ("GET", "/projects/{slug}/work/groups/new/", MANAGERS),
+    "group": ("GET", "/projects/{slug}/work/groups/{group}/", MANAGERS),
+    "annotator-pause": ("POST", "/projects/{slug}/work/people/{annotator}/", MANAGERS),
+    "accepted": ("GET", "/projects/{slug}/work/accepted/{accepting}/", MANAGERS),
+    "accepted-undo": ("POST", "/projects/{slug}/work/accepted/{bulk}/undo/", MANAGERS),
+    "review": ("GET", "/projects/{slug}/review/?id={review}", REVIEWERS),
+    "reviews": ("GET", "/projects/{slug}/review/all/", REVIEWERS),
+    "review-decide": ("POST", "/projects/{slug}/review/{review}/", REVIEWERS),
+    "comment-write": ("POST", "/projects/{slug}/items/{item}/comments/", READERS),
+    "comment-remove": ("POST", "/projects/{slug}/comments/{comment}/remove/", READERS),
     "members": ("GET", "/projects/{slug}/members/", MANAGERS),
     "member-change": ("POST", "/projects/{slug}/members/{member}/", MANAGERS),
     "invite-create": ("POST", "/projects/{slug}/members/invites/", MANAGERS),
@@ -312,6 +356,7 @@ PAGES: dict[str, tuple[str, str, set[str]]] = {
     "annotate-alive": ("POST", "/projects/{slug}/annotate/alive/", ANNOTATORS),
     "annotate-task": ("GET", "/projects/{slug}/annotate/tasks/{task}/", {"ann"}),
     "annotate-draft": ("POST", "/projects/{slug}/annotate/tasks/{task}/draft/", {"ann"}),
+    "annotate-comments": ("GET", "/projects/{slug}/annotate/tasks/{task}/comments/", ANNOTATORS),
     "annotate-heat": ("GET", "/projects/{slug}/annotate/heat/{task}/", READERS | {"ann"}),
 }
 REFUSED = {302, 401, 403, 404}
@@ -395,6 +440,19 @@ def places(cast: Cast) -> dict[str, object]:
     invite = Invite.objects.create(
         project=cast.project, role="viewer", digest=digest("inv_x"), expires_at=in_hand.expires_at
     )
+    queue = Queue.objects.create(project=cast.project, name="batch")
+    group = Group.objects.create(project=cast.project, name="team")
+    review = reviews.ask(cast.project, made.id)
+    comment = commenting.write(item=answered.task.pair.item, user=cast.mia, text="Look").comment
+    bulk = Annotation.objects.create(
+        project=cast.project,
+        task=answered.task,
+        annotator=annotator_for(cast.bob, cast.project),
+        protocol=cast.project.protocol,
+        event="answer",
+        source="bulk",
+        idempotency_key="bulk",
+    )
     webhook = Webhook.objects.create(project=cast.project, url="https://example.org/", events=[], secret="whsec_AAAA")
     told = Delivery.objects.create(webhook=webhook, event="ping", payload={})
     service = service_accounts.make(project=cast.project, by=cast.olga, name="Nightly")
@@ -406,6 +464,13 @@ def places(cast: Cast) -> dict[str, object]:
         "crowd": secret,
         "crowd_id": link.pk,
         "webhook": webhook.pk,
+        "queue": queue.pk,
+        "group": group.pk,
+        "review": review.pk,
+        "comment": comment.pk,
+        "bulk": bulk.pk,
+        "annotator": annotator_for(cast.bob, cast.project).pk,
+        "accepting": Run.objects.create(project=cast.project, method="accept", created_by=cast.mia).pk,
         "message": told.message,
         "slug": cast.project.slug,
         "task": in_hand.task_id,

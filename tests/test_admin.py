@@ -28,6 +28,7 @@ from curation.models import (
     Evaluation,
     Gold,
     GoldResult,
+    Group,
     Invite,
     Item,
     ModelVersion,
@@ -39,7 +40,7 @@ from curation.models import (
     User,
     Webhook,
 )
-from curation.services import crowd, machines, people, removing
+from curation.services import commenting, crowd, machines, people, queues, removing, reviews
 from curation.services.concord.keeping import kept_up
 from curation.services.gold import marking
 from tests.cast import Cast, make_pairs
@@ -81,6 +82,11 @@ def full(cast: Cast) -> Cast:
     GoldResult.objects.create(gold=gold, annotator=done.annotator, annotation=done, correct=True, score=1)
     machines.report(machines.Self("cpu@test", ("cpu",)))
     kept_up(cast.project)
+    item = Item.objects.order_by("pk")[0]
+    Group.objects.create(project=cast.project, name="Team")
+    queues.add(project=cast.project, user=cast.mia, name="Batch")
+    reviews.ask(cast.project, Annotation.objects.answers()[0].pk)
+    commenting.write(item=item, user=cast.mia, text="Look, @rita")
     people.make_invite(project=cast.project, by=cast.olga, role="viewer")
     link, _ = crowd.make_link(project=cast.project, by=cast.mia, name="Pilot", quota=2, most_people=3, days=1)
     crowd.begin(link)

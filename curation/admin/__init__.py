@@ -1,8 +1,8 @@
 """The admin: one file a stage. Its own sign-in gives way to the site's, which throttles."""
 
 from curation.admin import (
-    agreement,
     adjudications,
+    agreement,
     annotations,
     checks,
     completions,
@@ -18,6 +18,7 @@ from curation.admin import (
     sign_in,
     site,
     tasks,
+    work,
 )
 
 __all__ = [
@@ -38,4 +39,5 @@ __all__ = [
     "sign_in",
     "site",
     "tasks",
+    "work",
 ]

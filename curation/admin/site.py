@@ -38,6 +38,10 @@ STAGES = (
             ("Results on gold", "curation.goldresult", "fact_check", "how right each answer to gold was"),
             ("Annotators", "curation.annotator", "groups", "who judges, people and models"),
             ("Agreement", "curation.agreementstate", "handshake", "how far its sums are; delete one to make it anew"),
+            ("Queues", "curation.queue", "queue", "tasks given out apart: to whom, how often, until when"),
+            ("Groups", "curation.group", "diversity_3", "teams, languages, skills"),
+            ("Reviews", "curation.review", "fact_check", "answers looked at again, and what became of them"),
+            ("Comments", "curation.comment", "forum", "what was written beside items"),
         ),
     ),
     (

@@ -4,11 +4,12 @@ from django.urls import path, re_path
 from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerSplitView
 
 from curation.api import (
+    adjudications,
     agreement,
     audit,
-    adjudications,
     changes,
     checks,
+    comments,
     critiques,
     crowd,
     datasets,
@@ -84,6 +85,7 @@ urlpatterns = [
     path(f"{PROJECT}/queues", work.QueuesView.as_view(), name="api-queues"),
     path(f"{PROJECT}/queues/<int:queue_id>", work.QueueView.as_view(), name="api-queue"),
     path(f"{PROJECT}/queues/<int:queue_id>/tasks", work.QueueTasksView.as_view(), name="api-queue-tasks"),
+    path(f"{PROJECT}/accepted/<int:annotation_id>/undo", work.AcceptedView.as_view(), name="api-accepted-undo"),
     path(f"{PROJECT}/groups", work.GroupsView.as_view(), name="api-groups"),
     path(f"{PROJECT}/groups/<int:group_id>", work.GroupView.as_view(), name="api-group"),
     path(f"{PROJECT}/annotators", work.AnnotatorsView.as_view(), name="api-annotators"),
@@ -92,6 +94,10 @@ urlpatterns = [
     path(f"{PROJECT}/reviews", reviews.ReviewsView.as_view(), name="api-reviews"),
     path(f"{PROJECT}/reviews/next", reviews.NextReviewView.as_view(), name="api-review-next"),
     path(f"{PROJECT}/reviews/<int:review_id>", reviews.ReviewView.as_view(), name="api-review"),
+    path(f"{PROJECT}/items/<int:item_id>/comments", comments.ItemCommentsView.as_view(), name="api-comments"),
+    path(f"{PROJECT}/comments/<int:comment_id>", comments.CommentView.as_view(), name="api-comment"),
+    path("tasks/<int:task_id>/comments", comments.TaskCommentsView.as_view(), name="api-task-comments"),
+    path("inbox", comments.InboxView.as_view(), name="api-inbox"),
     path("methods", runs.MethodsView.as_view(), name="api-methods"),
     path(f"{PROJECT}/runs", runs.RunsView.as_view(), name="api-runs"),
     path("runs/<uuid:run_id>", runs.RunView.as_view(), name="api-run"),

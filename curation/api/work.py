@@ -17,7 +17,7 @@ from curation.api.etags import conditional, guarded, tagged
 from curation.api.idempotency import idempotent
 from curation.api.pages import page
 from curation.models import Annotator, Group, Queue, Scope
-from curation.services import grouping, pausing, queues
+from curation.services import accepting, grouping, pausing, queues
 
 
 def ids(help_text: str) -> serializers.ListField:
@@ -200,6 +200,15 @@ class QueueTasksView(Managed):
         body = TaskIds(data=request.data)
         body.is_valid(raise_exception=True)
         return Reply({"moved": queues.move(project=project, ids=body.validated_data["tasks"], queue=queue)})
+
+
+class AcceptedView(Managed):
+    """Take back one answer that a run of `accept` wrote; its task is open to everybody again."""
+
+    @extend_schema(operation_id="undo_accepted", request=None, responses={204: None})
+    def post(self, request: Request, slug: str, annotation_id: int) -> Reply:
+        accepting.take_back(access.project_for(request.user, slug, access.MANAGE), annotation_id)
+        return Reply(status=204)
 
 
 class GroupsView(Managed):

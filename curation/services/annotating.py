@@ -112,7 +112,7 @@ def recorded(
         held = own(desk, task_id)
         if held.review_id and (fixing := reviewed.fixing(desk, held)):
             held, commit = replace(held, current_id=fixing), replace(commit, source=Annotation.Source.REVIEW)
-        extra = None if plain else extras(desk, held, more)
+        extra = None if plain else extras(desk, held, more, bulk=commit.source == Annotation.Source.BULK)
         if held.state not in (State.RESERVED, State.ANSWERED) and (repeated := earlier(desk, task_id, commit)):
             return repeated
         counted = held.state == State.ANSWERED or seat(held)
@@ -148,7 +148,7 @@ class Extra:
     help: str
 
 
-def extras(desk: Desk, held: Held, more: Answer) -> Extra:
+def extras(desk: Desk, held: Held, more: Answer, *, bulk: bool = False) -> Extra:
     """The rest of an answer, checked against the task as it was shown."""
     task = taking.held(desk, held.task_id)
     if desk.scale.kind == TaskKind.RANKING:
@@ -158,7 +158,8 @@ def extras(desk: Desk, held: Held, more: Answer) -> Extra:
     answered = held.state == State.ANSWERED or answered_before(desk, held.task_id)
     suggested = suggested_for(more, held.task_id, desk.scale.protocol_id)
     answer = check(desk.scale.asked, task.responses, more, task.context, whole=True, kept=suggested.critiques)
-    return Extra(task, answer, suggested, help_on(desk, held.task_id, answered=answered))
+    help = "" if bulk else help_on(desk, held.task_id, answered=answered)  # accepted unseen: no measure of the help
+    return Extra(task, answer, suggested, help)
 
 
 def no_draft(desk: Desk, task_id: int) -> Statement:

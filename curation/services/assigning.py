@@ -20,7 +20,7 @@ from curation.models import Annotator, Assignment, Project, Task
 from curation.services.choosing import choose
 from curation.services.desk import FRONT, Desk, desk_of
 from curation.services.gold import serving
-from curation.services.taking import BEHIND, Shown, take
+from curation.services.taking import BEHIND, Shown, shown_order, take
 
 IN_HAND_MOST = 20
 """How many tasks one annotator may hold at a time, so that nobody hoards a queue."""
@@ -100,6 +100,22 @@ def release(*, annotator_id: int, task_id: int) -> None:
             Task.objects.filter(pk=task_id).update(taken=F("taken") - 1)
         elif not mine.exists():
             raise NotFound("this task is not yours")
+
+
+@transaction.atomic
+def claim(*, desk: Desk, task_id: int) -> bool:
+    """Put one task into this annotator's hands, if there is room in its overlap and they have not had it; whether."""
+    given = {"order": shown_order(desk.seed, task_id, desk.annotator_id), "expires_at": timezone.now() + lease()}
+    mine, _ = Assignment.objects.select_for_update().get_or_create(
+        task_id=task_id, annotator_id=desk.annotator_id, defaults={**given, "state": Assignment.State.RELEASED}
+    )
+    if mine.state == Assignment.State.RESERVED:
+        return True
+    room = Task.objects.filter(pk=task_id, project=desk.project_id, state=Task.State.OPEN, taken__lt=F("overlap"))
+    if mine.state != Assignment.State.RELEASED or not room.update(taken=F("taken") + 1):
+        return False
+    Assignment.objects.filter(pk=mine.pk).update(state=Assignment.State.RESERVED, current=None, **given)
+    return True
 
 
 def return_expired(*, project_id: int | None = None, most: int = 200) -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from curation.services import (
+    accepting,
     aggregating,
     calibrating,
     checking,
@@ -30,6 +31,7 @@ METHODS: dict[str, Method] = {
     method.name: method
     for method in (
         importing.METHOD,
+        accepting.METHOD,
         switching.METHOD,
         freezing.METHOD,
         comparing.METHOD,

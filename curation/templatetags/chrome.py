@@ -14,6 +14,7 @@ from django.utils import timezone
 
 from curation import access
 from curation.models import Annotator, DatasetVersion, Membership, Progress, Project, Role, Run, User
+from curation.services import commenting
 
 register = template.Library()
 
@@ -86,6 +87,14 @@ def project_tabs(context: Context) -> list[Tab]:
             current = any(page.current for page in mine)
             found.append(Tab(label if several else mine[0].label, mine[0].href, current, mine if several else ()))
     return found
+
+
+@register.simple_tag(takes_context=True)
+def unread_mentions(context: Context) -> str:
+    """How many comments wait in the inbox of who looks, up to nine; nothing where there are none."""
+    user = getattr(context.get("request"), "user", None)
+    count = commenting.unread(user) if isinstance(user, User) else 0
+    return "" if not count else str(count) if count < 10 else "9+"
 
 
 @register.simple_tag

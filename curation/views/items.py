@@ -17,13 +17,14 @@ from curation import access
 from curation.models import Annotation, Annotator, Critique, Gold, Item, Response, Verdict
 from curation.protocols import Asked
 from curation.rendering import Picture, Turn, markdown, pictures_of, raw
-from curation.services import browsing, removing
+from curation.services import browsing, commenting, removing
 from curation.services.browsing import Choice, Whole
 from curation.services.desk import asked
 from curation.services.evidence import document_text
 from curation.services.gold import telling
 from curation.services.gold.marking import golds_on
 from curation.services.locating import tasks_on
+from curation.views.people import own
 
 SHOWN = 50
 FIRST_WORDS = 180
@@ -106,6 +107,7 @@ def page(request: HttpRequest, slug: str, item_id: int) -> HttpResponse:
         "removal": removing.removal_of(item),
         "gold": gold_on(item, found) if access.MANAGE in can else [],
         "phases": Gold.Phase.choices,
+        "comments": commenting.on(item, own(request)),
         "more": found.more,
         "most": browsing.MOST_ANSWERS,
     }

@@ -12,12 +12,13 @@ from django.db.models import Q
 from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
-from curation.models import DatasetVersion, ModelVersion, Project
+from curation.models import Annotator, DatasetVersion, ModelVersion, Project
 from curation.services.method import Method
 
 OURS = "run_"
 """Before the names of the fields that every run has, so that no parameter is called the same."""
 BIGGEST_SEED = 2**31 - 1
+CRITICS = 200
 
 
 class RunForm(forms.Form):
@@ -115,6 +116,9 @@ def field_for(name: str, info: FieldInfo, project: Project) -> forms.Field:
     if extra.get("choose") == "queue":
         own = [(queue.pk, queue.name) for queue in project.queues.order_by("name")]
         return choice(own, int, True, {**shared, "empty": "The project's own"})
+    if extra.get("choose") == "critic":
+        machines = project.annotators.exclude(kind=Annotator.Kind.PERSON).order_by("name")
+        return choice([(one.pk, one.name) for one in machines[:CRITICS]], int, optional, shared)
     if extra.get("choose") == "axis":
         axes = project.protocol.axis_names if project.protocol else ["overall"]
         return choice([(axis, axis) for axis in axes], str, optional, shared)

@@ -8,18 +8,20 @@ from django import forms
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
+from django.urls import reverse
 from django.utils import timezone
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from curation import access
-from curation.errors import DomainError
-from curation.models import Group, Progress, Project, Queue
-from curation.services import grouping, overview, pausing, projects, queues
+from curation.errors import DomainError, NotFound
+from curation.models import Annotation, Group, Item, Progress, Project, Queue, Run
+from curation.services import accepting, grouping, overview, pausing, projects, queues
 from curation.views.forms import refusals_into
 from curation.views.people import own
 from curation.views.version_form import Moments
 
 PEOPLE = 200
+SHOWN = 50
 
 
 class Several(forms.TypedMultipleChoiceField):
@@ -229,3 +231,49 @@ def pause(request: HttpRequest, slug: str, annotator_id: int) -> HttpResponse:
     except DomainError as error:
         messages.error(request, f"{error.detail.capitalize()}.")
     return redirect("queues", slug)
+
+
+@require_safe
+def accepted(request: HttpRequest, slug: str, run_id: Any) -> HttpResponse:
+    """What a bulk acceptance wrote and still stands, each with the way to take it back."""
+    project = access.project_for(request.user, slug, access.MANAGE)
+    run = Run.objects.filter(project=project, pk=run_id, method="accept").first()
+    if run is None:
+        raise NotFound("no such bulk acceptance")
+    given = request.GET.get("after", "")
+    after = int(given) if given.isascii() and given.isdigit() and len(given) < 19 else 0
+    rows = accepting.accepted_by(run).filter(pk__gt=after)
+    related = ("task__pair__item", "task__response__item", "task__item", "annotator__user")
+    found = list(rows.select_related(*related).prefetch_related("preferences")[: SHOWN + 1])
+    context = {
+        "project": project,
+        "run": run,
+        "rows": [(one, item_of(one)) for one in found[:SHOWN]],
+        "first": after > 0,
+        "following": found[SHOWN - 1].pk if len(found) > SHOWN else 0,
+    }
+    return render(request, "work/accepted.html", context)
+
+
+def item_of(answer: Annotation) -> Item:
+    task = answer.task
+    found: Item = task.item or (task.pair or task.response).item  # type: ignore[union-attr]
+    return found
+
+
+@require_POST
+def take_back(request: HttpRequest, slug: str, annotation_id: int) -> HttpResponse:
+    """Take back one answer of a bulk acceptance."""
+    project = access.project_for(request.user, slug, access.MANAGE)
+    try:
+        accepting.take_back(project, annotation_id)
+        messages.success(request, "Taken back. The task is open to everybody again.")
+    except DomainError as error:
+        messages.error(request, f"{error.detail.capitalize()}.")
+    run = request.POST.get("run", "")
+    return redirect(f"{reverse('queues', args=[slug])}accepted/{run}/") if is_run(run) else redirect("queues", slug)
+
+
+def is_run(given: str) -> bool:
+    """Whether it may stand in an address: the letters of a UUID."""
+    return 0 < len(given) <= 36 and all(one in "0123456789abcdef-" for one in given)
