@@ -21,6 +21,8 @@ from workers.agreeing.figures import BATCH, RESAMPLES, Figure, Floats, chance, u
 Value = str | int | float
 Pattern = tuple[tuple[Value, int], ...]
 """Values with how many annotators gave them to one unit, sorted."""
+MOST_NUMBERS = 1_000_000
+"""Numbers in one table of coincidences of many patterns."""
 NOBODY = "no unit has two answers"
 ALIKE = "all answers are the same, so nothing can be expected by chance"
 
@@ -131,18 +133,18 @@ def fixed(found: Counts, kind: str) -> Callable[[Floats], Floats]:
 def ordinal(found: Counts) -> Callable[[Floats], Floats]:
     """Alpha under the ordinal difference: the answers between two values, counting half of either, squared."""
     q = len(found.values)
+    scaled = found.counts / np.sqrt(found.answers - 1)[:, None]
+    step = max(1, MOST_NUMBERS // max(1, q * q))
 
     def compute(times: Floats) -> Floats:
         totals = times @ found.counts
         below = np.cumsum(totals, axis=1) - totals / 2
         apart = (below[:, :, None] - below[:, None, :]) ** 2
-        met = np.zeros((len(times), q, q))
-        for counts, weight in zip(found.counts, (times / (found.answers - 1)).T, strict=True):
-            there = np.flatnonzero(counts)
-            met[np.ix_(range(len(times)), there, there)] += weight[:, None, None] * np.outer(
-                counts[there], counts[there]
-            )
-        observed = (met * apart).sum(axis=(1, 2))
+        met = np.zeros((len(times), q * q))
+        for start in range(0, len(scaled), step):
+            some = scaled[start : start + step]
+            met += times[:, start : start + step] @ (some[:, :, None] * some[:, None, :]).reshape(len(some), q * q)
+        observed = (met.reshape(apart.shape) * apart).sum(axis=(1, 2))
         expected = np.einsum("bi,bij,bj->b", totals, apart, totals)
         return one_less(observed, expected, totals.sum(axis=1))
 

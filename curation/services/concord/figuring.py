@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -126,6 +126,14 @@ class Reader:
     def of(cls, state: AgreementState, label: Label, choice: Choice) -> Reader:
         read = rows_of(state, SPANS, choice) if label.family == "type" else []
         return cls(label, rows_of(state, label.key, choice), read)
+
+    @classmethod
+    def of_each(cls, state: AgreementState, labels: Sequence[Label], choice: Choice) -> Iterator[Reader]:
+        """The same of several, what was read of spans once."""
+        read = rows_of(state, SPANS, choice) if any(label.family == "type" for label in labels) else []
+        for label in labels:
+            rows = read if label.key == SPANS and read else rows_of(state, label.key, choice)
+            yield cls(label, rows, read if label.family == "type" else [])
 
     def all(self, resamples: int = MANY_RESAMPLES) -> Told:
         return self.told((sums for _, _, sums in self.rows), (sums for _, _, sums in self.read), resamples)

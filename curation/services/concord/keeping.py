@@ -165,19 +165,26 @@ def write(state: AgreementState, sums: Sums) -> None:
     there = rows_named(state, changed)
     made, gone = [], []
     for name in changed:
-        row = there.get(name) or AgreementSum(
-            state=state, label=name[0], part=name[1], slice=name[2], key=name[3], n=0, sums={}
-        )
+        pk, n, told = there.get(name) or (0, 0, {})
         for key, amount in sums.rows[name].items():
             if amount:
-                row.sums[key] = row.sums.get(key, 0) + amount
-                if not row.sums[key]:
-                    del row.sums[key]
-        row.n += sums.n[name]
-        (made if row.sums else gone).append(row)
-    AgreementSum.objects.filter(pk__in=[row.pk for row in gone if row.pk]).delete()
-    AgreementSum.objects.bulk_create([row for row in made if not row.pk], batch_size=500)
-    AgreementSum.objects.bulk_update([row for row in made if row.pk], ["n", "sums"], batch_size=100)
+                told[key] = told.get(key, 0) + amount
+                if not told[key]:
+                    del told[key]
+        if told:
+            label, part, slice_, key = name
+            n += sums.n[name]
+            made.append(AgreementSum(state=state, label=label, part=part, slice=slice_, key=key, n=n, sums=told))
+        elif pk:
+            gone.append(pk)
+    AgreementSum.objects.filter(pk__in=gone).delete()
+    AgreementSum.objects.bulk_create(
+        made,
+        batch_size=100,
+        update_conflicts=True,
+        unique_fields=["state", "part", "label", "slice", "key"],
+        update_fields=["n", "sums"],
+    )
     if state.field and too_many(state.sums.all()):
         raise Invalid(f"this tells more than {MOST_SLICES} slices apart; choose another", field="field")
 
@@ -186,13 +193,14 @@ def too_many(rows: QuerySet[AgreementSum]) -> bool:
     return len(rows.values_list("slice", flat=True).distinct()[: MOST_SLICES + 1]) > MOST_SLICES
 
 
-def rows_named(state: AgreementState, names: list[Name]) -> dict[Name, AgreementSum]:
-    """The rows that are there, found by label, part and slice, with their keys."""
+def rows_named(state: AgreementState, names: list[Name]) -> dict[Name, tuple[int, int, dict[str, int]]]:
+    """Id, n and sums of the rows that are there, found by label, part and slice, with their keys."""
     keys: dict[tuple[str, str, str], list[str]] = {}
     for label, part, slice_, key in names:
         keys.setdefault((label, part, slice_), []).append(key)
-    found: dict[Name, AgreementSum] = {}
+    found: dict[Name, tuple[int, int, dict[str, int]]] = {}
     for (label, part, slice_), some in keys.items():
         rows = AgreementSum.objects.filter(state=state, label=label, part=part, slice=slice_, key__in=some)
-        found |= {(label, part, slice_, row.key): row for row in rows}
+        for key, *told in rows.values_list("key", "pk", "n", "sums"):
+            found[label, part, slice_, key] = (told[0], told[1], told[2])
     return found

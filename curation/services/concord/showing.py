@@ -107,7 +107,7 @@ def shown(project: Project, asked: Question, seconds: float) -> Shown:
     if not kept.complete or not labels:
         return Shown(kept, asked, [])
     choice, label = asked.choice, chosen(labels, asked.label)
-    briefly = [(one, Reader.of(kept.state, one, choice).all(FEW_RESAMPLES)) for one in labels]
+    briefly = [(each.label, each.all(FEW_RESAMPLES)) for each in Reader.of_each(kept.state, labels, choice)]
     reader = Reader.of(kept.state, label, choice)
     by_slice = (
         reader if asked.slice is None else Reader.of(kept.state, label, Choice(choice.part, None, *weeks(choice)))
