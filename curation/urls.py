@@ -5,6 +5,7 @@ from django.urls import URLPattern, URLResolver, include, path
 from django.views.generic import RedirectView
 
 from curation.views import (
+    decisions,
     health,
     helping,
     images,
@@ -37,6 +38,9 @@ project: list[URLPattern | URLResolver] = [
     path("items/remove/", removing.remove, name="items-remove"),
     path("items/restore/", removing.restore, name="items-restore"),
     path("items/<int:item_id>/", items.page, name="item"),
+    path("decisions/", decisions.index, name="decisions"),
+    path("decisions/use/", decisions.use, name="decisions-use"),
+    path("decisions/differences/", decisions.differences, name="decisions-differences"),
     path("images/<str:sha256>", images.image, name="image"),
     path("runs/", runs.index, name="runs"),
     path("schedules/", schedules.index, name="schedules"),

@@ -80,7 +80,9 @@ def test_the_same_votes_in_any_order_and_under_any_numbers_give_the_same() -> No
         outcomes = [aggregating.decided(fit)[0] for fit in (one, two)]
         assert np.mean(outcomes[0] == outcomes[1]) > 0.98, name
         again = aggregating.fitted(aggregators.get(name), votes, 0)
-        assert np.array_equal(one.posterior, again.posterior) and np.array_equal(one.others, again.others, equal_nan=True)
+        assert np.array_equal(one.posterior, again.posterior) and np.array_equal(
+            one.others, again.others, equal_nan=True
+        )
 
 
 def test_the_library_is_asked_and_its_answer_is_kept() -> None:
@@ -202,7 +204,12 @@ def test_a_tie_is_half_and_both_bad_says_nothing_of_strength() -> None:
 
 
 def test_a_character_is_marked_where_enough_marked_it() -> None:
-    text = {1: [Mark(0, 10, "fact", "major")], 2: [Mark(5, 15, "fact", "minor")], 3: [Mark(6, 8, "style", "minor")], 4: []}
+    text = {
+        1: [Mark(0, 10, "fact", "major")],
+        2: [Mark(5, 15, "fact", "minor")],
+        3: [Mark(6, 8, "style", "minor")],
+        4: [],
+    }
     (span,) = span_vote.decide(text)
     assert (span.start, span.end, span.type) == (5, 10, "fact")
     assert span.confidence == pytest.approx((0.5 * 3 + 0.75 * 2) / 5)
@@ -212,7 +219,11 @@ def test_a_character_is_marked_where_enough_marked_it() -> None:
 
 
 def test_type_and_severity_are_the_weightiest() -> None:
-    text = {1: [Mark(0, 4, "fact", "major", -1)], 2: [Mark(0, 4, "style", "minor", 1)], 3: [Mark(0, 4, "style", "major", 1)]}
+    text = {
+        1: [Mark(0, 4, "fact", "major", -1)],
+        2: [Mark(0, 4, "style", "minor", 1)],
+        3: [Mark(0, 4, "style", "major", 1)],
+    }
     (span,) = span_vote.decide(text)
     assert (span.type, span.severity, span.polarity, span.confidence) == ("style", "major", 1, 1.0)
     (span,) = span_vote.decide(text, {1: 0.9, 2: 0.1, 3: 0.1})

@@ -21,6 +21,7 @@ TABS = (
     ("Overview", "", access.SEE),
     ("Annotate", "annotate/", access.ANNOTATE),
     ("Items", "items/", access.READ),
+    ("Decisions", "decisions/", access.READ),
     ("Import", "imports/", access.FEED),
     ("Datasets", "datasets/", access.READ),
     ("Training", "training/", access.READ),

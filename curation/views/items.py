@@ -18,9 +18,11 @@ from curation.models import Annotation, Annotator, Critique, Response, Verdict
 from curation.protocols import Asked
 from curation.rendering import Picture, Turn, markdown, pictures_of, raw
 from curation.services import browsing, removing
+from curation.services.aggregating import showing
 from curation.services.browsing import Choice, Whole
 from curation.services.desk import asked
 from curation.services.evidence import document_text
+from curation.views import decisions
 
 SHOWN = 50
 FIRST_WORDS = 180
@@ -95,6 +97,7 @@ def page(request: HttpRequest, slug: str, item_id: int) -> HttpResponse:
         "cards": cards,
         "answers": [reader.row(answer) for answer in found.answers if reader.is_row(answer)],
         "people": reader.people(),
+        "decided": decisions.of_item(showing.of_item(project, item), reader.numbers),
         "types": orjson.dumps([{"name": t.name, "color": t.color} for t in protocol.critiques.types]).decode(),
         "can": access.capabilities(request.user, project),
         "removal": removing.removal_of(item),
