@@ -1,6 +1,6 @@
 """How often each method of deciding labels is right, beside the raw library on the same votes.
 
-    python -m benchmarks.aggregation [--data FOLDER] [--sets rte,ms] [--methods mace,glad] [--most 60000] [--seed 0]
+    python -m benchmarks.aggregation [--data FOLDER] [--sets rte,ms] [--methods mace,glad] [--most 12500] [--seed 0]
 
 Two kinds of truth. Classic crowd-labelling sets have independent gold. Sets of preferences have none: of each pair half
 of the votes, five at most, are what is fitted, and the strict majority of the others is what is to be found, on pairs
@@ -62,8 +62,12 @@ class Numbers(dict[Any, int]):
 
 def classic(folder: Path, name: str) -> Set:
     tasks, people, labels = Numbers(), Numbers(), Numbers()
-    given = [(tasks[r["item"]], people[r["worker"]], labels[r["label"]]) for r in rows(folder / f"{name}.labels.jsonl.gz")]
-    truth = {tasks[r["item"]]: labels[r["truth"]] for r in rows(folder / f"{name}.truth.jsonl.gz") if r["item"] in tasks}
+    given = [
+        (tasks[r["item"]], people[r["worker"]], labels[r["label"]]) for r in rows(folder / f"{name}.labels.jsonl.gz")
+    ]
+    truth = {
+        tasks[r["item"]]: labels[r["truth"]] for r in rows(folder / f"{name}.truth.jsonl.gz") if r["item"] in tasks
+    }
     votes = Votes.of(given, tasks=len(tasks), annotators=len(people), labels=len(labels))
     return Set(name, votes, truth)
 
@@ -95,7 +99,11 @@ def preferences(folder: Path, name: str, seed: int) -> Set:
     told = rows(folder / "judgments.jsonl.gz")
     if name == "pref_humour":
         found = [
-            (r["response_a"], r["response_b"], [("anybody", FIRST)] * r["votes_a"] + [("anybody", SECOND)] * r["votes_b"])
+            (
+                r["response_a"],
+                r["response_b"],
+                [("anybody", FIRST)] * r["votes_a"] + [("anybody", SECOND)] * r["votes_b"],
+            )
             for r in told
         ]
         return halved(name, found, seed, known=False)
@@ -104,9 +112,7 @@ def preferences(folder: Path, name: str, seed: int) -> Set:
         "pref_llmfao": lambda r, side: (r["slug"], r[f"model_{side}"]),
         "pref_mtbench_human": lambda r, side: (r["question_id"], r["turn"], r[f"model_{side}"]),
     }[name]
-    found = [
-        (which(r, "a"), which(r, "b"), [(v["annotator"], SIDES[v["choice"]]) for v in r["votes"]]) for r in told
-    ]
+    found = [(which(r, "a"), which(r, "b"), [(v["annotator"], SIDES[v["choice"]]) for v in r["votes"]]) for r in told]
     return halved(name, found, seed)
 
 
@@ -154,7 +160,9 @@ def raw_pairs(model: Any, votes: Votes) -> Any:
         pandas.DataFrame({"worker": votes.annotator[m], "left": left[m], "right": right[m], "label": better[m]})
         for m, better in zip(each, (left, right), strict=True)
     ]
-    scores = model.fit_predict(pandas.concat(parts, ignore_index=True)).reindex(range(votes.pairs.max() + 1)).fillna(0.5)
+    scores = (
+        model.fit_predict(pandas.concat(parts, ignore_index=True)).reindex(range(votes.pairs.max() + 1)).fillna(0.5)
+    )
     first, second = (scores.to_numpy()[votes.pairs[:, side]] for side in (0, 1))
     posterior = np.zeros((votes.tasks, votes.labels))
     posterior[:, FIRST], posterior[:, SECOND] = first, second
@@ -205,7 +213,7 @@ def main() -> None:
     parser.add_argument("--data", type=Path, default=Path(os.environ.get("TOUCHSTONE_DATA", "../shared/data")))
     parser.add_argument("--sets", default=",".join((*CLASSIC, *PREFERENCES)))
     parser.add_argument("--methods", default=",".join(METHODS))
-    parser.add_argument("--most", type=int, default=30_000, help="GLAD is left out above so many votes")
+    parser.add_argument("--most", type=int, default=12_500, help="GLAD is left out above so many votes")
     parser.add_argument("--seed", type=int, default=0)
     told = parser.parse_args()
     warnings.simplefilter("ignore")
@@ -213,7 +221,11 @@ def main() -> None:
     print(f"| set | votes | to be found | {' | '.join(methods)} |\n|---|---:|---:|{'---:|' * len(methods)}")
     notes = []
     for name in told.sets.split(","):
-        one = classic(told.data / "crowd_classification", name) if name in CLASSIC else preferences(told.data / name, name, told.seed)
+        one = (
+            classic(told.data / "crowd_classification", name)
+            if name in CLASSIC
+            else preferences(told.data / name, name, told.seed)
+        )
         cells = [measured(one, method, told.most, told.seed) for method in methods]
         print(line(one, cells), flush=True)
         for method, cell in zip(methods, cells, strict=True):

@@ -17,6 +17,7 @@ from django.urls import reverse
 from curation.access import annotator_for
 from curation.models import (
     Annotation,
+    Annotator,
     ApiToken,
     Change,
     Check,
@@ -24,6 +25,7 @@ from curation.models import (
     Dataset,
     DatasetFile,
     DatasetVersion,
+    Decision,
     Delivery,
     Evaluation,
     Gold,
@@ -33,6 +35,7 @@ from curation.models import (
     Item,
     ModelVersion,
     Project,
+    Reliability,
     Run,
     RunLine,
     Schedule,
@@ -73,6 +76,13 @@ def full(cast: Cast) -> Cast:
         model=length, run=run, benchmark="llmbar", main="average", value=0.5, n=1, total=1, scores={"average": {}}
     )
     Check.objects.create(project=cast.project, run=run, signals={"style": {}}, flags=["position"])
+    task = Task.objects.order_by("pk")[0]
+    Decision.objects.create(
+        project=cast.project, run=run, task=task, kind="axis", name="overall", place="axis:overall", outcome="tie",
+        confidence=1, how="majority",
+    )  # fmt: skip
+    judge = Annotator.objects.filter(project=cast.project)[0]
+    Reliability.objects.create(project=cast.project, run=run, annotator=judge, value=0.5, low=0.2, high=0.8, n=9)
     Completion.objects.create(model=length, prompt_hash="0" * 64, raw="I like it.", status="unparsed")
     Schedule.objects.create(project=cast.project, method="freeze", cron="0 3 * * *")
     webhook = Webhook.objects.create(project=cast.project, url="https://example.org/", events=[], secret="whsec_AAAA")

@@ -1,4 +1,4 @@
-"""Datasets, their versions and files, and the raw answers and decisions behind them."""
+"""Datasets, their versions and files, and the raw answers behind them."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from curation import access
 from curation.api import fields
 from curation.api.auth import caller
 from curation.api.idempotency import idempotent
-from curation.api.pages import CURSOR, LIMIT, LIMITED, MOST, number, page
+from curation.api.pages import CURSOR, LIMITED, page
 from curation.api.rendering import JsonRenderer
 from curation.api.runs import shown as shown_run
 from curation.api.shapes import RunShape
@@ -123,24 +123,6 @@ class AnnotationsView(Streamable):
             everything = rows.order_by("pk").iterator(chunk_size=1000)
             return streamed(map(annotation, everything), project, "annotations")
         return page(request, rows, annotation)
-
-
-class DecisionsView(Streamable):
-    """Decided labels: the majority of people's answers, per pair, by cursor (a task id), or all as NDJSON.
-
-    A ranked item has one for each two of its responses, which `responses` names; `pair` is null.
-    """
-
-    @extend_schema(operation_id="list_decisions", parameters=[CURSOR, LIMITED], responses=Rows)
-    def get(self, request: Request, slug: str) -> HttpResponseBase:
-        project = access.project_for(request.user, slug, access.READ)
-        if wants_stream(request):
-            return streamed(map(decision, deciding.decisions(project, deciding.Filters())), project, "decisions")
-        limit = max(1, number(request, "limit", LIMIT, most=MOST))
-        tasks = deciding.annotated_tasks(project, after=number(request, "cursor", 0), most=limit)
-        rows = deciding.decisions(project, deciding.Filters(), tasks=tasks)
-        following = str(tasks[-1]) if len(tasks) == limit else None
-        return Reply({"results": [decision(row) for row in rows], "next": following})
 
 
 class DatasetsView(APIView):
@@ -313,21 +295,6 @@ def annotation(row: Annotation) -> dict[str, Any]:
             {"axis": p.axis, "value": p.value, "both_bad": p.both_bad, "probability": p.probability}
             for p in row.preferences.all()
         ],
-    }
-
-
-def decision(row: deciding.Decision) -> dict[str, Any]:
-    return {
-        "pair": row.pair_id,
-        "responses": row.responses and list(row.responses),
-        "task": row.task_id,
-        "axis": row.axis,
-        "outcome": row.outcome,
-        "value": row.value,
-        "confidence": row.confidence,
-        "votes": row.votes,
-        "how": row.how,
-        "annotations": row.annotations,
     }
 
 

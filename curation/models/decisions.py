@@ -26,9 +26,7 @@ class Decision(models.Model):
         ADJUDICATED = "adjudicated", "Adjudicated"
         GOLD = "gold", "Gold"
 
-    project = models.ForeignKey(
-        "curation.Project", on_delete=models.PROTECT, db_index=False, related_name="decisions"
-    )
+    project = models.ForeignKey("curation.Project", on_delete=models.PROTECT, db_index=False, related_name="decisions")
     run = models.ForeignKey(
         "curation.Run", on_delete=models.PROTECT, null=True, blank=True, db_index=False, related_name="decisions"
     )

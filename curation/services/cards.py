@@ -229,8 +229,9 @@ def decided(facts: dict[str, Any]) -> str:
     if not found:
         return ""
     return (
-        f"Labels are decided by {found['method']} (run `{found['run']}`, seed {found['seed']}, answers up to annotation "
-        f"{found['upto']}), except what people settled by hand. The confidence is the probability that the method gives."
+        f"Labels are decided by {found['method']} (run `{found['run']}`, seed {found['seed']}, answers up to "
+        f"annotation {found['upto']}), except what people settled by hand. The confidence is the probability that the "
+        "method gives."
     )
 
 

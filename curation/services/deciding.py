@@ -1,6 +1,8 @@
-"""From answers to decided labels: the majority of the answers that stand, or what a fit made of them, per pair and axis.
+"""From answers to decided labels per pair and axis: the majority of those that stand, or what a fit made of them.
 
-What people settled by hand goes before both. A ranking is a vote on each pair of its responses: for the one with the better place, or a tie. Answers stream in the
+What people settled by hand goes before both.
+
+A ranking is a vote on each pair of its responses: for the one with the better place, or a tie. Answers stream in the
 order of their tasks, so deciding a project of any size takes constant memory.
 """
 
@@ -27,6 +29,9 @@ __all__ = ["Decision", "Filters", "applicable", "decide", "decisions", "filters_
 FIRST, SECOND, TIE, BOTH_BAD, UNDECIDED = "first", "second", "tie", "both_bad", "undecided"
 REVIEWED = "reviewed"
 """How a pair was decided whose answer a reviewer fixed: the latest fix decides, whatever the other answers say."""
+
+BY_HAND = ("adjudicated", "gold")
+"""How people settle a label; it does not take answers."""
 
 Vote = tuple[int, int | None, bool]
 """Annotation, strength, and whether both are bad."""
@@ -264,7 +269,7 @@ def side(value: int | None, both_bad: bool) -> str:
 
 def dropped_because(decision: Decision, filters: Filters) -> str | None:
     """Why a decision does not become a row, or None when it does."""
-    if decision.votes < filters.min_annotations:
+    if decision.votes < filters.min_annotations and decision.how not in BY_HAND:
         return "too few answers"
     if decision.outcome not in (FIRST, SECOND):
         return {TIE: "tie", BOTH_BAD: "both bad", UNDECIDED: "no majority"}[decision.outcome]

@@ -104,5 +104,13 @@ def settle(
     place = place or f"{kind}:{name}"
     said = {"confidence": 1.0, **said}
     return Decision.objects.create(
-        project=task.project, task=task, kind=kind, name=name, place=place, outcome=outcome, how=how, made_by=made_by, **said
+        project=task.project,
+        task=task,
+        kind=kind,
+        name=name,
+        place=place,
+        outcome=outcome,
+        how=how,
+        made_by=made_by,
+        **said,
     )

@@ -41,9 +41,9 @@ class Row:
 def rows_of(condition: str, params: Sequence[Any], ranked: bool) -> Iterator[Row]:
     """The last row of each place that a condition leaves, in the order of tasks and responses."""
     kept: Row | None = None
-    for task, pair, first, second, *said, annotations, how, _ in stream(f"{COLUMNS} {condition} {ORDER}", params):
+    for task, pair, first, second, *said, behind, how, _ in stream(f"{COLUMNS} {condition} {ORDER}", params):
         responses = (first, second) if ranked else None
-        ids = orjson.loads(annotations) if isinstance(annotations, str) else annotations
+        ids = orjson.loads(behind) if isinstance(behind, str) else behind
         row = Row(task, pair, responses, *said, annotations=ids, how=how)
         if kept is not None and (kept.task_id, kept.responses) != (row.task_id, row.responses):
             yield kept
@@ -61,7 +61,9 @@ def of_fit(project: Project, run: UUID, axis: str, tasks: Sequence[int] | None) 
     """What a fit decided on an axis."""
     kind, ranked = kind_of(project)
     some, given = among(tasks)
-    return rows_of(f"WHERE d.run_id = %s AND d.kind = %s AND d.name = %s {some}", [bulk.uuid(run), kind, axis, *given], ranked)
+    return rows_of(
+        f"WHERE d.run_id = %s AND d.kind = %s AND d.name = %s {some}", [bulk.uuid(run), kind, axis, *given], ranked
+    )
 
 
 def by_hand(project: Project, axis: str, upto: int | None, tasks: Sequence[int] | None) -> Iterator[Row]:

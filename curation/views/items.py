@@ -18,12 +18,14 @@ from curation.models import Annotation, Annotator, Critique, Gold, Item, Respons
 from curation.protocols import Asked
 from curation.rendering import Picture, Turn, markdown, pictures_of, raw
 from curation.services import browsing, commenting, removing
+from curation.services.aggregating import showing
 from curation.services.browsing import Choice, Whole
 from curation.services.desk import asked
 from curation.services.evidence import document_text
 from curation.services.gold import telling
 from curation.services.gold.marking import golds_on
 from curation.services.locating import tasks_on
+from curation.views import decisions
 from curation.views.people import own
 
 SHOWN = 50
@@ -102,6 +104,7 @@ def page(request: HttpRequest, slug: str, item_id: int) -> HttpResponse:
         "cards": cards,
         "answers": [reader.row(answer) for answer in found.answers if reader.is_row(answer)],
         "people": reader.people(),
+        "decided": decisions.of_item(showing.of_item(project, item), reader.numbers),
         "types": orjson.dumps([{"name": t.name, "color": t.color} for t in protocol.critiques.types]).decode(),
         "can": can,
         "removal": removing.removal_of(item),

@@ -10,11 +10,12 @@ from django.db.models import Q
 
 from curation.errors import DomainError
 from curation.models import DatasetVersion, Gold, ModelVersion, Progress, Project
-from curation.services import deciding, freezing
+from curation.services import deciding, fits, freezing
 from workers.writers import Target
 
 PREFERENCES = ("trl-preference", "trl-preference-implicit")
-FILTERS = ("annotators", "min_annotations", "min_confidence", "labels", "axis", "gold")
+FILTERS = ("annotators", "decided_by", "min_annotations", "min_confidence", "labels", "axis", "gold")
+FITS = 20
 MODELS = 200
 SAID_BY = {
     "where": "where",
@@ -22,6 +23,7 @@ SAID_BY = {
     "caps": "cap_rows",
     "balance": "balance_by",
     "name": "name",
+    "reliable": "min_reliability",
 }
 """Under which field an error in a part of the filters is told; others are called the same."""
 EXAMPLE = '[{"field": "item.metadata.topic", "op": "in", "value": ["code", "maths"]}]'
@@ -58,16 +60,19 @@ class VersionForm(forms.Form):
         ],
         help_text="Whose answers decide, or are exported; a vote that came with a file counts as one answer.",
     )
+    decided_by = forms.ChoiceField(
+        label="Labels decided by", required=False, help_text="A fit has chosen whose answers it takes."
+    )
     min_annotations = forms.IntegerField(
         label="Fewest answers on a pair", min_value=1, max_value=1000, initial=1, required=False
     )
     min_confidence = forms.FloatField(
-        label="Smallest majority, 0 to 1",
+        label="Smallest confidence, 0 to 1",
         min_value=0,
         max_value=1,
         initial=0,
         required=False,
-        help_text="Share of answers for the winner.",
+        help_text="Share of answers for the winner; of a fit how likely the label is right.",
     )
     labels = forms.ChoiceField(
         label="Rows",
@@ -93,6 +98,13 @@ class VersionForm(forms.Form):
         required=False,
         choices=DatasetVersion.SplitBy.choices,
         help_text="Near-duplicate prompts are found by their text; it takes minutes for a million of them.",
+    )
+    min_reliability = forms.FloatField(
+        label="Only annotators as reliable as, 0 to 1",
+        min_value=0,
+        max_value=1,
+        required=False,
+        help_text="By the fit in use, under Decisions.",
     )
     score_model = forms.ChoiceField(label="Model", required=False)
     score_head = forms.CharField(
@@ -145,6 +157,7 @@ class VersionForm(forms.Form):
         self.fitting = {target.name: target for target in fitting}
         self.choose("target", [(target.name, target.title) for target in fitting])
         self.choose("axis", [(axis, axis) for axis in axes_of(project)])
+        self.choose("decided_by", [(fits.MAJORITY, "The majority"), *fits_of(project)])
         self.choose("score_model", [("", "—"), *models_of(project)])
         self.initial.setdefault("target", usual)
         self.initial.setdefault("name", "preferences" if usual in PREFERENCES else "critiques")
@@ -174,7 +187,7 @@ class VersionForm(forms.Form):
     def more(self) -> list[tuple[str, list[forms.BoundField]]]:
         """What is asked under "More", in groups with their titles."""
         groups = {
-            "Who and when": ("names", "not_names", "since", "until"),
+            "Who and when": ("names", "not_names", "since", "until", "min_reliability"),
             "Scores of a model": ("score_model", "score_head", "score_of", "score_min", "score_max"),
             "How many": ("cap_prompt", "cap_rows", "balance_by", "balance_most"),
             "Splits": ("split_by",),
@@ -207,6 +220,10 @@ class VersionForm(forms.Form):
             name: [one.strip() for one in given[name].split(",") if one.strip()] for name in ("names", "not_names")
         }
         told |= {name: given[name].isoformat() if given[name] else None for name in ("since", "until")}
+        if told.get("decided_by") not in (None, "", fits.MAJORITY):
+            told.pop("annotators", None)
+        if given["min_reliability"] is not None:
+            told["reliable"] = {"min": given["min_reliability"]}
         told["where"] = given["where"]
         if given["score_model"] or given["score_min"] is not None or given["score_max"] is not None:
             wanted = {name: given[f"score_{name}"] for name in ("head", "of", "min", "max")}
@@ -239,6 +256,15 @@ def models_of(project: Project) -> list[tuple[str, str]]:
     rows = ModelVersion.objects.filter(Q(project=None) | Q(project=project), retired_at=None)
     kinds = [ModelVersion.Kind.CRITIC, ModelVersion.Kind.EMBEDDER, ModelVersion.Kind.POLICY]
     return [(str(one.pk), str(one)) for one in rows.exclude(kind__in=kinds).order_by("-pk")[:MODELS]]
+
+
+def fits_of(project: Project) -> list[tuple[str, str]]:
+    """The newest fits, the one in use by itself too, which each version takes as it is then."""
+    runs = fits.finished(project)[:FITS]
+    told = [
+        (str(run.pk), f"{run.result.get('method')}, {run.ended_at:%-d %b %Y, %H:%M}") for run in runs if run.ended_at
+    ]
+    return [(fits.IN_USE, "The fit in use"), *told] if project.fit_id else told
 
 
 def usual_deciders(project: Project) -> str:

@@ -22,6 +22,7 @@ from curation.models import (
     ModelVersion,
     Progress,
     Project,
+    Reliability,
     Role,
     Run,
     User,
@@ -122,6 +123,23 @@ def settle(project: Project, user: User) -> int:
     return task.pk
 
 
+def fit_of(project: Project, method: str) -> Run:
+    """Labels decided, by models too."""
+    params = {"method": method, "annotators": "all"}
+    run = starting.start(project=project, method="decide", params=params, user=None)
+    running.execute(str(run.pk))
+    run.refresh_from_db()
+    assert run.state == "succeeded", run.error
+    return run
+
+
+def someone(run: Run) -> int:
+    """An annotator of whom a fit knows something."""
+    row = Reliability.objects.filter(run=run, kind="axis").order_by("annotator_id").first()
+    assert row is not None
+    return row.annotator_id
+
+
 def furnish(crew: Cast, folder: Path) -> House:
     """Tasks, answers, a version, an import with a refused row, a run that failed, an invite and a token."""
     project, olga = crew.project, crew.olga
@@ -155,6 +173,7 @@ def furnish(crew: Cast, folder: Path) -> House:
     through(starting.start(project=project, method="check", params={}, user=olga))
     teach(project, crew)
     decided = settle(project, olga)
+    fitted, beside = (fit_of(project, method) for method in ("dawid_skene", "majority"))
     failed = Run.objects.create(project=project, method="freeze", state="failed", error=LONG)
     failed.lines.create(text=LONG)
     queued = Run.objects.create(project=project, method="freeze", params={"target": LONG}, created_by=olga)
@@ -182,6 +201,9 @@ def furnish(crew: Cast, folder: Path) -> House:
         "agreement on spans": f"{root}/agreement/?label=spans&who=all&field=metadata.domain",
         "disputed items": f"{root}/agreement/items/?label=spans&who=all",
         "empty agreement": f"/projects/{empty.slug}/agreement/",
+        "decisions": f"{root}/decisions/",
+        "decisions of one": f"{root}/decisions/?fit={fitted.pk}&section=axis:overall&annotator={someone(fitted)}",
+        "where fits differ": f"{root}/decisions/differences/?one={fitted.pk}&other={beside.pk}",
         "removed items": f"{root}/items/?removed=yes",
         "removed item": f"{root}/items/{gone.pk}/",
         "datasets": f"{root}/datasets/",
@@ -227,6 +249,7 @@ def furnish(crew: Cast, folder: Path) -> House:
         "empty annotate": f"/projects/{empty.slug}/annotate/",
         "empty datasets": f"/projects/{empty.slug}/datasets/",
         "empty items": f"/projects/{empty.slug}/items/",
+        "no decisions": f"/projects/{empty.slug}/decisions/",
         "empty training": f"/projects/{empty.slug}/training/",
         "empty runs": f"/projects/{empty.slug}/runs/",
         "unknown project": "/projects/nowhere/",

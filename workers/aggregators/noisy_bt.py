@@ -70,7 +70,9 @@ def vouched_for(votes: Votes, strengths: Any) -> Any:
     np.add.at(curvature, first, weight)
     np.add.at(curvature, second, weight)
     won = np.where(votes.label == FIRST, 1.0, 0.0)
-    step = (won - p) * (1 / np.maximum(curvature[first] - weight, 0.1) + 1 / np.maximum(curvature[second] - weight, 0.1))
+    step = (won - p) * (
+        1 / np.maximum(curvature[first] - weight, 0.1) + 1 / np.maximum(curvature[second] - weight, 0.1)
+    )
     without = sigmoid(gap - np.clip(step, -4, 4))
     right = np.where(votes.label == FIRST, without, 1 - without)
     return np.where(votes.label <= SECOND, right, np.nan)

@@ -40,7 +40,7 @@ def texts(scope: Scope) -> Iterator[Looked]:
         scope.past.stream(
             f'SELECT c.response_id, c.message, a.annotator_id, a.id, a.protocol_id, c.start, c."end", c.type,'
             f" c.severity, c.polarity {ANSWERED} JOIN curation_critique c ON c.annotation_id = a.id {STANDING}"
-            f' AND {mine} AND c.start IS NOT NULL AND c."end" > c.start AND c.review <> \'rejected\''
+            f" AND {mine} AND c.start IS NOT NULL AND c.\"end\" > c.start AND c.review <> 'rejected'"
             f" ORDER BY c.response_id, a.id, c.id",
             params,
         ),

@@ -150,7 +150,15 @@ def by_unit(found: Gathered) -> list[list[int]]:
 
 
 def decision(
-    run: Run, kind: str, name: str, found: Gathered, number: int, label: int, sure: float, mine: list[int], how: Aggregator
+    run: Run,
+    kind: str,
+    name: str,
+    found: Gathered,
+    number: int,
+    label: int,
+    sure: float,
+    mine: list[int],
+    how: Aggregator,
 ) -> Decision:
     """One row. The strength is the mean of those that are on the decided side, the least where none is."""
     row = bare(run, kind, name, found, number, mine, how.name)
@@ -220,9 +228,7 @@ def spans(run: Run, scope: Scope) -> tuple[list[Decision], list[Person], dict[st
     assert vote.spans is not None
     looked = list(texts(scope))
     found = vote.spans([one.marks for one in looked], scope.params.threshold, run.seed)
-    rows = [
-        span(run, text, one, vote.name) for text, spans in zip(looked, found.spans, strict=True) for one in spans
-    ]
+    rows = [span(run, text, one, vote.name) for text, spans in zip(looked, found.spans, strict=True) for one in spans]
     people = [
         {
             "annotator_id": pk,
