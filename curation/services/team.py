@@ -219,7 +219,7 @@ def in_hands(project: Project) -> dict[int | None, tuple[int, datetime | None]]:
 
 
 def set_hourly_cost(*, project: Project, amount: str) -> None:
-    """What an hour of work costs, as it was typed; nothing: no costs are shown. Raises Invalid for what is no amount."""
+    """What an hour of work costs, as it was typed; nothing: costs are hidden. Raises Invalid for what is no amount."""
     try:
         value = float(amount.replace(",", ".")) if amount.strip() else None
     except ValueError:
