@@ -41,6 +41,8 @@ from curation.statements import Statement, row, together
 DAY_MS = 24 * 3600 * 1000
 LONGEST_KEY = 100
 NOTHING = Answer()
+OWN_WORK = (Annotation.Source.WEB, Annotation.Source.API)
+"""What is accepted in bulk, or said to correct somebody, tells nothing of what the help of models does."""
 Event, State = Annotation.Event, Assignment.State
 
 
@@ -112,7 +114,7 @@ def recorded(
         held = own(desk, task_id)
         if held.review_id and (fixing := reviewed.fixing(desk, held)):
             held, commit = replace(held, current_id=fixing), replace(commit, source=Annotation.Source.REVIEW)
-        extra = None if plain else extras(desk, held, more, bulk=commit.source == Annotation.Source.BULK)
+        extra = None if plain else extras(desk, held, more, commit.source)
         if held.state not in (State.RESERVED, State.ANSWERED) and (repeated := earlier(desk, task_id, commit)):
             return repeated
         counted = held.state == State.ANSWERED or seat(held)
@@ -148,7 +150,7 @@ class Extra:
     help: str
 
 
-def extras(desk: Desk, held: Held, more: Answer, *, bulk: bool = False) -> Extra:
+def extras(desk: Desk, held: Held, more: Answer, source: str) -> Extra:
     """The rest of an answer, checked against the task as it was shown."""
     task = taking.held(desk, held.task_id)
     if desk.scale.kind == TaskKind.RANKING:
@@ -158,7 +160,7 @@ def extras(desk: Desk, held: Held, more: Answer, *, bulk: bool = False) -> Extra
     answered = held.state == State.ANSWERED or answered_before(desk, held.task_id)
     suggested = suggested_for(more, held.task_id, desk.scale.protocol_id)
     answer = check(desk.scale.asked, task.responses, more, task.context, whole=True, kept=suggested.critiques)
-    help = "" if bulk else help_on(desk, held.task_id, answered=answered)  # accepted unseen: no measure of the help
+    help = help_on(desk, held.task_id, answered=answered) if source in OWN_WORK else ""
     return Extra(task, answer, suggested, help)
 
 

@@ -213,7 +213,7 @@ def sample(project: Project) -> tuple[Help, list[Row]]:
 
     Other settings hold out another share, in another time: sides mixed of both would differ without any help.
     """
-    later = Annotation.objects.filter(supersedes=OuterRef("pk"))
+    later = Annotation.objects.filter(supersedes=OuterRef("pk")).exclude(source=Annotation.Source.REVIEW)
     columns = ("pk", "task_id", "annotator_id", "protocol_id", "help", "active_ms", "supersedes_id", "over")
     found = with_help(project).annotate(over=Exists(later)).values_list(*columns)[:LATEST]
     rows = [Row(*columns) for columns in found][::-1]

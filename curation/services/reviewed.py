@@ -6,6 +6,7 @@ Nothing here costs anything where no review is wanted and none put the task into
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -92,6 +93,12 @@ def told(review_id: int, annotator_id: int) -> Told:
         return Told("Given to you by a reviewer", "", None)
     name = review.annotator.user or review.annotator.name
     return Told(f"You are fixing the answer of {name}", "", review.annotation, fixing=True)
+
+
+def fixed_on(tasks: Collection[int]) -> set[tuple[int, int]]:
+    """Where a reviewer's fix stands in place of an answer: task and annotator. An import leaves it there."""
+    rows = Review.objects.filter(outcome=Outcome.FIXED, annotation__task__in=tasks)
+    return set(rows.values_list("annotation__task", "annotator"))
 
 
 def fixed(review_id: int, made: int) -> None:

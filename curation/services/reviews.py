@@ -184,8 +184,8 @@ def fix(
 
 
 def ask(project: Project, annotation_id: int) -> Review:
-    """Let a standing answer be reviewed, whatever the coin said."""
-    answers = Annotation.objects.answers().filter(project=project)
+    """Let a person's standing answer be reviewed, whatever the coin said."""
+    answers = Annotation.objects.answers().filter(project=project, annotator__kind=Annotator.Kind.PERSON)
     found = answers.filter(pk=annotation_id).first() if annotation_id < 2**63 else None
     if found is None:
         raise NotFound("no such answer stands")

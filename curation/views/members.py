@@ -25,8 +25,8 @@ SHOWN = 50
 WHAT_ROLES_DO = (
     (Role.VIEWER, "reads answers and datasets"),
     (Role.ANNOTATOR, "annotates; sees neither other people’s answers nor model names"),
-    (Role.REVIEWER, "annotates and reads all answers and datasets"),
-    (Role.MANAGER, "also imports, makes dataset versions, invites and changes settings"),
+    (Role.REVIEWER, "annotates, reviews, and reads all answers and datasets"),
+    (Role.MANAGER, "also imports, gives out work, makes dataset versions, invites and changes settings"),
     (Role.OWNER, "also makes owners and removes the project"),
     (Role.SERVICE, "for scripts: reads, imports and makes dataset versions, but does not annotate"),
 )

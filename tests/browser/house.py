@@ -11,6 +11,7 @@ from urllib.parse import quote
 from django.utils import timezone
 
 from curation import access
+from curation.access import annotator_for
 from curation.models import (
     Annotation,
     Annotator,
@@ -33,6 +34,21 @@ from curation.services import freezing, importing, pausing, people, projects, re
 from curation.services.adjudicating import cases
 from curation.services.adjudicating import deciding as adjudicating
 from curation.services.gold import marking, rules
+from curation.services import (
+    commenting,
+    freezing,
+    grouping,
+    importing,
+    pausing,
+    people,
+    projects,
+    queues,
+    removing,
+    reviews,
+    running,
+    starting,
+)
+from curation.services.suggestions import Leaning, Suggestion, suggest
 from tests.cast import Cast, make_pairs
 from tests.sharded import through
 from tests.test_freezing import answer_all
@@ -75,6 +91,19 @@ def speak(project: Project) -> Item:
         add(comment="On the whole.")
         Verdict.objects.create(annotation=annotation, response=answer.task.pair.second, question="correct", answer=True)
     return item
+
+
+def accept_all(crew: Cast) -> Run:
+    """A model's suggestion on an open task, accepted in bulk by olga."""
+    task = crew.project.tasks.filter(state="open").order_by("pk")[0]
+    lean = Leaning("overall", 1, probability=0.9)
+    suggest(project=crew.project, kind="model", name="sure", given=[(0, Suggestion(task=task.pk, preferences=[lean]))])
+    critic = Annotator.objects.get(project=crew.project, name="sure")
+    params = {"critic": critic.pk, "audit": 0.0}
+    run = starting.start(project=crew.project, method="accept", params=params, user=crew.olga)
+    running.execute(str(run.pk))
+    run.refresh_from_db()
+    return run
 
 
 def unsettle(project: Project, folder: Path) -> Item:
@@ -161,6 +190,16 @@ def furnish(crew: Cast, folder: Path) -> House:
     webhook = Webhook.objects.create(project=project, url=url, events=["run.ended"], secret="whsec_AAAA")
     told = Delivery.objects.create(webhook=webhook, event="run.ended", payload={"data": LONG}, state="dead", error=LONG)
     item = speak(project)
+    team = grouping.add(project=project, name=LONG[:80], about=LONG, members=[annotator_for(crew.ann, project).pk])
+    batch = queues.add(project=project, user=olga, name=LONG, groups=[team.pk], skill=team.pk, deadline=timezone.now())
+    waiting = list(project.tasks.filter(state="open").order_by("-pk")[:1].values_list("pk", flat=True))
+    queues.move(project=project, ids=waiting, queue=batch)
+    pausing.pause(annotator_for(crew.bob, project), LONG, olga)
+    review = reviews.ask(project, Annotation.objects.answers().filter(annotator__user=crew.ann).order_by("pk")[1].pk)
+    reviews.accept(reviews.ask(project, Annotation.objects.answers().order_by("pk")[0].pk), crew.rita, LONG)
+    wrote = commenting.write(item=item, user=crew.rita, text=f"@olga {LONG}").comment
+    commenting.write(item=item, user=olga, text=LONG, reply_to=wrote.pk)
+    bulk = accept_all(crew)
     (folder / "rows.jsonl").write_bytes(ROWS)
     landed = importing.import_now(project=project, user=olga, path=folder / "rows.jsonl", filename=f"{LONG}.jsonl")
     upload = importing.keep_upload([ROWS], user=olga)
@@ -183,6 +222,19 @@ def furnish(crew: Cast, folder: Path) -> House:
     empty = projects.create_project(slug="empty", name="Nothing here yet", user=olga)
     root = f"/projects/{project.slug}"
     inside = {
+        "inbox": "/inbox/",
+        "work": f"{root}/work/",
+        "new queue": f"{root}/work/queues/new/",
+        "queue": f"{root}/work/queues/{batch.pk}/",
+        "group": f"{root}/work/groups/{team.pk}/",
+        "new group": f"{root}/work/groups/new/",
+        "accepted in bulk": f"{root}/work/accepted/{bulk.pk}/",
+        "put into a queue": f"{root}/runs/new/?method=assign&queue={batch.pk}",
+        "review": f"{root}/review/?id={review.pk}",
+        "reviews": f"{root}/review/all/",
+        "empty work": f"/projects/{empty.slug}/work/",
+        "nothing to review": f"/projects/{empty.slug}/review/",
+        "empty reviews": f"/projects/{empty.slug}/review/all/",
         "projects": "/projects/",
         "new project": "/projects/new/",
         "switch": "/switch/",

@@ -14,6 +14,7 @@ from curation import bulk
 from curation.models import Annotation, Critique, Project, Rank, Task, Verdict
 from curation.services.importing.people import Who, known_as, meet
 from curation.services.importing.rows import short
+from curation.services.reviewed import fixed_on
 from workers.rows import AnswerRow, CritiqueRow
 
 ANNOTATION = (
@@ -75,7 +76,7 @@ class AnswerBox:
         if not self.collected:
             return 0
         meet(self.project, {given.who for given in self.collected.values()}, self.annotators)
-        standing = self.standing()
+        standing, fixed = self.standing(), fixed_on({task_id for task_id, _ in self.collected})
         ids = iter(bulk.allocate_ids(Annotation, len(self.collected)))
         elsewhere = self.elsewhere() if self.unsure else {}
         wanted: list[tuple[int, Given, str, int | None]] = []
@@ -84,7 +85,7 @@ class AnswerBox:
         for given in self.collected.values():
             who, key = self.annotators[given.who], key_of(self.project, given)
             before, key_before = standing.get((given.task_id, who), (None, ""))
-            if before and key_before.startswith(key):
+            if (before and key_before.startswith(key)) or (given.task_id, who) in fixed:
                 continue
             earlier = taken_from(elsewhere, who, [response for response, _ in given.said])
             if before is None:

@@ -15,6 +15,7 @@ from curation.services.importing.answers import AnswerBox
 from curation.services.importing.golden import GoldBox
 from curation.services.importing.people import known_as, meet
 from curation.services.importing.rows import short
+from curation.services.reviewed import fixed_on
 from workers.rows import VoteRow
 
 ANNOTATION = (
@@ -86,13 +87,14 @@ class VoteBox:
             return 0
         meet(self.project, {cast.annotator for cast in self.collected}, self.annotators)
         standing = self.standing() if self.unsure else {}
+        fixed = fixed_on({cast.task_id for cast in self.collected}) if self.unsure else set()
         ids = iter(bulk.allocate_ids(Annotation, len(self.collected)))
         wanted: list[Written] = []
         for cast in self.collected:
             key = vote_key(self.project, cast)
             place = (cast.task_id, self.annotators[cast.annotator], cast.vote.axis)
             before = standing.get(place)
-            if before and before[1].startswith(key):
+            if (before and before[1].startswith(key)) or place[:2] in fixed:
                 continue
             made = Written(next(ids), cast, f"{key}-{before[0]}" if before else key, before[0] if before else None)
             standing[place] = (made.id, made.key)
