@@ -39,7 +39,6 @@ from curation.models import (
     Webhook,
 )
 from curation.services import machines, people, removing
-from curation.services.gold import marking
 from tests.cast import Cast, make_pairs
 from tests.test_people import browser
 from tests.test_projects_page import answer
@@ -74,7 +73,9 @@ def full(cast: Cast) -> Cast:
     webhook = Webhook.objects.create(project=cast.project, url="https://example.org/", events=[], secret="whsec_AAAA")
     Delivery.objects.create(webhook=webhook, event="ping", payload={})
     done = Annotation.objects.filter(project=cast.project)[0]
-    gold = marking.mark_from_answer(project=cast.project, annotation_id=done.pk, by=cast.mia)
+    said = {"preferences": {"overall": ["first"]}}
+    home = {"project": cast.project, "protocol": cast.project.protocol}
+    gold = Gold.objects.create(task=done.task, expected=said, place=1, made_from="hand", **home)
     GoldResult.objects.create(gold=gold, annotator=done.annotator, annotation=done, correct=True, score=1)
     machines.report(machines.Self("cpu@test", ("cpu",)))
     people.make_invite(project=cast.project, by=cast.olga, role="viewer")
