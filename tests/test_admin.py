@@ -46,6 +46,7 @@ from curation.models import (
 from curation.services import commenting, crowd, machines, people, queues, removing, reviews
 from curation.services.concord.keeping import kept_up
 from curation.services.gold import marking
+from curation.services import machines, people, removing
 from tests.cast import Cast, make_pairs
 from tests.test_people import browser
 from tests.test_projects_page import answer
@@ -88,7 +89,9 @@ def full(cast: Cast) -> Cast:
     webhook = Webhook.objects.create(project=cast.project, url="https://example.org/", events=[], secret="whsec_AAAA")
     Delivery.objects.create(webhook=webhook, event="ping", payload={})
     done = Annotation.objects.filter(project=cast.project)[0]
-    gold = marking.mark_from_answer(project=cast.project, annotation_id=done.pk, by=cast.mia)
+    said = {"preferences": {"overall": ["first"]}}
+    home = {"project": cast.project, "protocol": cast.project.protocol}
+    gold = Gold.objects.create(task=done.task, expected=said, place=1, made_from="hand", **home)
     GoldResult.objects.create(gold=gold, annotator=done.annotator, annotation=done, correct=True, score=1)
     machines.report(machines.Self("cpu@test", ("cpu",)))
     kept_up(cast.project)

@@ -124,6 +124,8 @@ def gold_on(item: Item, found: Whole) -> list[dict[str, Any]]:
     places = found.places
     rows = []
     for task, on in tasks:
+        if any(pk not in places for pk in on.responses):
+            continue  # nobody is asked it any more
         answers = [(answer.pk, name_of(answer.annotator)) for answer in found.answers if answer.task_id == task]
         gold = golden.get(task)
         named = [f"Response {places[pk] + 1}" for pk in on.responses if pk in places]

@@ -13,6 +13,7 @@ from django.utils import timezone
 from curation import access
 from curation.access import annotator_for
 from curation.models import (
+    GONE,
     Annotation,
     Annotator,
     Critique,
@@ -27,6 +28,7 @@ from curation.models import (
     Role,
     Run,
     User,
+    Task,
     Verdict,
     Webhook,
 )
@@ -119,25 +121,27 @@ def unsettle(project: Project, folder: Path) -> Item:
 
 def teach(project: Project, crew: Cast) -> None:
     """Gold: suspect, to train on, and missed by ann, who is paused for it and objects."""
-    done = list(Annotation.objects.filter(project=project, event="answer", annotator__kind="person").order_by("pk"))
+    live = Task.objects.filter(project=project).exclude(GONE)
+    answers = Annotation.objects.filter(event="answer", annotator__kind="person", task__in=live)
+    done = list(answers.order_by("-pk")[:3])
     made = [
         marking.mark_from_answer(project=project, annotation_id=one.pk, explanation=f"**{LONG}** it is.", by=crew.olga)
-        for one in done[1:4]
+        for one in done
     ]
     first, second, _ = made
     suspicion = {"good": 4, "missed": 3, "annotators": [done[0].annotator_id]}
     Gold.objects.filter(pk=first.pk).update(suspect_at=timezone.now(), suspicion=suspicion)
     Gold.objects.filter(pk=second.pk).update(phase="training")
-    for gold, answer, right in zip(made, done[1:4], (False, True, False), strict=True):
+    for gold, answer, right in zip(made, done, (False, True, False), strict=True):
         GoldResult.objects.create(
             gold=gold, annotator=answer.annotator, annotation=answer, correct=right, score=int(right) or 0.3,
             revealed_at=timezone.now(), objection="" if right else LONG,
         )  # fmt: skip
-    Progress.objects.filter(annotator=done[1].annotator).update(gold_total=9, gold_total_right=2)
-    pausing.pause(done[1].annotator, f"{LONG} 2 of 9 checks were right.")
+    Progress.objects.filter(annotator=done[0].annotator).update(gold_total=9, gold_total_right=2)
+    pausing.pause(done[0].annotator, f"{LONG} 2 of 9 checks were right.")
     olga = access.annotator_for(crew.olga, project)
     GoldResult.objects.create(
-        gold=first, annotator=olga, annotation=done[1], correct=False, score=0, revealed_at=timezone.now()
+        gold=first, annotator=olga, annotation=done[0], correct=False, score=0, revealed_at=timezone.now()
     )
     rules.change_rules(project=project, changes={"rate": 5, "pause_below": 70})
 

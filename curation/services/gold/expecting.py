@@ -131,5 +131,5 @@ def place_in(one: Mapping[str, Any], responses: Mapping[int, str], path: str, *,
 
 def first_side(expected: Said) -> str:
     """The side that balance goes by: of the first axis, where one side alone is right."""
-    each = next(iter((expected.get("preferences") or {}).values()), [])
+    each: list[str] = next(iter((expected.get("preferences") or {}).values()), [])
     return each[0] if len(each) == 1 else ""

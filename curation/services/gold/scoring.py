@@ -93,7 +93,7 @@ def write(
     gold: Gold, annotator_id: int, before: GoldResult | None, annotation_id: int | None, after: Judged | None
 ) -> None:
     """The result as it stands now. That of training is shown at once."""
-    if after is None:
+    if after is None or annotation_id is None:
         if before is not None:
             before.delete()
         return
