@@ -52,7 +52,8 @@ def next_task(request: HttpRequest, slug: str) -> HttpResponse:
     exclude = [int(part) for part in named if part.isascii() and part.isdigit() and len(part) < LONGEST_ID]
     exclude = exclude[: assigning.IN_HAND_MOST]
     more = crowd.wants_more(request.user, exclude)
-    return fragment(request, desk, assigning.next_shown(desk=desk, exclude=exclude) if more else None)
+    found = assigning.next_shown(desk=desk, exclude=exclude) if more else None
+    return fragment(request, desk, found, in_hand=len(exclude))
 
 
 @login_required
@@ -108,9 +109,12 @@ def scope(request: HttpRequest, slug: str) -> str:
     return f"touchstone:{request.user.pk}:{slug}"
 
 
-def fragment(request: HttpRequest, desk: Desk, task: Shown | None, *, answered: bool = False) -> HttpResponse:
+def fragment(
+    request: HttpRequest, desk: Desk, task: Shown | None, *, answered: bool = False, in_hand: int = 0
+) -> HttpResponse:
     template = "annotate/_task.html" if task else "annotate/_rest.html"
-    return render(request, template, fragment_context(request, desk, task, answered=answered))
+    context = fragment_context(request, desk, task, answered=answered) | {"in_hand": in_hand}
+    return render(request, template, context)
 
 
 def fragment_context(request: HttpRequest, desk: Desk, task: Shown | None, *, answered: bool = False) -> dict[str, Any]:
