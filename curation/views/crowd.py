@@ -12,7 +12,7 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from curation import access
-from curation.errors import Conflict, DomainError, Forbidden, Invalid, TooMany
+from curation.errors import Conflict, DomainError, Forbidden, Invalid, NotFound, TooMany
 from curation.models import CrowdLink, Project, User
 from curation.rendering import markdown
 from curation.services import crowd
@@ -136,16 +136,16 @@ def page(request: HttpRequest, slug: str, link_id: int) -> HttpResponse:
 
 
 @require_POST
-def act(request: HttpRequest, slug: str, link_id: str, what: str) -> HttpResponse:
+def act(request: HttpRequest, slug: str, link_id: int, what: str) -> HttpResponse:
     """Close or open a link; exclude one of its people, or count what they did as complete."""
-    _, link = managed(request, slug, int(link_id))
-    if what == "close":
-        crowd.close(link)
-    elif what == "open":
-        crowd.reopen(link)
-    else:
+    _, link = managed(request, slug, link_id)
+    if what in ("close", "open"):
+        (crowd.close if what == "close" else crowd.reopen)(link)
+    elif what in ("exclude", "complete"):
         person = crowd.person_of(link, number(request.POST.get("person", "")))
         (crowd.exclude if what == "exclude" else crowd.complete)(person)
+    else:
+        raise NotFound("there is nothing of that name to do")
     return redirect("crowd-link", slug, link_id)
 
 

@@ -8,6 +8,7 @@ from typing import Any
 from django.contrib.auth.middleware import get_user
 from django.contrib.auth.models import AnonymousUser
 from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
 from django.utils.functional import SimpleLazyObject
 
 from curation import access
@@ -15,7 +16,7 @@ from curation.errors import Forbidden
 from curation.models import ApiToken, User
 from curation.services import auditing, crowd
 from curation.views.addresses import client_address
-from curation.views.problems import as_json, problem, wants_json
+from curation.views.problems import as_json, wants_json
 
 SECOND_STEP = "second-step"
 """The session's key for how its user got past a second step; see `User.entered`."""
@@ -42,7 +43,9 @@ class Doors:
             return None
         error = Forbidden("you came by a link that is for annotating, and this is not part of it")
         scripted = wants_json(request) or request.path_info.startswith(("/api/", "/hub/"))
-        return as_json(error, error.status) if scripted else problem(request, error)
+        if scripted:
+            return as_json(error, error.status)
+        return render(request, "crowd/closed.html", {"detail": error.detail}, status=error.status)
 
 
 def with_entry(request: HttpRequest) -> User | AnonymousUser:

@@ -246,3 +246,13 @@ class TokenForm(forms.Form):
         initial=people.TOKEN_DAYS,
         choices=[(7, "7 days"), (30, "30 days"), (people.TOKEN_DAYS, "90 days"), (365, "a year"), (0, "never")],
     )
+
+
+class ServiceTokenForm(TokenForm):
+    """Without what the role of a service account does not allow."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        field = self.fields["scopes"]
+        field.choices = [(v, words) for v, words in Scope.choices if v != Scope.MANAGE]  # type: ignore[attr-defined]
+        field.help_text = "Never more than the role of a service account allows."

@@ -6,6 +6,7 @@ the same person. The code is bound to this browser by state and PKCE.
 
 from __future__ import annotations
 
+import logging
 from typing import Any
 
 from allauth.core.exceptions import ImmediateHttpResponse
@@ -35,7 +36,8 @@ from curation.services import identities
 from curation.views.entering import let_in
 from curation.views.people import LINKING, own
 
-LOGO = "openid_connect"
+log = logging.getLogger("touchstone.sign-in")
+PROTOCOL = "openid_connect"
 
 
 class Adapter(DefaultSocialAccountAdapter):
@@ -46,7 +48,9 @@ class Adapter(DefaultSocialAccountAdapter):
     ) -> list[SocialApp]:
         """Providers come from the settings alone."""
         apps = [app_of(one) for one in settings.SIGN_IN_PROVIDERS]
-        return [app for app in apps if provider in (None, LOGO, app.provider_id) and client_id in (None, app.client_id)]
+        return [
+            app for app in apps if provider in (None, PROTOCOL, app.provider_id) and client_id in (None, app.client_id)
+        ]
 
     def pre_social_login(self, request: HttpRequest, sociallogin: SocialLogin) -> None:
         """Here allauth's part ends: it would go on to its own users, e-mail addresses and pages."""
@@ -60,12 +64,14 @@ class Adapter(DefaultSocialAccountAdapter):
         exception: Any = None,
         extra_context: Any = None,
     ) -> None:
+        if exception is not None:
+            log.warning("sign-in with %s failed: %s: %s", provider.name, type(exception).__name__, exception)
         raise ImmediateHttpResponse(failed(request, provider.name, cancelled=error == AuthError.CANCELLED))
 
 
 def app_of(provider: Provider) -> SocialApp:
     return SocialApp(
-        provider=LOGO,
+        provider=PROTOCOL,
         provider_id=provider.key,
         name=provider.name,
         client_id=provider.id,
@@ -123,7 +129,8 @@ def begin(request: HttpRequest, key: str) -> HttpResponse:
     try:
         provider: OpenIDConnectProvider = SignedTokens(request, key).get_provider()
         return provider.redirect(request, process=AuthProcess.LOGIN, next_url=goal(request), **state)  # type: ignore[no-any-return]
-    except (OAuth2Error, RequestException, KeyError, ValueError):
+    except (OAuth2Error, RequestException, KeyError, ValueError) as error:
+        log.warning("sign-in with %s cannot begin: %s: %s", found.name, type(error).__name__, error)
         return failed(request, found.name)
 
 
@@ -147,7 +154,8 @@ def callback(request: HttpRequest, key: str) -> HttpResponse:
     found = identities.provider(key)
     try:
         return OAuth2CallbackView.adapter_view(SignedTokens(request, key))(request)  # type: ignore[no-any-return]
-    except (KeyError, ValueError):  # of a provider's answer that is none
+    except (KeyError, ValueError) as error:  # of a provider's answer that is none
+        log.warning("sign-in with %s failed: %s: %s", found.name, type(error).__name__, error)
         return failed(request, found.name)
 
 

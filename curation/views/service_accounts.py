@@ -16,7 +16,7 @@ from curation import access
 from curation.errors import Conflict
 from curation.models import ApiToken, Membership, Project
 from curation.services import service_accounts
-from curation.views.forms import ServiceForm, TokenForm, refusals_into
+from curation.views.forms import ServiceForm, ServiceTokenForm, refusals_into
 from curation.views.members import shown
 from curation.views.people import own
 
@@ -40,13 +40,13 @@ def make(request: HttpRequest, slug: str) -> HttpResponse:
 def page(request: HttpRequest, slug: str, membership_id: int) -> HttpResponse:
     """One account with its tokens; a POST makes a token and shows its secret this once."""
     project, member = managed(request, slug, membership_id)
-    form = TokenForm(request.POST or None)
+    form = ServiceTokenForm(request.POST or None)
     if form.is_bound and form.is_valid():
         given = form.cleaned_data
         ends = timezone.now() + timedelta(days=given["days"]) if given["days"] else None
         with refusals_into(form):
             made = service_accounts.make_token(member, name=given["name"], scopes=given["scopes"], expires_at=ends)
-            return told(request, project, member, TokenForm(), made)
+            return told(request, project, member, ServiceTokenForm(), made)
     return told(request, project, member, form)
 
 
@@ -54,7 +54,7 @@ def told(
     request: HttpRequest,
     project: Project,
     member: Membership,
-    form: TokenForm,
+    form: ServiceTokenForm,
     made: tuple[ApiToken, str] | None = None,
     *,
     rotated: bool = False,
@@ -80,7 +80,7 @@ def token(request: HttpRequest, slug: str, membership_id: str, token_id: str, wh
     try:
         if what == "rotate":
             made = service_accounts.rotate_token(member, int(token_id))
-            return told(request, project, member, TokenForm(), made, rotated=True)
+            return told(request, project, member, ServiceTokenForm(), made, rotated=True)
         service_accounts.revoke_token(member, int(token_id))
         messages.success(request, "The token is revoked; scripts that use it are refused from now on.")
     except Conflict as error:

@@ -51,6 +51,17 @@ from curation.services import (
     starting,
 )
 from curation.services.suggestions import Leaning, Suggestion, suggest
+from curation.services import (
+    crowd,
+    freezing,
+    importing,
+    people,
+    projects,
+    removing,
+    running,
+    service_accounts,
+    starting,
+)
 from tests.cast import Cast, make_pairs
 from tests.sharded import through
 from tests.test_freezing import answer_all
@@ -223,6 +234,12 @@ def furnish(crew: Cast, folder: Path) -> House:
     trained, other = (a_training(project, olga, name=LONG, seed=seed) for seed in (1, 2))
     _, invite = people.make_invite(project=project, by=olga, role=Role.ANNOTATOR, note=LONG)
     people.issue_token(user=olga, name=LONG, scopes=["read"], expires_at=None)
+    service = service_accounts.make(project=project, by=olga, name=LONG[:60])
+    service_accounts.make_token(service, name=LONG, scopes=["read", "write"], expires_at=None)
+    crowded, secret = crowd.make_link(
+        project=project, by=olga, name=LONG, quota=2, most_people=9, days=3, parameter="PID", welcome=f"**{LONG}**"
+    )
+    crowd.begin(crowded, platform_id="W" * 64)
     empty = projects.create_project(slug="empty", name="Nothing here yet", user=olga)
     root = f"/projects/{project.slug}"
     inside = {
@@ -295,6 +312,12 @@ def furnish(crew: Cast, folder: Path) -> House:
         "own gold": f"{root}/gold/mine/",
         "no gold": f"/projects/{empty.slug}/gold/",
         "members": f"{root}/members/",
+        "service account": f"{root}/members/services/{service.pk}/",
+        "crowd links": f"{root}/members/crowd/",
+        "crowd link": f"{root}/members/crowd/{crowded.pk}/",
+        "audit log": f"{root}/settings/audit/",
+        "audit log without a find": f"{root}/settings/audit/?who=nobody",
+        "two-factor": "/account/two-factor/",
         "settings": f"{root}/settings/",
         "protocol": f"{root}/protocol/",
         "protocol versions": f"{root}/protocol/versions/",
@@ -316,5 +339,7 @@ def furnish(crew: Cast, folder: Path) -> House:
         "join": f"/join/{invite}/",
         "used invite": "/join/inv_unknown/",
         "used link": "/sign-in/unknown/",
+        "crowd welcome": f"/crowd/{secret}/?PID=9",
+        "crowd without an id": f"/crowd/{secret}/",
     }
     return House(inside, outside)
