@@ -29,8 +29,8 @@ SLOW = 1e-4
 def opened(job: Job, task: str, labels: Sequence[str]) -> tuple[Any, Any]:
     """Model and tokenizer; `task` is a key of workers.nn.loading.TASKS, `labels` are the outputs of the head.
 
-    Of a base the head is fresh unless it has one of as many outputs. Raises Unusable, and ValueError for settings that do
-    not go together.
+    Of a base the head is fresh unless it has one of as many outputs. Raises Unusable, and ValueError for settings that
+    do not go together.
     """
     assert job.base is not None
     if job.settings.layers and job.settings.lora:
