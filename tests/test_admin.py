@@ -45,8 +45,6 @@ from curation.models import (
 )
 from curation.services import commenting, crowd, machines, people, queues, removing, reviews
 from curation.services.concord.keeping import kept_up
-from curation.services.gold import marking
-from curation.services import machines, people, removing
 from tests.cast import Cast, make_pairs
 from tests.test_people import browser
 from tests.test_projects_page import answer

@@ -27,17 +27,14 @@ from curation.models import (
     Reliability,
     Role,
     Run,
-    User,
     Task,
+    User,
     Verdict,
     Webhook,
 )
-from curation.services import freezing, importing, pausing, people, projects, removing, running, starting
-from curation.services.adjudicating import cases
-from curation.services.adjudicating import deciding as adjudicating
-from curation.services.gold import marking, rules
 from curation.services import (
     commenting,
+    crowd,
     freezing,
     grouping,
     importing,
@@ -48,20 +45,13 @@ from curation.services import (
     removing,
     reviews,
     running,
-    starting,
-)
-from curation.services.suggestions import Leaning, Suggestion, suggest
-from curation.services import (
-    crowd,
-    freezing,
-    importing,
-    people,
-    projects,
-    removing,
-    running,
     service_accounts,
     starting,
 )
+from curation.services.adjudicating import cases
+from curation.services.adjudicating import deciding as adjudicating
+from curation.services.gold import marking, rules
+from curation.services.suggestions import Leaning, Suggestion, suggest
 from tests.cast import Cast, make_pairs
 from tests.sharded import through
 from tests.test_freezing import answer_all
