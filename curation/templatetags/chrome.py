@@ -54,17 +54,6 @@ TABS = (
             ("Audit log", "audit/", access.OWN),
         ),
     ),
-    ("Overview", "", access.SEE),
-    ("Annotate", "annotate/", access.ANNOTATE),
-    ("Items", "items/", access.READ),
-    ("Decisions", "decisions/", access.READ),
-    ("Import", "imports/", access.FEED),
-    ("Datasets", "datasets/", access.READ),
-    ("Training", "training/", access.READ),
-    ("Runs", "runs/", access.READ),
-    ("Protocol", "protocol/", access.MANAGE),
-    ("Members", "members/", access.MANAGE),
-    ("Settings", "settings/", access.MANAGE),
 )
 """Tabs, each with the pages behind it: label, address below the project's, and the capability that each takes."""
 

@@ -230,7 +230,6 @@ class Screen {
     this.preferences = [];
     this.notices.clearBanner("full");
     this.notices.hush();
-    const open = kind === "submit" ? (this.critic?.work.critiques.filter((one) => one.review === "open").length ?? 0) : 0;
     if (kind === "submit") {
       localStorage.removeItem(this.draftKey());
       this.critic?.work.drafts.drop();
