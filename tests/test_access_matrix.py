@@ -460,6 +460,10 @@ def places(cast: Cast) -> dict[str, object]:
         source="bulk",
         idempotency_key="bulk",
     )
+    Assignment.objects.create(
+        task=answered.task, annotator=bulk.annotator, state="answered", order="ab", current=bulk,
+        expires_at=in_hand.expires_at,
+    )  # fmt: skip
     webhook = Webhook.objects.create(project=cast.project, url="https://example.org/", events=[], secret="whsec_AAAA")
     told = Delivery.objects.create(webhook=webhook, event="ping", payload={})
     service = service_accounts.make(project=cast.project, by=cast.olga, name="Nightly")
@@ -476,7 +480,7 @@ def places(cast: Cast) -> dict[str, object]:
         "review": review.pk,
         "comment": comment.pk,
         "bulk": bulk.pk,
-        "annotator": annotator_for(cast.bob, cast.project).pk,
+        "annotator": ann.pk,
         "accepting": Run.objects.create(project=cast.project, method="accept", created_by=cast.mia).pk,
         "message": told.message,
         "slug": cast.project.slug,

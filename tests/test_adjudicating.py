@@ -124,7 +124,12 @@ def test_a_decided_case_is_quoted_in_the_guidelines(cast: Cast) -> None:
     browser(cast.rita).post(f"{root}/adjudicate/{task.pk}/", {"key": "k", "choice:axis:overall": "1"})
     browser(cast.rita).post(f"{root}/adjudicate/{task.pk}/quote/", {"words": "A **true** answer wins."})
     page = browser(cast.ann).get(f"{root}/guidelines/").content.decode()
-    assert "true</strong> answer wins" in page and "overall: 2 better" in page and "Take it out" not in page
+    assert (
+        "answer wins." in page
+        and ">true</strong>" in page
+        and "overall: 2 better" in page
+        and "Take it out" not in page
+    )
     (row,) = calling(cast.vic).get("/api/v1/projects/helpfulness/cases").json()["results"]
     assert (row["task"], row["words"], row["by"]) == (task.pk, "A **true** answer wins.", "rita")
     browser(cast.mia).post(f"{root}/guidelines/", {"guidelines": "Truth first."})

@@ -16,6 +16,7 @@ from django.urls import reverse
 
 from curation.access import annotator_for
 from curation.models import (
+    Adjudication,
     Annotation,
     Annotator,
     ApiToken,
@@ -31,6 +32,7 @@ from curation.models import (
     Gold,
     GoldResult,
     Group,
+    GuidelineCase,
     Invite,
     Item,
     ModelVersion,
@@ -82,6 +84,8 @@ def full(cast: Cast) -> Cast:
     )  # fmt: skip
     judge = Annotator.objects.filter(project=cast.project)[0]
     Reliability.objects.create(project=cast.project, run=run, annotator=judge, value=0.5, low=0.2, high=0.8, n=9)
+    decided = Adjudication.objects.create(annotation=Annotation.objects.all()[0], made_by=cast.rita)
+    GuidelineCase.objects.create(project=cast.project, adjudication=decided, words="So it is.", made_by=cast.rita)
     Completion.objects.create(model=length, prompt_hash="0" * 64, raw="I like it.", status="unparsed")
     Schedule.objects.create(project=cast.project, method="freeze", cron="0 3 * * *")
     webhook = Webhook.objects.create(project=cast.project, url="https://example.org/", events=[], secret="whsec_AAAA")

@@ -76,7 +76,7 @@ def context_of(request: HttpRequest, project: Project, task: Task, wrong: dict[s
     item = task.pair.item if task.pair else task.response.item if task.response else task.item
     assert item is not None
     shape = asked(project.protocol) if project.protocol else None
-    given = {name: value for name, value in request.POST.items() if name.startswith(PREFIX)}
+    given: dict[str, Any] = {name: value for name, value in request.POST.items() if name.startswith(PREFIX)}
     last = deciding.standing(task)
     return {
         "project": project,
@@ -118,7 +118,7 @@ def card(number: int, response: Response) -> dict[str, Any]:
     }
 
 
-def drawn(element: Any, numbers: dict[int, int], given: dict[str, str]) -> dict[str, Any]:
+def drawn(element: Any, numbers: dict[int, int], given: dict[str, Any]) -> dict[str, Any]:
     """An element with its options numbered for the keys; those that somebody chose already are ticked."""
     on = f"{numbers[element.response] - 1}.{element.message}" if element.response else ""
     chosen = given.get(PREFIX + element.place, "")
@@ -130,7 +130,9 @@ def drawn(element: Any, numbers: dict[int, int], given: dict[str, str]) -> dict[
 
 
 def decide(request: HttpRequest, project: Project, task: Task) -> HttpResponse:
-    given = {name.removeprefix(PREFIX): v for name, v in request.POST.items() if name.startswith(PREFIX) and v}
+    given: dict[str, Any] = {
+        name.removeprefix(PREFIX): v for name, v in request.POST.items() if name.startswith(PREFIX) and v
+    }
     deciding.adjudicate(
         project=project, task=task, user=own(request), choices=given, key=request.POST.get("key", ""),
         reason=request.POST.get("reason", ""),

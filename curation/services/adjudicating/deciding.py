@@ -54,7 +54,7 @@ def elements(project: Project, task: Task) -> tuple[list[Answer], list[Element]]
 
 @transaction.atomic
 def adjudicate(
-    *, project: Project, task: Task, user: User, choices: Mapping[str, str], key: str, reason: str = ""
+    *, project: Project, task: Task, user: User, choices: Mapping[str, Any], key: str, reason: str = ""
 ) -> Adjudication:
     """Keep what `user` decided: for each element its place and the key of the chosen option.
 
@@ -69,13 +69,14 @@ def adjudicate(
         raise Invalid(f"must have 1 to {LONGEST_KEY} characters", field="key")
     Task.objects.select_for_update().get(pk=task.pk)
     answers, found = elements(project, task)
+    protocol: Any = project.protocol
     if not found:
         raise Conflict("nobody has answered this task")
     chosen = chosen_of(found, choices)
     last = standing(task)
     mine = last.annotation if last and last.annotation.annotator_id == me.pk else None
     annotation = Annotation.objects.create(
-        project=project, task=task, annotator=me, protocol=project.protocol, event=Annotation.Event.ANSWER,
+        project=project, task=task, annotator=me, protocol=protocol, event=Annotation.Event.ANSWER,
         source=Annotation.Source.WEB, counted=False, rationale=reason.strip()[:LONGEST_REASON], idempotency_key=key,
         supersedes=mine,
     )  # fmt: skip
@@ -96,7 +97,7 @@ def standing(task: Task) -> Adjudication | None:
     return found.order_by("-pk").first()
 
 
-def chosen_of(found: Sequence[Element], choices: Mapping[str, str]) -> list[tuple[Element, Option]]:
+def chosen_of(found: Sequence[Element], choices: Mapping[str, Any]) -> list[tuple[Element, Option]]:
     """The chosen option of each element; of those that nobody disputes the proposal, where none is named."""
     unknown = set(choices) - {element.place for element in found}
     if unknown:
@@ -114,6 +115,8 @@ def chosen_of(found: Sequence[Element], choices: Mapping[str, str]) -> list[tupl
 def write(annotation: Annotation, element: Element, option: Option) -> None:
     """One decided element as a row of the annotation."""
     name = element.place.split(":")[1] if ":" in element.place else ""
+    response: Any = element.response
+    from_: Any = option.source
     if element.kind == "axis":
         Preference.objects.create(annotation=annotation, axis=name, value=option.value, both_bad=option.value is None)
     elif element.kind == "ranking":
@@ -121,16 +124,16 @@ def write(annotation: Annotation, element: Element, option: Option) -> None:
             Rank(annotation=annotation, response_id=int(pk), rank=rank) for pk, rank in option.value.items()
         )
     elif element.kind == "question":
-        source = Verdict.objects.filter(pk=option.source).first()
+        source = Verdict.objects.filter(pk=from_).first()
         Verdict.objects.create(
-            annotation=annotation, response_id=element.response, question=name, answer=option.value,
+            annotation=annotation, response_id=response, question=name, answer=option.value,
             start=element.start, end=element.end, comment=source.comment if source else "",
             evidence=source.evidence if source else None,
         )  # fmt: skip
     elif option.key != REJECTED:
-        source_row = Critique.objects.get(pk=option.source)
+        source_row = Critique.objects.get(pk=from_)
         Critique.objects.create(
-            annotation=annotation, response_id=element.response, message=element.message, unit=source_row.unit,
+            annotation=annotation, response_id=response, message=element.message, unit=source_row.unit,
             quote=source_row.quote, comment=source_row.comment, edit=source_row.edit, evidence=source_row.evidence,
             **option.value,
         )  # fmt: skip
