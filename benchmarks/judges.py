@@ -83,7 +83,7 @@ def items_of(data: Path, name: str, format: str) -> Iterator[ItemRow]:
     groups = ([*rows] for _, rows in groupby(lines, gather)) if gather else ([row] for row in lines)
     for rows in groups:
         try:
-            item = many(rows, Options()) if many else reader.read(rows[0], Options())
+            item = many([*rows], Options()) if many else reader.read(rows[0], Options())
         except RowError:
             continue
         if isinstance(item, ItemRow):

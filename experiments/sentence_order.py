@@ -246,7 +246,7 @@ def written(model: Path, prompts: Sequence[str], tokens: int) -> list[str]:
     with torch.no_grad():
         for _ in range(tokens):
             ids = torch.cat([ids, loaded(input_ids=ids).logits[:, -1:].argmax(-1)], 1)
-    return [tokenizer.decode(one[start:]).partition("</s>")[0].strip() for one in ids]
+    return [str(tokenizer.decode(one[start:])).partition("</s>")[0].strip() for one in ids]
 
 
 def scored(claims: Sequence[Claim], said: Sequence[bool]) -> dict[str, float]:

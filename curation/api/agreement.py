@@ -56,7 +56,7 @@ class MeasureShape(serializers.Serializer):
 
 
 class LabelShape(serializers.Serializer):
-    label = fields.Text()
+    label = fields.Text()  # type: ignore[assignment]
     title = fields.Text()
     units = fields.Whole(help_text="with two answers or more")
     dominant = fields.Text(allow_null=True, help_text="a value that is most of the answers")
@@ -91,7 +91,7 @@ class AgreementShape(serializers.Serializer):
     complete = fields.Flag()
     done = fields.Real(help_text="the share of the answers that is counted")
     labels = LabelShape(many=True)
-    label = fields.Text(allow_null=True, help_text="what the rest is of")
+    label = fields.Text(allow_null=True, help_text="what the rest is of")  # type: ignore[assignment]
     weeks = PartShape(many=True)
     slices = PartShape(many=True, help_text="by the values of `field`")
     annotators = AnnotatorShape(many=True)
@@ -174,6 +174,7 @@ def annotator(project: Project, request: Request, name: str) -> int:
 
 def told(found: Shown) -> dict[str, Any]:
     grid = found.matrix
+    compared = grid.totals if grid else {}
     cells = [(both, cell) for both, cell in grid.cells.items() if both[0] < both[1]] if grid else []
     return {
         "complete": found.kept.complete,
@@ -183,8 +184,7 @@ def told(found: Shown) -> dict[str, Any]:
         "weeks": [part(key, one) for key, one in found.weeks.items()],
         "slices": [part(key, one) for key, one in found.slices.items()],
         "annotators": [
-            {"id": one.pk, **who(one), "compared": grid.totals.get(one.pk, 0)}
-            for one in (grid.annotators if grid else ())
+            {"id": one.pk, **who(one), "compared": compared.get(one.pk, 0)} for one in (grid.annotators if grid else ())
         ],
         "matrix": [
             {"a": a, "b": b, "n": one.n, "agreed": as_dict(one.agreed), "beyond": as_dict(one.beyond)}

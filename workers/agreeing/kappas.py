@@ -8,13 +8,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
 from workers.agreeing.counts import NOBODY, Counts, Pattern, Value, pattern_of
 from workers.agreeing.figures import BATCH, Figure, Floats, chance, undefined
 
-Table = Mapping[tuple[Value, Value], int]
+Table = Mapping[Any, int]
+"""How often two said what: by (what one said, what the other said)."""
 """How many units the one gave the first value and the other the second."""
 CONSTANT = "both always gave one and the same answer, so nothing can be expected by chance"
 

@@ -15,7 +15,7 @@ from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import nullcontext
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import torch
 from torch import Tensor
@@ -138,7 +138,7 @@ class Fit(Trainer):
             for name, value in told.items():
                 self.seen[name].append(value)
         if self.layered and self.tells(self.state.global_step + 1):
-            for name, value in gradients(self.model).items():
+            for name, value in gradients(cast(Any, self.model)).items():
                 self.seen[name].append(value)
         return total
 

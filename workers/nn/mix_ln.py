@@ -46,7 +46,7 @@ class MixLlamaConfig(LlamaConfig):
 class PostLayer(LlamaDecoderLayer):
     """A layer with its norms behind; the same weights by the same names as one with its norms before."""
 
-    def forward(self, hidden_states: Tensor, **kwargs: Any) -> Tensor:
+    def forward(self, hidden_states: Tensor, **kwargs: Any) -> Tensor:  # type: ignore[override]
         """hidden_states [n, T, H]."""
         attended, _ = self.self_attn(hidden_states=hidden_states, **kwargs)
         hidden = self.input_layernorm(hidden_states + attended)

@@ -72,7 +72,8 @@ def new(job: Job, tokenizer: Any, named: dict[str, Any]) -> MixLlamaConfig:
     behind = post_layers(given.norms, given.layers)
     job.log(f"a new model of {given.layers} layers; the norms of {behind or 'none'} of them stand behind")
     longest = [value for value in (given.max_length, tokenizer.model_max_length) if value <= LONGEST]
-    return MixLlamaConfig(
+    made: type[Any] = MixLlamaConfig
+    config: MixLlamaConfig = made(
         vocab_size=len(tokenizer),
         hidden_size=given.width,
         intermediate_size=FEED * given.width,
@@ -86,6 +87,7 @@ def new(job: Job, tokenizer: Any, named: dict[str, Any]) -> MixLlamaConfig:
         post_layers=behind,
         **named,
     )
+    return config
 
 
 def post_layers(norms: str, layers: int) -> int:

@@ -135,7 +135,7 @@ def method_for(scope: Scope, kind: str, name: str) -> Aggregator | None:
     chosen = aggregators.get(scope.params.method)
     if kind != KIND.QUESTION:
         return chosen
-    asked = next((one for one in (scope.protocol.questions if scope.protocol else []) if one["name"] == name), {})
+    asked: Any = next((one for one in (scope.protocol.questions if scope.protocol else []) if one["name"] == name), {})
     if asked.get("kind") in ("rating", "choices"):
         return None
     return aggregators.get("majority") if chosen.pairs_only else chosen

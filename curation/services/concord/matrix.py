@@ -9,7 +9,8 @@ from dataclasses import dataclass, field
 from django.db.models import QuerySet, Sum
 
 from curation.models import AgreementState, AgreementSum, Annotator
-from curation.services.concord.figuring import Choice, Label, as_number, side
+from curation.services.concord.figuring import Choice, Label, side
+from curation.services.concord.figuring import as_number as as_number
 from curation.services.concord.speaking import RANKING, SPANS
 from curation.services.concord.summing import PAIRS, UNDEFINED
 from workers.agreeing.counts import agreement_coefficient

@@ -12,7 +12,8 @@ from django.db.models import QuerySet
 from curation.errors import Invalid, NotFound
 from curation.models import AgreementState, AgreementSum, Annotator, Item, Project, Source
 from curation.services.concord import keeping, matrix
-from curation.services.concord.figuring import FEW_RESAMPLES, Choice, Label, Reader, Told, labels_of
+from curation.services.concord.figuring import FEW_RESAMPLES, Choice, Label, Reader, Told
+from curation.services.concord.figuring import labels_of as labels_of
 from curation.services.concord.matrix import Asked, Matrix
 from curation.services.concord.speaking import LONGEST_SLICE
 from curation.services.concord.summing import ALL, PEOPLE
