@@ -122,6 +122,7 @@ def desk_of(project: Project, annotator: Annotator) -> Desk:
     if protocol is None:
         raise Conflict("this project has no protocol yet")
     progress, _ = Progress.objects.get_or_create(annotator=annotator, defaults={"project": project})
+    now, gold = standing_now(annotator.pk)
     return Desk(
         project_id=project.pk,
         slug=project.slug,
@@ -139,8 +140,8 @@ def desk_of(project: Project, annotator: Annotator) -> Desk:
             project.kind,
             more_of(protocol),
         ),
-        progress=progress_now(annotator.pk),
-        gold=ahead.of_annotator(annotator.pk),
+        progress=now,
+        gold=gold,
     )
 
 
@@ -160,6 +161,11 @@ def asked(protocol: Protocol) -> Asked:
 
 def progress_now(annotator_id: int) -> ProgressNow:
     """How far an annotator is, from the counters of the project's members."""
+    return standing_now(annotator_id)[0]
+
+
+def standing_now(annotator_id: int) -> tuple[ProgressNow, ahead.GoldDesk | None]:
+    """How far an annotator is, and what gold changes for them."""
     found = statements.row(
         f"""SELECT p.task_count, g.done, g.skipped, g.settled,
                   (SELECT SUM(o.closed) FROM curation_progress o WHERE o.project_id = p.id),
@@ -171,7 +177,8 @@ def progress_now(annotator_id: int) -> ProgressNow:
         [annotator_id],
     )
     assert found is not None
-    return ahead.counted(progress_from(*found[:5]), ahead.read(found[5:]))
+    gold = ahead.read(found[5:])
+    return ahead.counted(progress_from(*found[:5]), gold), gold
 
 
 def progress_from(total: int, done: int | None, skipped: int | None, settled: int | None, closed: Any) -> ProgressNow:
