@@ -20,9 +20,10 @@ import httpx
 import pytest
 from django.conf import settings as conf
 
-from curation.models import Assignment, Item, Project, User
+from curation.models import Assignment, Item, Project, Task, User
 from curation.services import assigning, freezing, projects, registry, running, scheduling
 from curation.services.desk import desk_in
+from curation.services.gold import marking
 from tests import cast as people
 from tests.processes import database_url, free_port, kill, until
 
@@ -104,6 +105,13 @@ def parameters(user: User) -> str:
     schedule = scheduling.add(project=project, user=user, method="freeze", cron="0 4 * * *", params={})
     model = registry.register(name="builtin", kind="embedder", reference="builtin:minilm", user=user)
     held = reserve(project, user)
+    spare = Task.objects.filter(project=project).exclude(pk=held.task_id)[0]
+    gold = marking.mark_by_hand(
+        project=project,
+        task_id=spare.pk,
+        expected={"preferences": {project.protocol.axis_names[0]: "first"}},
+        phase="hidden",
+    )
     named = {
         "slug": project.slug,
         "name": "preferences",
@@ -113,6 +121,8 @@ def parameters(user: User) -> str:
         "model_id": model.pk,
         "run_id": str(version.run.pk),
         "task_id": held.task_id,
+        "gold_id": gold.pk,
+        "annotator_id": held.annotator_id,
         "item_id": Item.objects.filter(project=project).latest("pk").pk,
     }
     return "\n[parameters]\n" + "".join(f'"path.{name}" = {json.dumps(value)}\n' for name, value in named.items())

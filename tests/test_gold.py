@@ -331,6 +331,18 @@ def test_who_is_right_too_seldom_is_paused_and_shown_why(golden: Cast) -> None:
     assert not ann.annotator.paused_at
 
 
+def test_who_always_takes_the_left_one_is_found(golden: Cast) -> None:
+    rules.change_rules(project=golden.project, changes={"rate": 50, "pause_below": 85, "pause_after": 5})
+    eve = Person(golden, golden.bob)
+
+    def left(task_id: int) -> int:
+        return -1 if Assignment.objects.get(task=task_id, annotator=eve.annotator).order == "ab" else 1
+
+    work(eve, 100, left)
+    eve.annotator.refresh_from_db()
+    assert eve.annotator.paused_at and GoldResult.objects.filter(annotator=eve.annotator, correct=True).exists()
+
+
 def test_what_was_shown_is_burned_and_a_new_count_begins(golden: Cast) -> None:
     rules.change_rules(project=golden.project, changes={"rate": 50, "pause_below": 70, "pause_after": 5})
     eve = Person(golden, golden.bob)

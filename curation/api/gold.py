@@ -83,7 +83,7 @@ class RulesShape(serializers.Serializer):
     ranks = fields.Whole(required=False, min_value=1, max_value=100, help_text="% of pairs in order that is right")
 
 
-class ShareShape(serializers.Serializer):
+class GoldShareShape(serializers.Serializer):
     count = fields.Whole()
     n = fields.Whole()
     share = fields.Real(allow_null=True)
@@ -94,8 +94,8 @@ class ShareShape(serializers.Serializer):
 class StandingShape(serializers.Serializer):
     annotator = fields.Whole(help_text="its id")
     name = fields.Text()
-    all = ShareShape(help_text="right on hidden gold that still counts")
-    unseen = ShareShape(help_text="on what was not shown yet: what a pause goes by")
+    all = GoldShareShape(help_text="right on hidden gold that still counts")
+    unseen = GoldShareShape(help_text="on what was not shown yet: what a pause goes by")
     training = fields.Text(help_text="over, not asked, not begun, or how far")
     paused_at = serializers.DateTimeField(allow_null=True)
     paused_reason = fields.Text()
@@ -154,14 +154,14 @@ class GoldsView(Managed):
     @extend_schema(operation_id="list_gold", parameters=[STATE], responses=GoldShape(many=True))
     def get(self, request: Request, slug: str) -> Reply:
         rows = Gold.objects.filter(project=self.project(request, slug))
-        match request.query_params.get("state", ""):
+        match request.query_params.get("state"):
             case "live":
                 rows = rows.filter(retired_at=None, suspect_at=None)
             case "suspect":
                 rows = rows.filter(retired_at=None, suspect_at__isnull=False)
             case "retired":
                 rows = rows.filter(retired_at__isnull=False)
-            case "":
+            case None:
                 pass
             case _:
                 raise Invalid("must be live, suspect or retired", field="state")

@@ -166,6 +166,7 @@ def desk_of(project: Project, annotator: Annotator) -> Desk:
         raise Conflict("this project has no protocol yet")
     progress, _ = Progress.objects.get_or_create(annotator=annotator, defaults={"project": project})
     queue = progress.queue
+    now, gold = standing_now(annotator.pk)
     return Desk(
         project_id=project.pk,
         slug=project.slug,
@@ -183,12 +184,12 @@ def desk_of(project: Project, annotator: Annotator) -> Desk:
             project.kind,
             more_of(protocol),
         ),
-        progress=progress_now(annotator.pk),
+        progress=now,
         place=Place(queue.pk, queue.name, queue.quota) if queue else None,
         looking=progress.looking,
         paused=annotator.paused_reason if annotator.paused_at else None,
         rules=Rules(project.certainty, project.review_levels, project.review_share),
-        gold=ahead.of_annotator(annotator.pk),
+        gold=gold,
     )
 
 
@@ -208,13 +209,19 @@ def asked(protocol: Protocol) -> Asked:
 
 def progress_now(annotator_id: int) -> ProgressNow:
     """How far an annotator is, from the counters of the project's members, or of those who work in the queue."""
+    return standing_now(annotator_id)[0]
+
+
+def standing_now(annotator_id: int) -> tuple[ProgressNow, ahead.GoldDesk | None]:
+    """How far an annotator is, and what gold changes for them."""
     found = statements.row(
         f"SELECT {NUMBERS}, {ahead.COLUMNS} FROM curation_annotator a JOIN curation_project p ON p.id = a.project_id"
         f" {PLACE} WHERE a.id = %s",
         [annotator_id],
     )
     assert found is not None
-    return ahead.counted(progress_of(found[:MANY]), ahead.read(found[MANY:]))
+    gold = ahead.read(found[MANY:])
+    return ahead.counted(progress_of(found[:MANY]), gold), gold
 
 
 def progress_of(numbers: Sequence[Any]) -> ProgressNow:

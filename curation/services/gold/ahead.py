@@ -10,7 +10,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any, TypeVar
 
-from curation import statements
 from curation.services.gold.rules import GoldRules, rules_from
 from workers.gold import slots_among, slots_before
 
@@ -24,12 +23,6 @@ COLUMNS = f"""p.seed, a.id, p.gold, p.gold_count, p.training_count, a.paused_at 
        CASE WHEN p.gold_count > 0 THEN {IN_HAND.format(joined=OF_GOLD)} END"""
 """Of a statement over a project p, an annotator a and its progress g; in a project without gold nothing is counted."""
 
-OF_ANNOTATOR = f"""
-SELECT {COLUMNS} FROM curation_annotator a
-JOIN curation_project p ON p.id = a.project_id
-LEFT JOIN curation_progress g ON g.annotator_id = a.id
-WHERE a.id = %s
-"""
 P = TypeVar("P")
 
 
@@ -110,11 +103,6 @@ def read(columns: Sequence[Any]) -> GoldDesk | None:
         in_hand=in_hand or 0,
         gold_in_hand=gold_in_hand or 0,
     )
-
-
-def of_annotator(annotator_id: int) -> GoldDesk | None:
-    found = statements.row(OF_ANNOTATOR, [annotator_id])
-    return read(found) if found else None
 
 
 def counted(progress: P, gold: GoldDesk | None) -> P:

@@ -14,6 +14,7 @@ export async function learn(screen, task) {
     if (turn === screen.turn) screen.advance();
   };
   dialog.addEventListener("close", close, { once: true });
+  screen.stage.ariaBusy = "false"; // the texts are read once more beside it
   document.body.append(dialog);
   dialog.showModal();
 }
