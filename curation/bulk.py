@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from itertools import islice
 from typing import Any
@@ -64,7 +64,7 @@ def insert_alike(
     """Insert rows that have much in common: whole numbers for `columns` and, where there are `texts`, behind them one
     sequence of these, texts or nothing. `fixed` are columns with one value for all rows.
 
-    With this the text of COPY is made of many rows at once.
+    With this the text of COPY is made by one formatting a row.
     """
     fixed = fixed or {}
     if connection.vendor != "postgresql":
@@ -72,49 +72,36 @@ def insert_alike(
         insert(model, [*columns, *fixed, *texts], given)
         return
     names = ", ".join(f'"{name}"' for name in (*columns, *fixed, *texts))
-    same = [NOTHING if value is None else str(value).replace("%", "%%") for value in fixed.values()]
-    form, marks = NEXT.join([*["%d"] * len(columns), *same]), len(columns) + len(same) + same.count(NOTHING)
+    form = "\t".join([*["%d"] * len(columns), *[written([value]).replace("%", "%%") for value in fixed.values()]])
     statement = f'COPY "{model._meta.db_table}" ({names}) FROM STDIN'
+    lines = (form % row[:-1] + "\t" + written(row[-1]) for row in rows) if texts else (form % row for row in rows)
     with connection.cursor() as cursor, connection.wrap_database_errors, cursor.copy(statement) as copy:
-        for block in with_texts(form, marks, rows) if texts else alike(copied([form], marks).decode(), rows):
-            copy.write(block)
+        while block := list(islice(lines, AT_ONCE)):
+            copy.write("\n".join([*block, ""]))
 
 
-def alike(form: str, rows: Iterable[tuple[Any, ...]]) -> Iterator[str]:
-    """Blocks of lines that differ by their numbers only."""
-    ahead = iter(rows)
-    while block := "".join([form % row for row in islice(ahead, AT_ONCE)]):
-        yield block
+def written(values: Iterable[Any]) -> str:
+    """Texts, numbers, moments and nothing in COPY's text format (https://www.postgresql.org/docs/current/sql-copy.html).
 
-
-def with_texts(form: str, marks: int, rows: Iterable[tuple[Any, ...]]) -> Iterator[bytes]:
-    """Blocks of lines that begin with `form`, which has so many marks, and go on with the texts of their row."""
-    ahead = iter(rows)
-    while block := list(islice(ahead, AT_ONCE)):
-        lines = [NEXT.join([form % row[:-1], *[NOTHING if t is None else t for t in row[-1]]]) for row in block]
-        yield copied(lines, sum([marks + len(row[-1]) + row[-1].count(None) for row in block]))
-
-
-NEXT, END, NOTHING = "\0,", "\0;", "\0N"
-"""What stands between the columns and behind the lines of a block, and for nothing, until the block is escaped. No text
-of PostgreSQL holds a NUL, so whatever is in the columns can be escaped at once."""
-ESCAPES = ((b"\\", b"\\\\"), (b"\n", b"\\n"), (b"\r", b"\\r"), (b"\t", b"\\t"))
-WRITTEN = ((NEXT.encode(), b"\t"), (END.encode(), b"\n"), (NOTHING.encode(), b"\\N"))
-
-
-def copied(lines: Sequence[str], marks: int) -> bytes:
-    """Lines in COPY's text format (https://www.postgresql.org/docs/current/sql-copy.html), given with so many marks.
-
-    Looking, splitting and joining take a tenth of what `replace` does in a long text that has few of a character.
-    Raises ValueError for a text with a NUL, which the database would refuse.
+    Looking is many times faster than `replace` in texts that have nothing to escape, and splitting and joining twice as
+    fast in those that have much of it.
     """
-    block = (END.join(lines) + END).encode()
-    if block.count(b"\0") != marks:
-        raise ValueError("a text holds a NUL character")
-    for given, written in (*ESCAPES, *WRITTEN):
-        if given in block:
-            block = written.join(block.split(given))
-    return block
+    found = []
+    for value in values:
+        if value is None:
+            found.append("\\N")
+            continue
+        text = value if isinstance(value, str) else str(value)
+        if "\\" in text:
+            text = text.replace("\\", "\\\\")
+        if "\n" in text:
+            text = "\\n".join(text.split("\n"))
+        if "\r" in text:
+            text = text.replace("\r", "\\r")
+        if "\t" in text:
+            text = text.replace("\t", "\\t")
+        found.append(text)
+    return "\t".join(found)
 
 
 def update(model: type[Model], columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
