@@ -10,6 +10,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import combinations, groupby
+from operator import itemgetter
 from typing import Any
 
 from django.db.models import Max
@@ -28,7 +29,7 @@ Vote = tuple[int, int | None, bool]
 """Annotation, strength, and whether both are bad."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)  # not frozen, as the rows of workers/rows.py
 class Decision:
     """The decided label of one pair on one axis. `responses` are the pair's, where it is one of a ranking."""
 
@@ -102,7 +103,7 @@ def decisions(
         f" AND {mine}{some} AND {axis}",
         [*params, *named],
     )
-    for (task_id, pair_id), votes in groupby(rows, key=lambda row: row[:2]):
+    for (task_id, pair_id), votes in groupby(rows, key=itemgetter(0, 1)):
         each = {pk: (pk, value, bool(bad)) for _, _, pk, value, bad in votes}
         yield from labels(task_id, pair_id, filters.axis, list(each.values()), None, raw)
 
