@@ -60,51 +60,49 @@ def insert_alike(
     rows: Iterable[tuple[Any, ...]],
     *,
     fixed: Mapping[str, Any] | None = None,
-    packed: Sequence[str] = (),
+    texts: Sequence[str] = (),
 ) -> None:
-    """Insert rows that have much in common: whole numbers for `columns` and, where there are `packed` columns, one
-    value more, that `pack` made of theirs. `fixed` are columns with one value for all rows.
+    """Insert rows that have much in common: whole numbers for `columns` and, where there are `texts`, behind them one
+    sequence of these, texts or nothing. `fixed` are columns with one value for all rows.
 
-    With this the text of COPY is made by one formatting a row, and the long texts in it may be prepared elsewhere.
+    With this the text of COPY is made by one formatting a row.
     """
     fixed = fixed or {}
     if connection.vendor != "postgresql":
-        given = ((*row[: len(columns)], *fixed.values(), *(row[-1] if packed else ())) for row in rows)
-        insert(model, [*columns, *fixed, *packed], given)
+        given = ((*row[: len(columns)], *fixed.values(), *(row[-1] if texts else ())) for row in rows)
+        insert(model, [*columns, *fixed, *texts], given)
         return
-    names = ", ".join(f'"{name}"' for name in (*columns, *fixed, *packed))
-    same = [pack([value]).replace("%", "%%") for value in fixed.values()]
-    form = "\t".join([*["%d"] * len(columns), *same, *["%s"] * bool(packed)]) + "\n"
-    ahead = iter(rows)
+    names = ", ".join(f'"{name}"' for name in (*columns, *fixed, *texts))
+    form = "\t".join([*["%d"] * len(columns), *[written([value]).replace("%", "%%") for value in fixed.values()]])
     statement = f'COPY "{model._meta.db_table}" ({names}) FROM STDIN'
+    lines = (form % row[:-1] + "\t" + written(row[-1]) for row in rows) if texts else (form % row for row in rows)
     with connection.cursor() as cursor, connection.wrap_database_errors, cursor.copy(statement) as copy:
-        while block := "".join([form % row for row in islice(ahead, AT_ONCE)]):
-            copy.write(block)
+        while block := list(islice(lines, AT_ONCE)):
+            copy.write("\n".join([*block, ""]))
 
 
-def pack(values: Iterable[Any]) -> Any:
-    """Texts, numbers, moments and nothing as `insert_alike` takes them on this database: on PostgreSQL the text of
-    COPY. No connection is needed, so any thread may do it."""
-    if connection.vendor != "postgresql":
-        return tuple(values)
-    return "\t".join([escaped(value) for value in values])
+def written(values: Iterable[Any]) -> str:
+    """Texts, numbers, moments and nothing in COPY's text format (https://www.postgresql.org/docs/current/sql-copy.html).
 
-
-def escaped(value: Any) -> str:
-    """One value in COPY's text format (https://www.postgresql.org/docs/current/sql-copy.html).
-
-    Looking, splitting and joining take a tenth of what `replace` does in a long text that has few of a character.
+    Looking is many times faster than `replace` in texts that have nothing to escape, and splitting and joining twice as
+    fast in those that have much of it.
     """
-    if value is None:
-        return "\\N"
-    text = value if isinstance(value, str) else str(value)
-    for given, written in ESCAPES:
-        if given in text:
-            text = written.join(text.split(given))
-    return text
-
-
-ESCAPES = (("\\", "\\\\"), ("\n", "\\n"), ("\r", "\\r"), ("\t", "\\t"))
+    found = []
+    for value in values:
+        if value is None:
+            found.append("\\N")
+            continue
+        text = value if isinstance(value, str) else str(value)
+        if "\\" in text:
+            text = text.replace("\\", "\\\\")
+        if "\n" in text:
+            text = "\\n".join(text.split("\n"))
+        if "\r" in text:
+            text = text.replace("\r", "\\r")
+        if "\t" in text:
+            text = text.replace("\t", "\\t")
+        found.append(text)
+    return "\t".join(found)
 
 
 def update(model: type[Model], columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:

@@ -117,6 +117,7 @@ project: list[URLPattern | URLResolver] = [
 ]
 
 urlpatterns = [
+    path("api/v1/", include("curation.api.urls")),  # first, since addresses are tried in turn
     path("", RedirectView.as_view(pattern_name="projects"), name="home"),
     path("healthz", health.healthz, name="healthz"),
     path("readyz", health.readyz, name="readyz"),
@@ -150,7 +151,6 @@ urlpatterns = [
     path("projects/<slug:slug>/", include(project)),
     path("switch/", switch.index, name="switch"),
     path("switch/uploads/<uuid:upload>/", switch.look, name="switch-look"),
-    path("api/v1/", include("curation.api.urls")),
     path("hub/", include("curation.hub.addresses")),
     path("admin/", admin.site.urls),
 ]

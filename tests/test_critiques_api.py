@@ -94,7 +94,9 @@ def test_pages_and_stream_say_the_same(sky: Cast) -> None:
     assert (told["question"], told["answer"], told["item"], told["response"]) == ("correct", False, "sky", 1)
 
 
-def test_filters_leave_the_others_out(sky: Cast) -> None:
+@pytest.mark.parametrize("piece", [1, 200])
+def test_filters_leave_the_others_out(sky: Cast, monkeypatch: pytest.MonkeyPatch, piece: int) -> None:
+    monkeypatch.setattr(browsing, "PIECE", piece)  # with pages of one row, pieces of two
     source = Critique.objects.get(annotation__annotator__name="critic")
     review(sky.project, source, "rejected")
     assert len(pages(sky, "critiques?annotator_kind=model")) == 1

@@ -75,7 +75,10 @@ def message(value: Any, field: str) -> Message:
     role = value.get("role")
     if role not in ROLES:
         raise RowError(f"must be one of {', '.join(ROLES)}", f"{field}.role")
-    content, pictures = apart(value.get("content"), value.get("images"), field)
+    content, beside = value.get("content"), value.get("images")
+    if isinstance(content, str) and beside is None:
+        return {"role": role, "content": storable(content, f"{field}.content")}
+    content, pictures = apart(content, beside, field)
     if not isinstance(content, str):
         raise RowError(f"must be text, not {kind_of(content)}", f"{field}.content")
     found = {"role": role, "content": storable(content, f"{field}.content")}

@@ -15,7 +15,7 @@ SPEAKER = {"Human": "user", "Assistant": "assistant"}
 
 def response(value: Any, field: str, model: str = "") -> ResponseRow:
     """A response given as text, as the messages that continue the prompt, as parts of one, or as a picture."""
-    if is_data(value):
+    if not isinstance(value, list) and is_data(value):
         return response_of("", [picture_of(value, field)], model)
     if isinstance(value, str):
         if not value.strip():

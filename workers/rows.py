@@ -1,4 +1,7 @@
-"""The values that travel between files, methods and tables."""
+"""The values that travel between files, methods and tables. Nobody changes them.
+
+Those of which every row makes one are not frozen: making a frozen one takes three times as long.
+"""
 
 from __future__ import annotations
 
@@ -31,7 +34,7 @@ class Found(NamedTuple):
     """The first bytes of a row that could not be read."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class ResponseRow:
     """One candidate continuation. `text` is the source string; `messages` when there is more than one."""
 
@@ -130,7 +133,7 @@ class GoldRow:
     phase: str = "hidden"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class ItemRow:
     """A prompt with its responses, the pairs to compare (None: the importer decides), and what is known already.
 
@@ -156,7 +159,7 @@ class JudgementRow:
     vote: VoteRow
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class DecidedRow:
     """A pair whose preference is decided, ready for a target."""
 

@@ -33,6 +33,7 @@ class Table:
         self.shards = self.written = 0
         self.begin()
         self.waiting: list[dict[str, Any]] = []
+        self.room = self.next_chunk()
         self.writer = ThreadPoolExecutor(1, thread_name_prefix=stem)
         self.writing: Future[None] | None = None
 
@@ -76,9 +77,12 @@ class Table:
 
     def add(self, row: dict[str, Any]) -> None:
         self.waiting.append(row)
-        full = self.most and (self.rows + len(self.waiting)) % self.most == 0
-        if full or len(self.waiting) >= CHUNK:
+        if len(self.waiting) == self.room:
             self.flush()
+
+    def next_chunk(self) -> int:
+        """Rows of the next chunk: as many as a chunk holds, or as the shard has room for."""
+        return min(CHUNK, self.most - self.rows % self.most) if self.most else CHUNK
 
     def flush(self) -> None:
         """Hand over what waits, once the chunk before is written; an error of that one is raised here."""
@@ -86,6 +90,7 @@ class Table:
             return
         rows, self.waiting = self.waiting, []
         self.rows += len(rows)
+        self.room = self.next_chunk()
         self.settle()
         self.writing = self.writer.submit(self.write, rows)
 

@@ -38,7 +38,9 @@ PROJECT = "projects/<slug:slug>"
 WEBHOOK = f"{PROJECT}/webhooks/<int:webhook_id>"
 VERSION = f"{PROJECT}/datasets/<slug:name>/versions/<int:number>"
 
-urlpatterns = [
+urlpatterns = [  # tried in turn, so an annotator's calls come first
+    path(f"{PROJECT}/tasks/next", tasks.NextView.as_view(), name="api-next"),
+    path("tasks/<int:task_id>/submit", tasks.SubmitView.as_view(), name="api-submit"),
     path("schema", SpectacularAPIView.as_view(), name="api-schema"),
     path("docs", SpectacularSwaggerSplitView.as_view(url_name="api-schema"), name="api-docs"),
     path("projects", projects.ProjectsView.as_view(), name="api-projects"),
@@ -57,8 +59,6 @@ urlpatterns = [
     path(f"{PROJECT}/items/<int:item_id>", items.ItemView.as_view(), name="api-item"),
     path(f"{PROJECT}/items/<int:item_id>/restore", items.RestoreView.as_view(), name="api-item-restore"),
     path(f"{PROJECT}/images/<str:sha256>", images.ImageView.as_view(), name="api-image"),
-    path(f"{PROJECT}/tasks/next", tasks.NextView.as_view(), name="api-next"),
-    path("tasks/<int:task_id>/submit", tasks.SubmitView.as_view(), name="api-submit"),
     path("tasks/<int:task_id>/skip", tasks.SkipView.as_view(), name="api-skip"),
     path("tasks/<int:task_id>/release", tasks.ReleaseView.as_view(), name="api-release"),
     path("annotations/<int:annotation_id>/undo", tasks.UndoView.as_view(), name="api-undo"),

@@ -20,6 +20,8 @@ from curation.services.locating import On, tasks_on
 LOOKED_AT = 1000
 """Items, critiques or verdicts that a page looks at, at most, to find those that it shows."""
 AT_ONCE = 500
+PIECE = 200
+"""Critiques or verdicts that are looked at together, until a page is full."""
 MOST_ANSWERS = 300
 """Answers that the page of an item shows, the latest."""
 S = TypeVar("S", Critique, Verdict)
@@ -68,18 +70,30 @@ class Saying(Generic[S]):
         behind = Q(annotation__gt=after.annotation) | Q(annotation=after.annotation, pk__gt=after.row)
         near = self.table._default_manager.filter(behind, annotation__gte=after.annotation)
         looked = list(near.order_by("annotation_id", "pk").values_list("annotation_id", "pk")[:LOOKED_AT])
-        answers = Annotation.objects.answers().filter(project=self.project, pk__in={pk for pk, _ in looked})
-        if self.wanted.annotator_kind:
-            answers = answers.filter(annotator__kind=self.wanted.annotator_kind)
-        rows = self.rows().filter(
-            pk__in=[pk for _, pk in looked], annotation__in=list(answers.values_list("pk", flat=True))
-        )
+        kept: list[int] = []
+        step = max(PIECE, 2 * limit)
+        for start in range(0, len(looked), step):
+            kept += self.kept(looked[start : start + step])
+            if len(kept) > limit:
+                break
+        rows = self.table._default_manager.filter(pk__in=kept[:limit])
         rows = rows.select_related("annotation__annotator", "response__item", "derived_from__annotation__annotator")
-        found = list(rows.order_by("annotation_id", "pk")[: limit + 1])
-        shown = found[:limit]
-        if len(found) > limit:
+        shown = list(rows.order_by("annotation_id", "pk"))
+        if len(kept) > limit:
             return shown, Key(shown[-1].annotation_id, shown[-1].pk)
         return shown, Key(*looked[-1]) if len(looked) == LOOKED_AT else None
+
+    def kept(self, some: Sequence[tuple[int, int]]) -> list[int]:
+        """Those of some rows that are asked for and whose answers stand; given as annotation and id, in their order."""
+        answers = Annotation.objects.answers().filter(project=self.project, pk__in={pk for pk, _ in some})
+        if self.wanted.annotator_kind:
+            answers = answers.filter(annotator__kind=self.wanted.annotator_kind)
+        standing = set(answers.values_list("pk", flat=True))
+        ids = [pk for annotation, pk in some if annotation in standing]
+        if self.wanted.review is None and not self.wanted.type:
+            return ids
+        asked_for = set(self.rows().filter(pk__in=ids).values_list("pk", flat=True))
+        return [pk for pk in ids if pk in asked_for]
 
     def all(self) -> Iterator[tuple[S, int]]:
         """Every row with the place of its response."""

@@ -12,6 +12,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import combinations, groupby
+from operator import itemgetter
 from typing import Any
 from uuid import UUID
 
@@ -37,7 +38,7 @@ Vote = tuple[int, int | None, bool]
 """Annotation, strength, and whether both are bad."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)  # not frozen, as the rows of workers/rows.py
 class Decision:
     """The decided label of one pair on one axis. `responses` are the pair's, where it is one of a ranking."""
 
@@ -165,7 +166,7 @@ def by_majority(
         f" AND {mine}{some} AND {axis}",
         [*params, *named],
     )
-    for (task_id, pair_id), votes in groupby(rows, key=lambda row: row[:2]):
+    for (task_id, pair_id), votes in groupby(rows, key=itemgetter(0, 1)):
         each = {pk: ((pk, value, bool(bad)), source) for _, _, pk, value, bad, source in votes}
         given = [vote for vote, _ in each.values()]
         fixes = [vote for vote, source in each.values() if source == Annotation.Source.REVIEW]

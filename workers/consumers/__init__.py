@@ -89,6 +89,8 @@ class Consumer:
     package: str
     """The package whose version is told; empty: our own code."""
     read: Callable[[Files], str]
+    load: Callable[[], object] = object
+    """Imports what `read` needs of the package, which takes seconds."""
 
 
 consumers: Shelf[Consumer] = Shelf("workers.consumers", "consumer")

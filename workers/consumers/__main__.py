@@ -1,10 +1,14 @@
-"""`python -m workers.consumers`: a request as JSON on standard input, what each consumer said as JSON on the output."""
+"""`python -m workers.consumers NAME…`: the files as JSON on the standard input, what each consumer said on the output.
+
+What the consumers need is loaded before the input is read, so that it can be begun while the files are still written.
+"""
 
 from __future__ import annotations
 
 import os
 import sys
 import traceback
+from contextlib import suppress
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -16,12 +20,18 @@ from workers.consumers import Consumer, Files, Refused, consumers
 
 
 def main() -> None:
-    given = orjson.loads(sys.stdin.buffer.read())
     out = os.dup(1)
     os.dup2(2, 1)  # what libraries print goes to the log
-    files = Files(**{**given["files"], "folder": Path(given["files"]["folder"])})
+    wanted = [consumers.get(name) for name in sys.argv[1:]]
+    for one in wanted:
+        with suppress(Exception):  # it fails again when it reads, and that is told
+            one.load()
+    given = sys.stdin.buffer.read()
+    if not given:
+        return  # there is nothing to read, or nobody to tell
+    files = Files(**{**(told := orjson.loads(given)), "folder": Path(told["folder"])})
     with uncollected():
-        said = [checked(consumers.get(name), files) for name in given["consumers"]]
+        said = [checked(one, files) for one in wanted]
     os.write(out, orjson.dumps(said))
 
 

@@ -6,6 +6,7 @@ Up to WHOLE rows are loaded; of more, the first of them are streamed, which read
 from __future__ import annotations
 
 import tempfile
+from importlib import import_module
 from itertools import islice
 from typing import Any
 
@@ -43,4 +44,4 @@ def same_columns(split: str, found: Any, wanted: list[str]) -> None:
         raise Refused(f"has the columns {', '.join(found or [])}, not {', '.join(wanted)}", file=split)
 
 
-consumers.add(Consumer(name="datasets", package="datasets", read=read))
+consumers.add(Consumer("datasets", "datasets", read, load=lambda: import_module("datasets")))

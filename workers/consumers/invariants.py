@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
-from itertools import islice
-from typing import Any
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any, NamedTuple
 
 from workers.checks import ROLES
 from workers.consumers import Consumer, Files, Refused, consumers
@@ -25,15 +24,17 @@ class Wrong(Exception):
 def read(files: Files) -> str:
     """Every JSON line against the rules, and the Parquet files against the schema and the lines."""
     target, seen = targets.get(files.target).as_of(files.edition), set()
-    rule = RULES.get(files.target, nothing_more)
+    rule, columns, once = RULES.get(files.target, nothing_more), target.columns, files.target in ONCE
     for split in files.lines:
         name, count = f"{split}.jsonl", 0
+        tables = Tables(files, split)
+        beside = next(tables.rows, None)
         for number, row in files.read_lines(split):
             try:
-                if not isinstance(row, dict) or tuple(row) != target.columns:
-                    raise Wrong("", f"must have the columns {', '.join(target.columns)}")
+                if not isinstance(row, dict) or tuple(row) != columns:
+                    raise Wrong("", f"must have the columns {', '.join(columns)}")
                 rule(row)
-                if files.target in ONCE:
+                if once:
                     key = hash(str(row["id"]))
                     if key in seen:
                         raise Wrong("id", "is there twice")
@@ -42,37 +43,58 @@ def read(files: Files) -> str:
                 raise Refused(wrong.reason, file=name, row=number, column=wrong.column) from None
             except (KeyError, TypeError, AttributeError, IndexError) as error:
                 raise Refused(f"has not the shape of {files.target}: {error!r}", file=name, row=number) from None
+            if beside and beside.number == number:
+                if column := first_difference(row, beside.row):
+                    raise Refused("differs between Parquet and JSON lines", file=beside.file, row=number, column=column)
+                beside = next(tables.rows, None)
             count = number + 1
         if count != files.rows[split]:
             raise Refused(f"has {count} rows, not {files.rows[split]}", file=name)
-        same_tables(files, split)
+        if beside or tables.count != count:
+            raise Refused(f"has {tables.counted()} rows in Parquet, not {count}", file=split)
     return f"all {files.total} rows keep the rules of {files.target}"
 
 
-def same_tables(files: Files, split: str) -> None:
-    """The Parquet files of a split: the target's schema, as many rows, and, of every row group, the contents of the
-    first JSON lines."""
-    import pyarrow.parquet as pq
+class Compared(NamedTuple):
+    """A row of a Parquet file: its number in the split, and what the file has of it."""
 
-    target, rows = targets.get(files.target).as_of(files.edition), 0
-    lines = files.read_lines(split)
-    for path in files.paths().get(split, []):
-        name = path.rpartition("/")[2]
-        try:
-            table = pq.ParquetFile(path)
-        except Exception as error:
-            raise Refused(f"is no Parquet file: {error}", file=name) from None
-        if not table.schema_arrow.equals(target.schema()):
-            raise Refused("has another schema than the target", file=name)
-        for group in range(table.num_row_groups):
-            size = table.metadata.row_group(group).num_rows
-            made = table.read_row_group(group).slice(0, COMPARED).to_pylist()
-            for (number, line), row in zip(islice(lines, size), [*made, *[None] * (size - len(made))], strict=False):
-                if row is not None and (column := first_difference(line, row)):
-                    raise Refused("differs between Parquet and JSON lines", file=name, row=number, column=column)
-            rows += size
-    if rows != files.rows[split]:
-        raise Refused(f"has {rows} rows in Parquet, not {files.rows[split]}", file=split)
+    number: int
+    file: str
+    row: Row
+
+
+class Tables:
+    """The Parquet files of a split, which have the schema of its target: the first rows of every row group.
+
+    `count` are the rows of the files that were read so far.
+    """
+
+    def __init__(self, files: Files, split: str) -> None:
+        self.paths, self.count = files.paths().get(split, []), 0
+        self.rows = self.first_rows(targets.get(files.target).as_of(files.edition).schema())
+
+    def first_rows(self, schema: Any) -> Iterator[Compared]:
+        import pyarrow.parquet as pq
+
+        for path in self.paths:
+            name = path.rpartition("/")[2]
+            try:
+                table = pq.ParquetFile(path)
+            except Exception as error:
+                raise Refused(f"is no Parquet file: {error}", file=name) from None
+            if not table.schema_arrow.equals(schema):
+                raise Refused("has another schema than the target", file=name)
+            for group in range(table.num_row_groups):
+                made, begin = table.read_row_group(group).slice(0, COMPARED).to_pylist(), self.count
+                self.count += table.metadata.row_group(group).num_rows
+                for number, row in enumerate(made, begin):
+                    yield Compared(number, name, row)
+
+    def counted(self) -> int:
+        """The rows of all the files."""
+        for _ in self.rows:
+            pass
+        return self.count
 
 
 def first_difference(line: Row, row: Row) -> str:

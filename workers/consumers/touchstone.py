@@ -46,8 +46,9 @@ def read_back(reader: Reader, rows: Iterator[tuple[int, Any]], name: str) -> Ite
                 number = some[0][0]
                 yield number, reader.read_many([row for _, row in some], Options())
             return
+        options = Options()
         for number, row in rows:
-            found = reader.read(row, Options())
+            found = reader.read(row, options)
             if isinstance(found, ItemRow):
                 yield number, found
     except RowError as error:

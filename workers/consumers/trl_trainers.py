@@ -51,7 +51,7 @@ def tiny(head: str, tokenizer: Any, folder: str) -> Any:
     return kind.from_pretrained(folder)
 
 
-def trainer_reads(trainer: str, config: str, head: str = "LlamaForCausalLM") -> Callable[[Files], str]:
+def trainer_reads(trainer: str, config: str, head: str) -> Callable[[Files], str]:
     """What makes `trainer` read a sample and give its first batch."""
 
     def read(files: Files) -> str:
@@ -91,13 +91,19 @@ def checked(batch: Any) -> None:
             raise Refused("the collated batch is empty or not finite", column=name)
 
 
-consumers.add(Consumer(name="trl-dpo", package="trl", read=trainer_reads("DPOTrainer", "DPOConfig")))
-consumers.add(
-    Consumer(
-        name="trl-reward",
-        package="trl",
-        read=trainer_reads("RewardTrainer", "RewardConfig", "LlamaForSequenceClassification"),
-    )
-)
-consumers.add(Consumer(name="trl-kto", package="trl", read=trainer_reads("KTOTrainer", "KTOConfig")))
-consumers.add(Consumer(name="trl-sft", package="trl", read=trainer_reads("SFTTrainer", "SFTConfig")))
+def add(name: str, trainer: str, config: str, head: str = "LlamaForCausalLM") -> None:
+    def load() -> None:
+        import transformers
+        import trl
+        from tokenizers import Tokenizer  # noqa: F401
+
+        for package, what in ((trl, trainer), (trl, config), (transformers, head)):
+            getattr(package, what)
+
+    consumers.add(Consumer(name, "trl", trainer_reads(trainer, config, head), load))
+
+
+add("trl-dpo", "DPOTrainer", "DPOConfig")
+add("trl-reward", "RewardTrainer", "RewardConfig", "LlamaForSequenceClassification")
+add("trl-kto", "KTOTrainer", "KTOConfig")
+add("trl-sft", "SFTTrainer", "SFTConfig")

@@ -24,6 +24,8 @@ from workers.rows import GoldRow, ItemRow, ResponseRow, RowError, VoteRow
 from workers.spans import documents_of, joined, units_of
 
 PARTS = {"steps": "step", "sentences": "sentence"}
+PLAIN = {"text", "model"}
+"""What most responses have, and no more: nothing else of them is looked for then."""
 
 
 def detect(row: Row) -> int:
@@ -57,6 +59,8 @@ def several(value: Any) -> list[ResponseRow]:
 def one(value: Any, field: str) -> ResponseRow:
     if not isinstance(value, dict):
         return response(value, field)
+    if value.keys() <= PLAIN and isinstance(value.get("text"), str):
+        return response(value["text"], f"{field}.text", optional_text(value, "model"))
     parts = next((name for name in PARTS if value.get(name) is not None), "")
     if parts and "text" not in value:
         whole = joined(value[parts], f"{field}.{parts}", PARTS[parts])

@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import asdict
 from itertools import islice
 from pathlib import Path
@@ -31,24 +32,29 @@ SIDES = {"chosen": ("chosen", "completion"), "rejected": ("rejected",)}
 
 
 class Reading:
-    """The consumers of a version at work, from the moment when its splits are written; a context manager.
+    """The consumers of a version at work; a context manager, opened before anything is written.
 
-    Those with packages of their own read in a process that ends with them. Those of ours read here at the end, or, of
-    many rows, in another such process meanwhile.
+    Those with packages of their own read in a process that ends with them: it loads these, which takes seconds, while
+    the splits are written. Those of ours read here at the end, or, of many rows, in another such process meanwhile.
     """
 
-    def __init__(self, version: DatasetVersion, building: Path, rows: Mapping[str, int]) -> None:
+    def __init__(self, version: DatasetVersion) -> None:
         self.version, self.target = version, target_of(version)
-        self.files = files_of(version, building, rows)
         wanted = [consumers.get(name) for name in ("rules", *self.target.consumers)]
         self.ours = [one for one in wanted if not one.package]
         self.theirs = [one for one in wanted if one.package]
         self.off = settings.CONSUMERS != "all"
-        self.ends: list[Elsewhere] = []
+        self.ends = [Elsewhere(self.theirs)] if self.theirs and not self.off else []
+
+    def begin(self, building: Path, rows: Mapping[str, int]) -> None:
+        """Let them read, now that the splits are written."""
+        self.files = files_of(self.version, building, rows)
+        if not self.files.total:
+            return
         if self.files.total > APART and not self.off:
-            self.ends.append(Elsewhere(self.ours, self.files))
-        if self.files.total and self.theirs and not self.off:
-            self.ends.append(Elsewhere(self.theirs, self.files))
+            self.ends.insert(0, Elsewhere(self.ours))
+        for one in self.ends:
+            one.ask(self.files)
 
     def __enter__(self) -> Reading:
         return self
@@ -107,18 +113,20 @@ def turned_off(one: Consumer) -> dict[str, Any]:
 
 
 class Elsewhere:
-    """Consumers in one process of their own, that begins at once and ends with them."""
+    """Consumers in one process of their own, that begins at once, loads what they need, and ends with them."""
 
-    def __init__(self, wanted: Sequence[Consumer], files: Files) -> None:
-        request = {"files": {**asdict(files), "folder": str(files.folder)}, "consumers": [one.name for one in wanted]}
-        self.out, self.complaints, given = scratch(), scratch(), scratch()
-        given.write(orjson.dumps(request))
-        given.seek(0)
-        command = [sys.executable, "-m", "workers.consumers"]
+    def __init__(self, wanted: Sequence[Consumer]) -> None:
+        self.out, self.complaints = scratch(), scratch()
+        command = [sys.executable, "-m", "workers.consumers", *(one.name for one in wanted)]
         self.process = subprocess.Popen(
-            command, stdin=given, stdout=self.out, stderr=self.complaints, cwd=settings.BASE_DIR
+            command, stdin=subprocess.PIPE, stdout=self.out, stderr=self.complaints, cwd=settings.BASE_DIR
         )
-        given.close()
+
+    def ask(self, files: Files) -> None:
+        """Let them read these files."""
+        assert self.process.stdin is not None
+        with suppress(BrokenPipeError), self.process.stdin as given:  # it has ended: how is told when it is asked
+            given.write(orjson.dumps({**asdict(files), "folder": str(files.folder)}))
 
     def said(self) -> list[dict[str, Any]]:
         """What they said. Raises Conflict when they end otherwise, or not in time."""
@@ -135,6 +143,8 @@ class Elsewhere:
         """Stop it, where something else went wrong meanwhile."""
         self.process.kill()
         self.process.wait()
+        if self.process.stdin is not None:
+            self.process.stdin.close()
         self.out.close()
         self.complaints.close()
 

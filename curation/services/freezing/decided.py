@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from itertools import combinations, groupby
+from math import inf
 from typing import Any, NamedTuple
 
 import orjson
@@ -87,18 +88,24 @@ def with_contents(selection: Selection) -> Iterator[tuple[Content, Decision | No
         past=past,
         settled_upto=selection.settled,
     )
-    decision = next(found, None)
+    ahead = ((place_of(decision), decision) for decision in found)
+    place, decision = next(ahead, END)
     for content in ranked(selection) if project.kind == TaskKind.RANKING else pairs(selection):
-        while decision is not None and place_of(decision) < content.key[: len(place_of(decision))]:
-            decision = next(found, None)
-        if decision is None or place_of(decision) != content.key[: len(place_of(decision))]:
+        key = content.key
+        while place < key[: len(place)]:
+            place, decision = next(ahead, END)
+        if place != key[: len(place)]:
             yield content, None
-        while decision is not None and place_of(decision) == content.key[: len(place_of(decision))]:
+        while place == key[: len(place)]:
             yield content, decision
-            decision = next(found, None)
+            place, decision = next(ahead, END)
 
 
-def place_of(decision: Decision) -> tuple[int, ...]:
+END: tuple[tuple[float, ...], None] = ((inf,), None)
+"""Behind the last decision."""
+
+
+def place_of(decision: Decision) -> tuple[float, ...]:
     return (decision.task_id, *(decision.responses or ()))
 
 

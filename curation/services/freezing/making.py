@@ -53,13 +53,13 @@ def execute(run: Run, report: Report) -> dict[str, Any]:
 def write(version: DatasetVersion, building: Path, report: Report) -> None:
     """All files of a version, then its row and its place, in that order of commitment."""
     members = Members()
-    with sorting_on_disk(), uncollected():
+    with sorting_on_disk(), uncollected(), consuming.Reading(version) as reading:
         counts = write_splits(version, building, report, members)
-        with consuming.Reading(version, building, counts["rows"]) as reading:
-            counts |= write_companions(version, building)
-            files = describe(version, building, counts)
-            version.facts = facts.facts_of(version)
-            version.checks = reading.said()
+        reading.begin(building, counts["rows"])
+        counts |= write_companions(version, building)
+        files = describe(version, building, counts)
+        version.facts = facts.facts_of(version)
+        version.checks = reading.said()
     manifest = manifest_of(version, files)
     version.hash = hashlib.sha256(manifest).hexdigest()
     version.wholes = storing.wholes_of(building, files)
@@ -108,9 +108,9 @@ def write_splits(version: DatasetVersion, building: Path, report: Report, member
                 members.add(candidate.item_id)
             split = splits[where(candidate)]
             for row in made:
-                at = {"split": split.name, "row": split.add(row)}
+                number = split.add(row)
                 for trace in candidate.lineage:
-                    lineage.add({**at, **trace})
+                    lineage.add({"split": split.name, "row": number, **trace})
     rows = {name: split.table.rows for name, split in splits.items()}
     total = sum(rows.values())
     return {"rows": rows, "total": total, "dropped": dict(dropped), "looked_at": looked_at, "lineage": lineage.rows}

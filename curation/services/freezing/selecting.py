@@ -21,7 +21,7 @@ Fields = tuple[tuple[str, str], ...]
 Stream = Iterator[tuple[Any, ...]]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)  # not frozen, as the rows of workers/rows.py
 class Candidate:
     """What a target may make rows of, or the reason why it does not get to see it."""
 

@@ -18,6 +18,9 @@ ORDER BY i.id
 
 def splitter(version: DatasetVersion) -> Callable[[Candidate], str]:
     """The split of each candidate of a version, by what it keeps together."""
+    if len(version.splits) == 1:
+        (only,) = version.splits
+        return lambda _: only
     group = grouping(version)
     return lambda candidate: split_of(version.seed, group(candidate), version.splits)
 

@@ -8,14 +8,13 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping
-from typing import Any
 
 from django.utils import timezone
 
 from curation import bulk
 from curation.models import Item, Pair, Project, Response, Run, Task, TaskKind
 from curation.services.changes import note, states
-from curation.services.importing.rows import Landing
+from curation.services.importing.rows import Landing, Stored
 from curation.services.importing.storing import first_task, insert_pairs, insert_responses, insert_tasks, tasks_of
 from curation.services.importing.votes import Place, VoteBox
 from curation.services.removing import bring_back
@@ -121,7 +120,7 @@ def keep_responses(rows: Mapping[int, Landing]) -> tuple[dict[int, list[int]], s
         last[item_id] = max(last[item_id], position)
         if gone:
             away.add(pk)
-    new: list[tuple[int, int, Any]] = []
+    new: list[tuple[int, int, Stored]] = []
     unknown: list[tuple[Same, int]] = []
     wanted: dict[int, list[tuple[Same, int]]] = {}
     for item_id, row in rows.items():
@@ -130,7 +129,7 @@ def keep_responses(rows: Mapping[int, Landing]) -> tuple[dict[int, list[int]], s
         for name, response in zip(wanted[item_id], row.stored, strict=True):
             if name not in existing:
                 last[item_id] += 1
-                new.append((item_id, last[item_id], bulk.pack(response)))
+                new.append((item_id, last[item_id], response))
                 unknown.append(name)
     for pk, name, (_, position, _) in zip(insert_responses(new), unknown, new, strict=True):
         existing[name] = pk

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Collection, Sequence
+from operator import attrgetter
 from typing import Any
 
 from django.db.models import F
@@ -16,7 +17,8 @@ from curation.services.importing.rows import Landing
 from curation.services.importing.storing import first_task, insert_pairs, insert_responses, insert_tasks, tasks_of
 from curation.services.importing.votes import Place, VoteBox
 
-PACKED = ("external_id", "prompt", "context", "metadata", "prompt_hash", "content_hash")
+TEXTS = ("external_id", "prompt", "context", "metadata", "prompt_hash", "content_hash")
+texts_of = attrgetter(*TEXTS)
 
 
 def land(
@@ -59,15 +61,15 @@ def create(project: Project, fresh: Sequence[Landing], votes: VoteBox, source_id
     bulk.insert_alike(
         Item,
         ("id",),
-        ((pk, row.packed[0]) for pk, row in zip(item_ids, fresh, strict=True)),
+        zip(item_ids, map(texts_of, fresh), strict=True),
         fixed={"project_id": project.pk, "source_id": source_id, "created_at": now},
-        packed=PACKED,
+        texts=TEXTS,
     )
     ids = insert_responses(
         [
             (item_id, position, response)
             for item_id, row in zip(item_ids, fresh, strict=True)
-            for position, response in enumerate(row.packed[1])
+            for position, response in enumerate(row.stored)
         ]
     )
     drawn = iter(ids)
@@ -87,9 +89,12 @@ def create(project: Project, fresh: Sequence[Landing], votes: VoteBox, source_id
 def put_pairs(project: Project, made: Sequence[tuple[int, list[int], Landing]], votes: VoteBox) -> int:
     """Pairs and tasks of new items, given with the ids of their responses; how many."""
     pairs = [(item_id, own[a], own[b]) for item_id, own, row in made for a, b in row.pairs]
-    places = iter(insert_pairs(project, pairs))
+    places, at = insert_pairs(project, pairs), 0
     for _, own, row in made:
-        where = {pair: Place(*next(places)) for pair in row.pairs}
+        here, at = places[at : at + len(row.pairs)], at + len(row.pairs)
+        if not row.votes and not row.answers:
+            continue
+        where = {pair: Place(*place) for pair, place in zip(row.pairs, here, strict=True)}
         for vote in row.votes:
             votes.put(vote, where)
         votes.answers.put(row.answers, own, on := first_task(where, own))

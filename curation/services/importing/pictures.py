@@ -44,6 +44,8 @@ def read(reader: Reader, row: Mapping[str, Any], options: Options) -> tuple[Item
 
 def columns_of(row: Mapping[str, Any], options: Options) -> dict[str, Any]:
     """The columns that hold the pictures of the whole row; one that is mapped to a role is a part of that."""
+    if row.keys().isdisjoint(COLUMNS):
+        return {}
     return {
         name: value
         for name in COLUMNS
@@ -133,6 +135,8 @@ def keep(loose: Sequence[Loose]) -> list[Kept]:
 
 def beside(response: ResponseRow) -> str:
     """What tells a response from another one of the same text: its pictures. Empty without."""
+    if not response.messages:
+        return ""
     return "".join(f"\n{picture_name(one)}" for one in pictures_of(response))
 
 

@@ -10,7 +10,6 @@ from typing import Any, NamedTuple
 
 import orjson
 
-from curation import bulk
 from curation.models import TaskKind
 from curation.services.images import Kept
 from curation.services.importing.pictures import beside
@@ -50,8 +49,6 @@ class Landing(NamedTuple):
     pairs: list[tuple[int, int]]
     votes: list[VoteRow]
     answers: list[AnswerRow]
-    packed: tuple[Any, list[Any]]
-    """The long columns of the item and of each response, as the database takes them."""
     images: Sequence[Kept] = ()
     gold: Sequence[GoldRow] = ()
 
@@ -77,23 +74,19 @@ def checked(line: int, item: ItemRow, pairing: str, kind: str = TaskKind.PREFERE
     prompt = orjson.dumps(item.prompt)
     content = short(content_of(item, pairs))
     metadata = dumped(item.metadata if pairs or not item.votes else with_votes(item))
-    columns = (item.external_id or f"sha-{content}", prompt.decode(), dumped(item.context), metadata, short(prompt))
-    external_id, prompt_text, context, _, prompt_hash = columns
-    kept = [stored(response) for response in responses]
     return Landing(
         line=line,
-        external_id=external_id,
-        prompt=prompt_text,
-        prompt_hash=prompt_hash,
+        external_id=item.external_id or f"sha-{content}",
+        prompt=prompt.decode(),
+        prompt_hash=short(prompt),
         content_hash=content,
-        context=context,
+        context=dumped(item.context),
         metadata=metadata,
         responses=responses,
-        stored=kept,
+        stored=[stored(response) for response in responses],
         pairs=pairs,
         votes=item.votes if pairs else [],
         answers=answers,
-        packed=(bulk.pack((*columns, content)), [bulk.pack(one) for one in kept]),
         gold=gold,
     )
 

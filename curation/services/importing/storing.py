@@ -16,12 +16,12 @@ ON = {TaskKind.PREFERENCE: "pair_id", TaskKind.RESPONSE: "response_id", TaskKind
 TASK = ("id", "position")
 
 
-def insert_responses(responses: Sequence[tuple[int, int, Any]]) -> Sequence[int]:
-    """The ids of new responses, given as item, position and packed content."""
+def insert_responses(responses: Sequence[tuple[int, int, Stored]]) -> Sequence[int]:
+    """The ids of new responses, given as item, position and content."""
     ids = bulk.allocate_ids(Response, len(responses))
     rows = ((pk, *response) for pk, response in zip(ids, responses, strict=True))
     if responses:
-        bulk.insert_alike(Response, RESPONSE, rows, packed=OF_RESPONSE)
+        bulk.insert_alike(Response, RESPONSE, rows, texts=OF_RESPONSE)
     return ids
 
 
