@@ -127,7 +127,7 @@ def test_a_decided_case_is_quoted_in_the_guidelines(cast: Cast) -> None:
     assert (
         "answer wins." in page
         and ">true</strong>" in page
-        and "overall: 2 better" in page
+        and "overall: response 2 better" in page
         and "Take it out" not in page
     )
     (row,) = calling(cast.vic).get("/api/v1/projects/helpfulness/cases").json()["results"]

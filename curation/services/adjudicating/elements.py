@@ -145,7 +145,7 @@ def in_words(value: int | None) -> str:
     if not value:
         return "tie"
     better = {1: "better", 2: "much better", 3: "very much better"}[abs(value)]
-    return f"{1 if value < 0 else 2} {better}"
+    return f"response {1 if value < 0 else 2} {better}"
 
 
 def key_of(value: Any) -> str:
@@ -203,7 +203,7 @@ def of_questions(shape: Asked, answers: Sequence[Answer], numbers: Mapping[int, 
 
 def about(question: Question | None, name: str, verdict: Verdict, numbers: Mapping[int, int]) -> Element:
     place = f"question:{name}:{verdict.response_id}" + ("" if verdict.start is None else f":{verdict.start}")
-    title = f"{question.question if question else name} Response {numbers[verdict.response_id]}"
+    title = f"Response {numbers[verdict.response_id]}: {question.question if question else name}"
     return Element(
         place, "question", title, [], response=verdict.response_id, start=verdict.start, end=verdict.end
     )  # fmt: skip
@@ -271,7 +271,7 @@ def of_marks(shape: Asked, answers: Sequence[Answer], numbers: Mapping[int, int]
         for marks in clusters(by_text[response, message]):
             element = marked(response, message, marks, words)
             without(element, people, machines)
-            element.title = f"{element.title} Response {numbers[response]}"
+            element.title = f"Response {numbers[response]}: {element.title}"
             found.append(element)
     return found
 
@@ -317,7 +317,7 @@ def marked(response: int, message: int, marks: Sequence[Mark], words: Mapping[st
     start, end = min(mark.start for mark in marks), max(mark.end for mark in marks)
     whole = start < 0
     longest = max(marks, key=lambda mark: mark.end - mark.start)
-    title = "On the whole." if whole else f"“{longest.row.quote}”" if longest.row.quote else "Something missing."
+    title = "on the whole" if whole else f"“{longest.row.quote}”" if longest.row.quote else "something missing"
     place = f"span:{response}:{message}:{start}" + (f":{marks[0].type}" if whole else "")
     return Element(
         place, "span", title, list(options.values()), response=response, message=message,

@@ -94,7 +94,10 @@ def board(project: Project) -> Board:
 
 
 def row_of(check: Check) -> Row:
-    cells = [Cell(name, check.signals[name], name in check.flags) if name in check.signals else None for name in TITLES]
+    cells = [
+        Cell(name, check.signals[name], name in check.flags) if check.signals.get(name, {}).get("n") else None
+        for name in TITLES
+    ]
     return Row(check, cells, [why(cell) for cell in cells if cell and cell.flagged])
 
 
