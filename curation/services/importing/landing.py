@@ -78,8 +78,9 @@ def create(project: Project, fresh: Sequence[Landing], votes: VoteBox, source_id
     on = item_ids if kind == TaskKind.RANKING else ids
     tasks = dict(zip(on, insert_tasks(project, on, kind), strict=True))
     for item_id, mine, row in zip(item_ids, own, fresh, strict=True):
-        votes.answers.put(row.answers, mine, on := tasks_of(kind, item_id, mine, tasks))
-        votes.gold.put(row.gold, mine, on)
+        where = tasks_of(kind, item_id, mine, tasks)
+        votes.answers.put(row.answers, mine, where)
+        votes.gold.put(row.gold, mine, where)
     return len(tasks)
 
 
