@@ -269,7 +269,7 @@ def table(rows: list[dict[str, Any]]) -> str:
     load = max(row["load"] for row in rows)
     told = [
         f"Measured {time.strftime('%Y-%m-%d')} on {os.cpu_count()} cores, {rows[0]['database']}, Python "
-        f"{sys.version.split()[0]}; {load:.1f} processes a core wanted to run. Seconds by the clock (of the processor).",
+        f"{sys.version.split()[0]}; {load:.1f} processes a core wanted to run. Seconds (of the processor).",
         "",
     ]
     told += ["| " + " | ".join(head) + " |", "| --- |" + " ---: |" * len(rows)]

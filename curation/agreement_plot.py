@@ -59,7 +59,19 @@ def in_words(figure: Figure) -> str:
     if figure.value is None:
         return f"undefined: {figure.why}"
     between = "" if figure.low is None or figure.high is None else f" ({said(figure.low)} to {said(figure.high)})"
-    return f"{said(figure.value)}{between}, {figure.n} unit{'s' if figure.n != 1 else ''}"
+    return f"{said(figure.value)}{between}, {counted(figure.n)}"
+
+
+def note(figure: Figure, unit: str = "unit") -> str:
+    """What stands below a figure: its interval and of how many units it is, or why it is undefined."""
+    if figure.value is None:
+        return figure.why
+    between = "" if figure.low is None or figure.high is None else f"{said(figure.low)} to {said(figure.high)}, "
+    return between + counted(figure.n, unit)
+
+
+def counted(n: int, unit: str = "unit") -> str:
+    return f"{n:,} {unit}{'s' if n != 1 else ''}".replace(",", "\u202f")
 
 
 def said(value: float) -> str:

@@ -13,11 +13,11 @@ from django.views.decorators.http import require_safe
 from django_htmx.http import HttpResponseClientRefresh
 
 from curation import access
-from curation.agreement_plot import floor_of, in_words, over_weeks, range_bar, said
+from curation.agreement_plot import floor_of, in_words, note, over_weeks, range_bar, said
 from curation.errors import Invalid, NotFound
 from curation.models import Annotator, Project
 from curation.services.concord import disputes, gammas, keeping, matrix, showing
-from curation.services.concord.figuring import MANY_RESAMPLES, SIDES, Label, Measure, Told
+from curation.services.concord.figuring import MANY_RESAMPLES, SIDES, Label, Measure, Told, as_number, labels_of
 from curation.services.concord.showing import Question, Shown
 from curation.views.items import first_words
 from workers.agreeing.figures import Figure
@@ -79,13 +79,17 @@ def figures(project: Project, found: Shown) -> dict[str, Any]:
     return {
         "label": label,
         "rows": [(one, brief(each), link.page(label=one.key), link.items(one)) for one, each in found.labels],
-        "measures": [(measure, in_words(measure.figure), said_of(measure.figure)) for measure in shown_measures(told)],
+        "measures": [
+            (measure.title, said_of(measure.figure), note(measure.figure)) for measure in shown_measures(told)
+        ],
         "told": told,
         "dominant": dominant_words(told),
         "disputed": link.items(label),
         "plot": over_weeks(f"{told.main.title} of {label.title} by week", plotted) if plotted else "",
         "plot_low": said(floor_of([figure for _, figure, _ in plotted])),
         "plot_middle": said((1 + floor_of([figure for _, figure, _ in plotted])) / 2),
+        "first_week": plotted[0][0] if plotted else "",
+        "last_week": plotted[-1][0] if plotted else "",
         "weeks": [(week, in_words(figure), href) for week, figure, href in reversed(plotted)],
         "by_slice": [
             (
@@ -210,7 +214,7 @@ def missing() -> bool:
 
 def from_dict(told: Mapping[str, Any]) -> tuple[str, str]:
     figure = Figure(told["value"], told["n"], told["low"], told["high"], told["why"])
-    return said_of(figure), in_words(figure).replace("unit", "text")
+    return said_of(figure), note(figure, "text")
 
 
 # --- The items behind a figure ------------------------------------------------------------------------
@@ -260,7 +264,7 @@ def items(request: HttpRequest, slug: str) -> HttpResponse:
 
 def label_of(project: Project, asked: Question) -> Label:
     kept = keeping.kept_up(project, asked.field, PATIENCE)
-    labels = showing.labels_of(project, kept.state)
+    labels = labels_of(project, kept.state)
     if not labels:
         raise NotFound("nobody has answered yet")
     return showing.chosen(labels, asked.label)
@@ -283,9 +287,7 @@ def two_of(
     kept = keeping.kept_up(project, asked.field, 0)
     sums = matrix.between(kept.state, label, asked.choice, one.pk, other.pk)
     found: dict[str, Any] = {
-        "figures": [(t, said_of(f), in_words(f)) for t, f in matrix.details(label, sums, MANY_RESAMPLES)]
-        if sums
-        else []
+        "figures": [(t, said_of(f), note(f)) for t, f in matrix.details(label, sums, MANY_RESAMPLES)] if sums else []
     }
     if label.family in ("axis", "question", "type") and sums:
         counts = matrix.sides(label, sums)
@@ -306,5 +308,5 @@ def two_of(
 
 def place(value: str) -> tuple[int, int, str]:
     """Sides in their order, numbers by size, words by letter."""
-    number = matrix.as_number(value)
+    number = as_number(value)
     return (SIDES.index(value) if value in SIDES else len(SIDES), number or 0, value)

@@ -4,12 +4,17 @@ Some of these packages are GPL, so they are neither needed to run Touchstone nor
 
     pip install krippendorff==0.9.0 irrCAC==0.4.4 pygamma-agreement==0.5.9 \\
         scikit-learn==1.9.1 scipy==1.12.0 nltk==3.10.4
-    python tests/references/agreement.py
+    TOUCHSTONE_DATA=… python tests/references/agreement.py
+
+With the optional folder of real data (see tests/test_real_data.py) figures of some of its sets are worked out too; of
+the data itself nothing is kept.
 """
 
 from __future__ import annotations
 
+import gzip
 import json
+import os
 from importlib.metadata import version
 from itertools import product
 from pathlib import Path
@@ -122,6 +127,42 @@ def aligned(continuum: list[list[list[object]]], weights: tuple[float, float]) -
     return total / units
 
 
+def lines(folder: Path, name: str) -> list[dict[str, object]]:
+    with gzip.open(folder / name, "rt") as file:
+        return [json.loads(line) for line in file]
+
+
+def real(folder: Path) -> dict[str, object]:
+    """DICES (about 72 raters an item), humour pairs (votes on either side), MQM of three raters (spans)."""
+    import krippendorff
+
+    dices = [row["unsafe_votes"] for row in lines(folder, "crowd_dices/dices_990.jsonl.gz")]
+    most = max(map(len, dices))
+    values = {"No": 0, "Unsure": 1, "Yes": 2}
+    rows = [[values[v] for v in votes] + [None] * (most - len(votes)) for votes in dices]
+    humour = [(row["votes_a"], row["votes_b"]) for row in lines(folder, "pref_humour/judgments.jsonl.gz")]
+    alpha = krippendorff.alpha(value_counts=np.array(humour), level_of_measurement="nominal")
+    found = []
+    for row in lines(folder, "span_mqm_wmt23_3raters/ende.jsonl.gz"):
+        continuum = marked(row)
+        if all(continuum) and len(found) < 15:
+            weights = (1.0, 1.0)
+            found.append({"id": row["id"], "disorder": aligned(continuum, weights)})
+    return {"dices": many(rows), "humour": {"alpha_nominal": float(alpha)}, "mqm": found}
+
+
+def marked(row: dict[str, object]) -> list[list[list[object]]]:
+    """The spans of each rater in the translation, with their categories."""
+    return [
+        sorted(
+            [error["start"], error["end"], error["category"]]
+            for error in rating["errors"]
+            if error["side"] == "target" and error["end"] > error["start"]
+        )
+        for rating in row["ratings"]
+    ]
+
+
 def main() -> None:
     cases = []
     for n, (units, annotators, values, missing) in enumerate(
@@ -140,6 +181,8 @@ def main() -> None:
         "rankings": ranks,
         "texts": texts,
     }
+    if folder := os.environ.get("TOUCHSTONE_DATA"):
+        told["real"] = real(Path(folder))
     path = Path(__file__).with_suffix(".json")
     path.write_text(json.dumps(told, separators=(",", ":")) + "\n")
 

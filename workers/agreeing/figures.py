@@ -12,6 +12,8 @@ RESAMPLES = 1_000
 SEED = 20_240_229
 BATCH = 100
 """Resamples that are worked out at once, so that memory does not grow with their number."""
+FEWEST = 10
+"""With fewer units no interval is told: a bootstrap of so few is far too narrow."""
 FEWEST_DEFINED = 0.95
 """Of resamples, the share that must be defined for an interval to be told."""
 
@@ -31,7 +33,7 @@ class Figure:
 
         The percentile bootstrap: Efron and Tibshirani 1993, An Introduction to the Bootstrap, chapter 13.
         """
-        if self.value is None or not len(drawn):
+        if self.value is None or not len(drawn) or self.n < FEWEST:
             return self
         known = drawn[np.isfinite(drawn)]
         if len(known) < FEWEST_DEFINED * len(drawn):

@@ -8,14 +8,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
 from workers.agreeing.counts import NOBODY, Counts, Pattern, Value, pattern_of
 from workers.agreeing.figures import BATCH, Figure, Floats, chance, undefined
 
-Table = Mapping[tuple[Value, Value], int]
-"""How many units the one gave the first value and the other the second."""
+Table = Mapping[Any, int]
+"""How many units the one gave the first value and the other the second; keys are both values, of one kind."""
 CONSTANT = "both always gave one and the same answer, so nothing can be expected by chance"
 
 

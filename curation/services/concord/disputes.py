@@ -177,7 +177,7 @@ def in_words(task: Spoken, wanted: Wanted, one: Said) -> str:
         return " > ".join(str(places[pk]) for pk, _ in ordered)
     values = [values[one.annotator] for values in values_in(task, wanted, [one]).values()]
     if wanted.label.family == "axis":
-        values = [value if value == "both_bad" else f"{side(value)} ({value})" for value in values]
+        values = [value if value == "both_bad" else f"{side(value)} ({value.replace('-', '−')})" for value in values]
     return ", ".join(value.replace("_", " ") for value in values)
 
 
