@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import gzip
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -21,6 +22,8 @@ from workers.agreeing.unitizing import Unitizing, alpha_u, difference, sections
 
 REFERENCES = json.loads((Path(__file__).parent / "references" / "agreement.json").read_text())
 """What tests/references/agreement.py wrote; the versions of the packages are in it."""
+
+GWET = (("ac1", "identity"), ("linear", "linear"), ("quadratic", "quadratic"), ("ordinal", "ordinal"))
 
 
 def near(value: float) -> Any:
@@ -220,3 +223,45 @@ def test_too_many_alignments_are_no_figure(monkeypatch: pytest.MonkeyPatch) -> N
     monkeypatch.setattr(gamma, "MOST", 50)
     with pytest.raises(TooMany):
         disorder([[Unit(n, n + 50) for n in range(10)]] * 3)
+
+
+# --- On data that nobody here made --------------------------------------------------------------------
+
+
+def lines(folder: Path, name: str) -> Iterator[dict[str, Any]]:
+    with gzip.open(folder / name, "rt") as file:
+        yield from map(json.loads, file)
+
+
+@pytest.mark.data
+def test_the_votes_of_two_crowds_as_krippendorff_and_irrcac_have_them(real_data: Path) -> None:
+    numbers = {"No": 0, "Unsure": 1, "Yes": 2}
+    rows = [[numbers[v] for v in row["unsafe_votes"]] for row in lines(real_data, "crowd_dices/dices_990.jsonl.gz")]
+    found, told = counted(rows), REFERENCES["real"]["dices"]
+    for kind in ("nominal", "ordinal", "interval"):
+        assert alpha(found, kind, 0).value == near(told[f"alpha_{kind}"])
+    for name, weights in (
+        ("ac1", "identity"),
+        ("linear", "linear"),
+        ("quadratic", "quadratic"),
+        ("ordinal", "ordinal"),
+    ):
+        assert agreement_coefficient(found, weights, 0).value == near(told[f"gwet_{name}"])
+    assert percent(found, 0).value == near(told["percent"])
+    votes = [["a"] * r["votes_a"] + ["b"] * r["votes_b"] for r in lines(real_data, "pref_humour/judgments.jsonl.gz")]
+    assert alpha(counted(votes), resamples=0).value == near(REFERENCES["real"]["humour"]["alpha_nominal"])
+
+
+@pytest.mark.data
+def test_spans_of_three_translators_are_aligned_as_by_pygamma_agreement(real_data: Path) -> None:
+    rows = {row["id"]: row for row in lines(real_data, "span_mqm_wmt23_3raters/ende.jsonl.gz")}
+    for told in REFERENCES["real"]["mqm"]:
+        continuum = [
+            [
+                Unit(error["start"], error["end"], error["category"])
+                for error in rating["errors"]
+                if error["side"] == "target" and error["end"] > error["start"]
+            ]
+            for rating in rows[told["id"]]["ratings"]
+        ]
+        assert disorder(continuum) == near(told["disorder"]), told["id"]

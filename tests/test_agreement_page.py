@@ -70,7 +70,7 @@ def answered(asking: Project) -> list[Task]:
 
 def test_the_figures_are_those_of_the_coefficients(cast: Cast, answered: list[Task]) -> None:
     found = told(cast, "?label=axis|overall")
-    assert found["complete"] and found["label"] == "axis|overall"
+    assert found["complete"] and found["chosen"] == "axis|overall"
     sides = [["s" if n % 2 else "f", ("f" if n % 2 else "s") if n >= 10 else "s" if n % 2 else "f"] for n in range(12)]
     patterns: dict[Any, int] = {}
     for pair in sides:
@@ -154,11 +154,11 @@ def test_spans_types_and_their_disputes(cast: Cast, asking: Project) -> None:
         for one in annotators(asking, "ann", "ben", "bot"):
             say(task, one, chance)
     found = told(cast, "?label=spans&who=all")
-    spans = next(one for one in found["labels"] if one["label"] == "spans")
+    spans = next(one for one in found["labels"] if one["key"] == "spans")
     named = {one["name"]: one["figure"]["value"] for one in spans["measures"]}
     assert spans["units"] == 24 and named["f1_place"] > named["f1_type"] > named["f1_severity"] > 0
     assert -1 < named["alpha_characters"] < 1
-    wrong = next(one for one in found["labels"] if one["label"] == "type|wrong")
+    wrong = next(one for one in found["labels"] if one["key"] == "type|wrong")
     assert wrong["units"] == 24  # those on which nobody said so among them
     both = told(cast, "?label=type|wrong&kind=person")["matrix"]
     assert [one["n"] for one in both] == [24]

@@ -17,7 +17,7 @@ from curation.api.pages import LIMITED, MOST, cursor_of, number
 from curation.errors import Invalid, NotFound
 from curation.models import Annotator, Project
 from curation.services.concord import disputes, keeping, matrix, showing
-from curation.services.concord.figuring import Label, Measure, Told, as_dict
+from curation.services.concord.figuring import Label, Measure, Told, as_dict, labels_of
 from curation.services.concord.showing import Question, Shown
 
 PATIENCE = 2.0
@@ -56,7 +56,7 @@ class MeasureShape(serializers.Serializer):
 
 
 class LabelShape(serializers.Serializer):
-    label = fields.Text()  # type: ignore[assignment]
+    key = fields.Text(help_text="what `label` of the query takes")
     title = fields.Text()
     units = fields.Whole(help_text="with two answers or more")
     dominant = fields.Text(allow_null=True, help_text="a value that is most of the answers")
@@ -91,7 +91,7 @@ class AgreementShape(serializers.Serializer):
     complete = fields.Flag()
     done = fields.Real(help_text="the share of the answers that is counted")
     labels = LabelShape(many=True)
-    label = fields.Text(allow_null=True, help_text="what the rest is of")  # type: ignore[assignment]
+    chosen = fields.Text(allow_null=True, help_text="the key of the label that the rest is of")
     weeks = PartShape(many=True)
     slices = PartShape(many=True, help_text="by the values of `field`")
     annotators = AnnotatorShape(many=True)
@@ -137,17 +137,18 @@ class DisputesView(APIView):
     def get(self, request: Request, slug: str) -> Reply:
         project = access.project_for(request.user, slug, access.READ)
         question = asked(request)
-        kept = keeping.kept_up(project, question.field, PATIENCE)
-        labels = showing.labels_of(project, kept.state)
-        if not labels:
-            return Reply({"results": [], "next": None})
+        limit = max(1, number(request, "limit", disputes.SHOWN, most=MOST))
+        before = number(request, "cursor", 0)
         one, other = (annotator(project, request, name) for name in ("a", "b"))
         if other and not one:
             raise Invalid("must go with a", field="b")
+        kept = keeping.kept_up(project, question.field, PATIENCE)
+        labels = labels_of(project, kept.state)
+        if not labels:
+            return Reply({"results": [], "next": None})
         label = showing.chosen(labels, question.label)
         wanted = disputes.Wanted(label, question.choice, question.field, one, other)
-        limit = max(1, number(request, "limit", disputes.SHOWN, most=MOST))
-        page = disputes.page(project, wanted, number(request, "cursor", 0), limit)
+        page = disputes.page(project, wanted, before, limit)
         rows = [
             {
                 "item": one.item.external_id,
@@ -166,26 +167,26 @@ def asked(request: Request) -> Question:
 
 
 def annotator(project: Project, request: Request, name: str) -> int:
+    if name not in request.query_params:
+        return 0
     pk = number(request, name, 0)
-    if pk and not Annotator.objects.filter(project=project, pk=pk).exists():
+    if not Annotator.objects.filter(project=project, pk=pk).exists():
         raise NotFound("no such annotator")
     return pk
 
 
 def told(found: Shown) -> dict[str, Any]:
     grid = found.matrix
-    compared = grid.totals if grid else {}
+    people, totals = (grid.annotators, grid.totals) if grid else ([], {})
     cells = [(both, cell) for both, cell in grid.cells.items() if both[0] < both[1]] if grid else []
     return {
         "complete": found.kept.complete,
         "done": found.kept.done,
         "labels": [in_full(label, one) for label, one in found.labels],
-        "label": found.label.key if found.label else None,
+        "chosen": found.label.key if found.label else None,
         "weeks": [part(key, one) for key, one in found.weeks.items()],
         "slices": [part(key, one) for key, one in found.slices.items()],
-        "annotators": [
-            {"id": one.pk, **who(one), "compared": compared.get(one.pk, 0)} for one in (grid.annotators if grid else ())
-        ],
+        "annotators": [{"id": one.pk, **who(one), "compared": totals.get(one.pk, 0)} for one in people],
         "matrix": [
             {"a": a, "b": b, "n": one.n, "agreed": as_dict(one.agreed), "beyond": as_dict(one.beyond)}
             for (a, b), one in cells
@@ -196,7 +197,7 @@ def told(found: Shown) -> dict[str, Any]:
 def in_full(label: Label, one: Told) -> dict[str, Any]:
     value, share = one.dominant or (None, None)
     return {
-        "label": label.key,
+        "key": label.key,
         "title": label.title,
         "units": one.units,
         "dominant": value,

@@ -17,7 +17,7 @@ from curation.agreement_plot import floor_of, in_words, note, over_weeks, range_
 from curation.errors import Invalid, NotFound
 from curation.models import Annotator, Project
 from curation.services.concord import disputes, gammas, keeping, matrix, showing
-from curation.services.concord.figuring import MANY_RESAMPLES, SIDES, Label, Measure, Told
+from curation.services.concord.figuring import MANY_RESAMPLES, SIDES, Label, Measure, Told, as_number, labels_of
 from curation.services.concord.showing import Question, Shown
 from curation.views.items import first_words
 from workers.agreeing.figures import Figure
@@ -264,7 +264,7 @@ def items(request: HttpRequest, slug: str) -> HttpResponse:
 
 def label_of(project: Project, asked: Question) -> Label:
     kept = keeping.kept_up(project, asked.field, PATIENCE)
-    labels = showing.labels_of(project, kept.state)
+    labels = labels_of(project, kept.state)
     if not labels:
         raise NotFound("nobody has answered yet")
     return showing.chosen(labels, asked.label)
@@ -308,5 +308,5 @@ def two_of(
 
 def place(value: str) -> tuple[int, int, str]:
     """Sides in their order, numbers by size, words by letter."""
-    number = matrix.as_number(value)
+    number = as_number(value)
     return (SIDES.index(value) if value in SIDES else len(SIDES), number or 0, value)

@@ -16,8 +16,7 @@ from workers.agreeing.counts import NOBODY, Counts, Pattern, Value, pattern_of
 from workers.agreeing.figures import BATCH, Figure, Floats, chance, undefined
 
 Table = Mapping[Any, int]
-"""How often two said what: by (what one said, what the other said)."""
-"""How many units the one gave the first value and the other the second."""
+"""How many units the one gave the first value and the other the second; keys are both values, of one kind."""
 CONSTANT = "both always gave one and the same answer, so nothing can be expected by chance"
 
 
