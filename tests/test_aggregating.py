@@ -189,6 +189,18 @@ def test_the_likelihood_is_crowd_kits_without_priors() -> None:
     assert noisy_bt.loss(at, games, 6, 3)[0] + prior == pytest.approx(theirs, abs=1e-9)
 
 
+def test_without_noise_and_priors_it_is_the_plain_model(monkeypatch: pytest.MonkeyPatch) -> None:
+    import choix
+
+    votes, _ = compared(5, responses=6, pairs=120)
+    games = noisy_bt.games_of(votes)
+    theirs = choix.opt_pairwise(6, list(zip(games["winner"].tolist(), games["loser"].tolist(), strict=True)))
+    monkeypatch.setattr(noisy_bt, "HALF_GAMES", 0.0)
+    at = np.concatenate([theirs - theirs.mean(), np.zeros(3), np.full(3, 30.0)])  # everybody's skill is 1
+    _, gradient = noisy_bt.loss(at, games, 6, 3)
+    assert np.abs(gradient[:6]).max() < 1e-2
+
+
 def test_a_tie_is_half_and_both_bad_says_nothing_of_strength() -> None:
     rows = [(0, 0, 2), (0, 1, 2), (1, 0, 3), (1, 1, 3), (2, 0, 0), (2, 1, 0)]
     size = {"tasks": 3, "annotators": 2, "labels": 4}

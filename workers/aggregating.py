@@ -200,7 +200,9 @@ def reliabilities(votes: Votes, fit: Fit) -> list[Reliability]:
     tables = confusions(votes, fit)
     return [
         Reliability(
-            *((float(value[a]), float(low[a]), float(high[a])) if n[a] else (None, None, None)),
+            value=float(value[a]) if n[a] else None,
+            low=float(low[a]) if n[a] else None,
+            high=float(high[a]) if n[a] else None,
             n=int(n[a]),
             confusion=[[round(float(x), 3) for x in row] for row in tables[a]],
             own={name: float(values[a]) for name, values in fit.own.items()},

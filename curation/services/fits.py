@@ -65,7 +65,7 @@ def adopt(project: Project, run: Run | None) -> None:
 def succeed(run: Run) -> None:
     """Put a fit that is about to be finished in use, where the one in use was started with the same choices and read
     no later answers."""
-    project = Project.objects.select_related("fit").get(pk=run.project_id)
+    project = Project.objects.select_related("fit").get(pk=run.home.pk)
     before = project.fit
     if before is not None and choices(before) == choices(run) and before.created_at <= run.created_at:
         adopt(project, run)

@@ -41,10 +41,12 @@ class Row:
 def rows_of(condition: str, params: Sequence[Any], ranked: bool) -> Iterator[Row]:
     """The last row of each place that a condition leaves, in the order of tasks and responses."""
     kept: Row | None = None
-    for task, pair, first, second, *said, behind, how, _ in stream(f"{COLUMNS} {condition} {ORDER}", params):
+    for task, pair, first, second, axis, outcome, value, confidence, votes, behind, how, _ in stream(
+        f"{COLUMNS} {condition} {ORDER}", params
+    ):
         responses = (first, second) if ranked else None
         ids = orjson.loads(behind) if isinstance(behind, str) else behind
-        row = Row(task, pair, responses, *said, annotations=ids, how=how)
+        row = Row(task, pair, responses, axis, outcome, value, confidence, votes, ids, how)
         if kept is not None and (kept.task_id, kept.responses) != (row.task_id, row.responses):
             yield kept
         kept = row

@@ -136,7 +136,7 @@ def compared(project: Project, tasks: list[int]) -> list[Told]:
     found = []
     for axis in axes:
         for one in deciding.decisions(project, deciding.Filters(axis=axis, decided_by=by), tasks=tasks):
-            responses = one.responses or pairs.get(one.task_id, ())
+            responses: tuple[int, ...] = one.responses or pairs.get(one.task_id) or ()
             how = one.how.partition("@")[0]
             kind = Decision.Kind.RANK if ranked else Decision.Kind.AXIS
             found.append(Told(kind, axis, responses, None, one.outcome, one.confidence, one.votes, how))
