@@ -111,7 +111,7 @@ def over_depth(layers: Sequence[Sequence[tuple[int, float]]], steps: int) -> dic
     """
     told = [dict(points) for points in layers]
     known = sorted(set.intersection(*(set(one) for one in told)))
-    found = {}
+    found: dict[str, Sequence[tuple[int, float]]] = {}
     for name, part in MOMENTS:
         if known and (known[-1] >= part * steps or part == 0):
             step = min(known, key=lambda one: abs(one - part * steps))
