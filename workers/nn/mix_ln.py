@@ -17,7 +17,7 @@ from __future__ import annotations
 from typing import Any
 
 from huggingface_hub.dataclasses import strict
-from torch import Tensor, nn
+from torch import Tensor
 from transformers import (
     AutoConfig,
     AutoModel,
@@ -81,7 +81,7 @@ class MixLlamaForCausalLM(LlamaForCausalLM):
         self.post_init()
 
 
-def gradients(model: nn.Module) -> dict[str, float]:
+def gradients(model: Any) -> dict[str, float]:
     """The norm of the gradient of each layer's matrices, by a name that a run's page draws together."""
     return {
         f"gradient_layer_{place}": sum(
@@ -90,7 +90,7 @@ def gradients(model: nn.Module) -> dict[str, float]:
             if weight.grad is not None and weight.dim() == 2
         )
         ** 0.5
-        for place, layer in enumerate(model.base_model.layers)  # type: ignore[arg-type, union-attr]
+        for place, layer in enumerate(model.base_model.layers)
     }
 
 

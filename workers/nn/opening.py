@@ -36,7 +36,7 @@ def opened(job: Job, task: str, labels: Sequence[str]) -> tuple[Any, Any]:
     if job.settings.layers and job.settings.lora:
         raise ValueError("lora: a new model has no weights that could be left as they are")
     loader = getattr(transformers, TASKS[task])
-    named = {
+    named: dict[str, Any] = {
         "num_labels": len(labels),
         "id2label": dict(enumerate(labels)),
         "label2id": {name: place for place, name in enumerate(labels)},
@@ -45,7 +45,9 @@ def opened(job: Job, task: str, labels: Sequence[str]) -> tuple[Any, Any]:
         try:
             tokenizer = AutoTokenizer.from_pretrained(job.base, use_fast=True)
             if job.settings.layers:
-                model = loader.from_config(new(job, tokenizer, named), dtype=torch.float32)
+                model = loader.from_config(
+                    new(job, tokenizer, {**named, "classifier_dropout": 0.0}), dtype=torch.float32
+                )
             else:
                 config = AutoConfig.from_pretrained(job.base)
                 for name, value in named.items():
@@ -64,7 +66,7 @@ def opened(job: Job, task: str, labels: Sequence[str]) -> tuple[Any, Any]:
     return model, tokenizer
 
 
-def new(job: Job, tokenizer: Any, named: dict[str, Any]) -> MixLlamaConfig:
+def new(job: Job, tokenizer: Any, more: dict[str, Any]) -> MixLlamaConfig:
     """The configuration of a model that begins with nothing."""
     given: Built = job.settings
     if given.learning_rate < SLOW:
@@ -83,9 +85,8 @@ def new(job: Job, tokenizer: Any, named: dict[str, Any]) -> MixLlamaConfig:
         pad_token_id=tokenizer.pad_token_id,
         bos_token_id=tokenizer.bos_token_id,
         eos_token_id=tokenizer.eos_token_id,
-        classifier_dropout=0.0,
         post_layers=behind,
-        **named,
+        **more,
     )
     return config
 
