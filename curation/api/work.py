@@ -18,6 +18,7 @@ from curation.api.idempotency import idempotent
 from curation.api.pages import page
 from curation.models import Annotator, Group, Queue, Scope
 from curation.services import accepting, grouping, pausing, queues
+from curation.services.gold import checking
 
 
 def ids(help_text: str) -> serializers.ListField:
@@ -282,4 +283,5 @@ class ResumeView(Managed):
     @extend_schema(operation_id="resume_annotator", request=None, responses=AnnotatorShape)
     def post(self, request: Request, slug: str, annotator_id: int) -> Reply:
         found = pausing.find(access.project_for(request.user, slug, access.MANAGE), annotator_id)
-        return Reply(annotator_shown(pausing.resume(found)))
+        checking.resume(found)
+        return Reply(annotator_shown(found))

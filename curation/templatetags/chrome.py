@@ -51,7 +51,7 @@ TABS = (
             ("Settings", "settings/", access.MANAGE),
             ("Protocol", "protocol/", access.MANAGE),
             ("Members", "members/", access.MANAGE),
-            ("Audit log", "audit/", access.OWN),
+            ("Audit log", "settings/audit/", access.OWN),
         ),
     ),
 )
@@ -75,17 +75,16 @@ def project_tabs(context: Context) -> list[Tab]:
         return []
     can = access.capabilities(request.user, project)
     root = reverse("project", args=[project.slug])
+    here = request.path.removeprefix(root)
+    paths = [path for _, pages in TABS for _, path, _ in pages if path and here.startswith(path)]
+    current = max(paths, key=len, default="" if request.path == root else None)
     found = []
     for label, pages in TABS:
-        mine = tuple(
-            Tab(name, root + path, request.path == root if not path else request.path.startswith(root + path))
-            for name, path, capability in pages
-            if capability in can
-        )
+        mine = tuple(Tab(name, root + path, path == current) for name, path, capability in pages if capability in can)
         if mine:
             several = len(mine) > 1
-            current = any(page.current for page in mine)
-            found.append(Tab(label if several else mine[0].label, mine[0].href, current, mine if several else ()))
+            within = any(page.current for page in mine)
+            found.append(Tab(label if several else mine[0].label, mine[0].href, within, mine if several else ()))
     return found
 
 

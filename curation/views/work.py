@@ -16,6 +16,7 @@ from curation import access
 from curation.errors import DomainError, NotFound
 from curation.models import Annotation, Group, Item, Progress, Project, Queue, Run
 from curation.services import accepting, grouping, overview, pausing, projects, queues
+from curation.services.gold import checking
 from curation.views.forms import refusals_into
 from curation.views.people import own
 from curation.views.version_form import Moments
@@ -223,7 +224,7 @@ def pause(request: HttpRequest, slug: str, annotator_id: int) -> HttpResponse:
     found = pausing.find(project, annotator_id)
     try:
         if "resume" in request.POST:
-            pausing.resume(found)
+            checking.resume(found)
             messages.success(request, f"{found.user or found} goes on.")
         else:
             pausing.pause(found, request.POST.get("reason", ""), own(request))
