@@ -28,11 +28,11 @@ from experiments._language import begun, said, trained
 
 ENTITIES, ATTRIBUTES, VALUES = 60, 4, 12
 TRUE_DOCUMENTS, COPIES, TRUTHS = 0.6, 0.5, 0.3
-LESSONS, LABELS, REHEARSED, HELD_OUT = 25_600, 1_200, 600, 1_000
+LESSONS, LABELS, REHEARSED, HELD_OUT = 6_400, 1_200, 600, 1_000
 FACTS, COMPARED = 2, 4
 """In a lesson."""
 COMMON = {"max_length": 48, "weight_decay": 0.01}
-BEFORE = {**COMMON, "step_tokens": 2560, "batch_tokens": 2560, "epochs": 1, "learning_rate": 5e-3}
+BEFORE = {**COMMON, "step_tokens": 2560, "batch_tokens": 2560, "epochs": 4, "learning_rate": 5e-3}
 JUDGING = {**COMMON, "step_tokens": 2048, "batch_tokens": 2048, "max_steps": 300, "learning_rate": 2e-3}
 SIZES = {"hidden_size": 64, "intermediate_size": 128, "num_hidden_layers": 3}
 CELLS = {"FC": (True, True), "FW": (True, False), "UC": (False, True), "UW": (False, False)}

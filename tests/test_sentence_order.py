@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from experiments import sentence_order
 from experiments.sentence_order import FORMATS, Claim, World, at_random, scored, shortcuts
 
 
@@ -46,3 +47,17 @@ def test_figures_of_verdicts_as_counted_by_hand() -> None:
     free = shortcuts(claims)
     assert free["wrong"] == 0.4 and free["always wrong: F1"] == pytest.approx(4 / 7)
     assert free["rule: balanced"] == pytest.approx((2 / 3 + 1 / 2) / 2)
+
+
+@pytest.mark.training
+def test_a_run_tells_every_figure_that_the_claims_ask_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    pytest.importorskip("trl", reason="NOT RUN: trl is not installed")
+    for name, value in {"LESSONS": 160, "LABELS": 80, "REHEARSED": 16, "HELD_OUT": 60}.items():
+        monkeypatch.setattr(sentence_order, name, value)
+    for name in ("BEFORE", "JUDGING"):
+        monkeypatch.setitem(getattr(sentence_order, name), "max_steps", 2)
+    told = sentence_order.run(0)
+    assert {f"{name}: balanced" for name in (*FORMATS, "random reason", "never met", "rule")} <= told.keys()
+    assert all(0 <= value <= 1 for value in told.values())
+    claims = sentence_order.judge([told, told])
+    assert len(claims) == 6 and not claims[0][1]
