@@ -123,8 +123,7 @@ def relabelled(project: Project, state: AgreementState) -> bool:
 
 def tail(project: Project, upto: int) -> int:
     """Annotations among the ids up to the last counted one: one that is committed late makes it grow."""
-    near = Annotation.objects.filter(project=project, pk__gt=upto - TAIL, pk__lte=upto)
-    return len(near.values_list("pk", flat=True))
+    return Annotation.objects.filter(project=project, pk__gt=upto - TAIL, pk__lte=upto).count()
 
 
 def by_tasks(project: Project, state: AgreementState) -> bool:
