@@ -123,7 +123,7 @@ class AuditEvent(models.Model):
         return Act(self.act).label if self.act in Act.values else self.act
 
     def save(self, *args: Any, **kwargs: Any) -> None:
-        if self.pk is not None:
+        if not self._state.adding:
             raise AppendOnly("the audit log is only ever added to")
         super().save(*args, **kwargs)
 
