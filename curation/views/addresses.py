@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import ipaddress
+
 from django.conf import settings
 from django.http import HttpRequest
 
@@ -11,6 +13,11 @@ def client_address(request: HttpRequest) -> str:
 
     Anything before that was written by the caller. Without a proxy (`TOUCHSTONE_HTTPS=0`) the header is not believed.
     """
-    if settings.SECURE and (forwarded := request.META.get("HTTP_X_FORWARDED_FOR", "")):
-        return str(forwarded).rpartition(",")[2].strip()
-    return str(request.META.get("REMOTE_ADDR", ""))
+    direct = str(request.META.get("REMOTE_ADDR", ""))
+    forwarded = str(request.META.get("HTTP_X_FORWARDED_FOR", "")).rpartition(",")[2].strip()
+    if not settings.SECURE or not forwarded:
+        return direct
+    try:
+        return str(ipaddress.ip_address(forwarded))
+    except ValueError:
+        return direct

@@ -330,6 +330,5 @@ def furnish(crew: Cast, folder: Path) -> House:
         "used invite": "/join/inv_unknown/",
         "used link": "/sign-in/unknown/",
         "crowd welcome": f"/crowd/{secret}/?PID=9",
-        "crowd without an id": f"/crowd/{secret}/",
     }
     return House(inside, outside)

@@ -85,7 +85,9 @@ def test_a_guest_works_by_keyboard_up_to_the_code(crew: Cast, stranger: Page) ->
     expect(stranger.get_by_role("heading", name="All done")).to_be_visible()
     wait_until_sent(stranger)
     expect(stranger.locator("#progress-text")).to_have_text("3 of 3 for you")
+    stranger.wait_for_load_state("networkidle")
     stranger.keyboard.press("u")  # still possible
+    expect(stranger.locator("#stage [data-task]")).to_be_visible()
     decide(stranger, "1")
     wait_until_sent(stranger)
     expect(stranger.locator("#progress-text")).to_have_text("3 of 3 for you")
