@@ -26,7 +26,7 @@ def find(project: Project, annotator_id: int) -> Annotator:
 
 
 @transaction.atomic
-def pause(annotator: Annotator, reason: str, by: User | None) -> Annotator:
+def pause(annotator: Annotator, reason: str, by: User | None = None) -> Annotator:
     """Give this person no more tasks until they are resumed. The reason is shown to them; `by` None is the program.
 
     What they hold goes back to the queue; an answer that they send all the same counts if there is still room.
