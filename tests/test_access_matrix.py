@@ -464,6 +464,7 @@ def places(cast: Cast) -> dict[str, object]:
         task=answered.task, annotator=bulk.annotator, state="answered", order="ab", current=bulk,
         expires_at=in_hand.expires_at,
     )  # fmt: skip
+    Task.objects.filter(pk=answered.task_id).update(taken=2, done=2)
     webhook = Webhook.objects.create(project=cast.project, url="https://example.org/", events=[], secret="whsec_AAAA")
     told = Delivery.objects.create(webhook=webhook, event="ping", payload={})
     service = service_accounts.make(project=cast.project, by=cast.olga, name="Nightly")
