@@ -141,9 +141,8 @@ def teach(project: Project, crew: Cast) -> None:
     Progress.objects.filter(annotator=done[0].annotator).update(gold_total=9, gold_total_right=2)
     pausing.pause(done[0].annotator, f"{LONG} 2 of 9 checks were right.")
     olga = access.annotator_for(crew.olga, project)
-    GoldResult.objects.create(
-        gold=first, annotator=olga, annotation=done[0], correct=False, score=0, revealed_at=timezone.now()
-    )
+    shown = {"annotation": done[0], "correct": False, "score": 0, "revealed_at": timezone.now()}
+    GoldResult.objects.update_or_create(gold=first, annotator=olga, defaults=shown)
     rules.change_rules(project=project, changes={"rate": 5, "pause_below": 70})
 
 
