@@ -3,7 +3,7 @@
 Whitehill, Ruvolo, Wu, Bergsma and Movellan 2009, Whose Vote Should Count More, NeurIPS 22. A vote is right with
 probability 1 / (1 + exp(-ability · exp(ease))), all wrong labels alike. Fitted by crowd-kit (Apache-2.0) with normal
 priors around 1 on both; nothing is drawn at random. It optimises two parameters a task anew in every step and is slow:
-minutes for some ten thousand votes (docs/deciding.md has figures).
+the benchmarks leave it out above some ten thousand votes.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ aggregators.add(
     Aggregator(
         name="glad",
         title="GLAD",
-        about="An ability for each annotator, a difficulty for each task. Slow: minutes from ten thousand answers on.",
+        about="An ability for each annotator, a difficulty for each task. Slow: for some thousand answers.",
         fit=fit,
     )
 )
