@@ -25,6 +25,7 @@ import sys
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from math import exp
 from pathlib import Path
 from random import Random
@@ -237,8 +238,7 @@ def told(data: Set, way: Way, found: Mapping[str, list[tuple[float, float]]], it
 
 def sets(data: Path) -> dict[str, Callable[[], Set]]:
     found: dict[str, Callable[[], Set]] = {
-        name: lambda name=name: classified(data / "crowd_classification", name)
-        for name in GOLD  # type: ignore[misc]
+        name: partial(classified, data / "crowd_classification", name) for name in GOLD
     }
     return found | {
         "arguments": lambda: arguments(data / "pref_ukpconvarg1"),

@@ -25,6 +25,7 @@ from curation.models import (
     Queue,
     Run,
     Schedule,
+    Task,
     Webhook,
 )
 from curation.services import annotating, assigning, commenting, images, importing, reviews
@@ -359,6 +360,9 @@ def places(cast: Cast) -> dict[str, object]:
         source="bulk",
         idempotency_key="bulk",
     )
+    given = {"order": "ab", "expires_at": in_hand.expires_at, "state": "answered", "current": bulk}
+    Assignment.objects.create(task=answered.task, annotator=bulk.annotator, **given)
+    Task.objects.filter(pk=answered.task_id).update(taken=2, done=2)
     webhook = Webhook.objects.create(project=cast.project, url="https://example.org/", events=[], secret="whsec_AAAA")
     told = Delivery.objects.create(webhook=webhook, event="ping", payload={})
     return {

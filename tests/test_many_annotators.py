@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 from django.db import connection
 
-from curation.models import Annotation, Membership, Progress, Role, Task, User
+from curation.models import Annotation, Membership, Progress, Project, Role, Share, Task, User
+from curation.services import projects, queues
 from curation.services.desk import progress_now
 from tests.calling import Caller
 from tests.cast import make_pairs, make_project, token_for
@@ -85,3 +86,29 @@ def test_many_tabs_of_one_person_take_no_more_than_they_show(live_server: Any) -
     with ThreadPoolExecutor(8) as pool:
         seen = set(pool.map(ask, range(24)))
     assert Task.objects.filter(taken=1).count() == len(seen) <= 8
+
+
+def test_nothing_overshoots_while_overlap_and_queues_change(live_server: Any) -> None:
+    people = 12 if connection.vendor == "postgresql" else 5
+    project, tokens = crew(people)
+    tasks = [task.pk for task in make_pairs(project, 40)]
+    batch = queues.add(project=project, user=None, name="batch", quota=30)
+
+    def manage() -> None:
+        for overlap, queue, some in ((2, batch, tasks[:20]), (2, None, tasks[:5]), (3, batch, tasks[30:])):
+            projects.change_project(project=Project.objects.get(), overlap=overlap)
+            queues.move(project=Project.objects.get(), ids=some, queue=queue)
+        connection.close()
+
+    with ThreadPoolExecutor(people + 1) as pool:
+        managing = pool.submit(manage)
+        list(pool.map(lambda token: work(live_server.url, token, 200), tokens))
+        managing.result()
+        list(pool.map(lambda token: work(live_server.url, token, 200), tokens))
+    assert not Task.objects.exclude(state="complete", taken=3, done=3, overlap=3).exists()
+    assert Annotation.objects.answers().count() == 120
+    assert sum(Share.objects.values_list("done", flat=True)) == 3 * batch.tasks.count() == 3 * 25
+    assert max(Share.objects.values_list("done", flat=True)) <= 30
+    assert sum(Progress.objects.values_list("closed", flat=True)) == 40
+    for row in Progress.objects.select_related("annotator"):
+        assert progress_now(row.annotator_id).left == 0

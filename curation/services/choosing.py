@@ -9,12 +9,13 @@ from __future__ import annotations
 from curation.models import Progress
 from curation.services.desk import FRONT, Desk, Place
 from curation.services.taking import OPEN, OWN, QUEUED
-from curation.statements import rows, together
+from curation.statements import rows
 
 MINE = "SELECT 1 FROM curation_group_members m WHERE m.annotator_id = %s AND m.group_id = {}"
 NAMED = "SELECT 1 FROM curation_queue_people p WHERE p.queue_id = q.id"
 GROUPED = "SELECT 1 FROM curation_queue_groups s WHERE s.queue_id = q.id"
-WAITS = f"EXISTS ({OPEN.format(where='{}', excluded='1 = 0')})"
+WAITS = f"({OPEN.format(columns='t.id', where='{}', excluded='1 = 0')}) IS NOT NULL"
+"""The first open task, as a value: an EXISTS would be turned into a join over all open tasks of all queues."""
 QUEUES = f"""
 SELECT q.id, q.name, q.quota, q.priority, q.deadline
 FROM curation_queue q
@@ -52,18 +53,7 @@ def choose(desk: Desk, kind: str) -> tuple[bool, Place | None]:
     place = Place(*found[0][:3]) if found and found[0][0] else None
     queue_id = place.queue_id if place else None
     Progress.objects.filter(annotator=me).update(looking=False, cursor=FRONT, queue=queue_id)
-    if place and place.quota is not None:
-        together([seat(place.queue_id, me)])
     return bool(found), place
-
-
-def seat(queue_id: int, annotator_id: int) -> tuple[str, list[int]]:
-    """A share with nothing done yet, where there is none."""
-    return (
-        "INSERT INTO curation_share (queue_id, annotator_id, done, skipped, closed, settled)"
-        " VALUES (%s, %s, 0, 0, 0, 0) ON CONFLICT (queue_id, annotator_id) DO NOTHING",
-        [queue_id, annotator_id],
-    )
 
 
 def open_queues(project_id: int, annotator_id: int) -> list[Place]:

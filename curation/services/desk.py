@@ -215,7 +215,8 @@ def progress_of(numbers: Sequence[Any]) -> ProgressNow:
     total, done, skipped, settled, closed, queue_id, name, quota, tasks, *mine = numbers
     if queue_id is None:
         return progress_from(total, done, skipped, settled, closed)
-    now = progress_from(tasks, *mine, closed)
+    done, skipped, settled = mine
+    now = progress_from(tasks, done, skipped, settled, closed)
     left = now.left if quota is None else min(now.left, max(0, quota - now.done))
     return ProgressNow(done=now.done, skipped=now.skipped, left=left, queue=name)
 

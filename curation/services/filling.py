@@ -109,7 +109,7 @@ def fitting(project: Project, where: Sequence[Condition], rows: Sequence[tuple[A
         for item_id, pk in Response.objects.filter(item__in=items, deleted_at=None).values_list("item_id", "pk"):
             responses.setdefault(item_id, []).append(pk)
     some = [
-        Candidate("", Asked(prompts.get(item, [])), item_id=item, responses=tuple(ids or responses.get(item, ())))
+        Candidate("", Asked(prompts.get(item, [])), item_id=item, responses=tuple(ids or responses.get(item, [])))
         for _, item, *ids in rows
     ]
     known = Known(Selection(project, targets.get("touchstone"), Filters(where=list(where)), 0), some)

@@ -57,7 +57,7 @@ def let_go(annotator: Annotator) -> None:
 
 def to_ask(project: Project, annotator_id: int | None = None) -> list[User]:
     """Whom a paused person can ask: who paused them, then managers and owners; a few."""
-    by = Annotator.objects.filter(pk=annotator_id, paused_by__isnull=False).select_related("paused_by").first()
+    by = project.annotators.filter(pk=annotator_id or 0, paused_by__isnull=False).select_related("paused_by").first()
     first = [by.paused_by] if by and by.paused_by else []
     managing = [role for role, can in access.CAN.items() if access.MANAGE in can]
     members = project.memberships.filter(role__in=managing, deactivated_at=None).select_related("user")

@@ -60,7 +60,7 @@ def fixing(desk: Desk, held: Held) -> int | None:
 
     Raises Conflict when the answer was fixed, or decided on, by somebody else meanwhile.
     """
-    review = Review.objects.select_related("annotation").get(pk=held.review_id)
+    review = Review.objects.select_related("annotation").get(pk=held.review_id or 0)
     if review.annotator_id == desk.annotator_id:
         if review.outcome == Outcome.FIXED:
             raise Conflict("a reviewer fixed your answer; the fix stands")

@@ -58,8 +58,9 @@ BEHIND = 2**62
 """Behind every position, where no task is."""
 OWN, QUEUED = "t.project_id = %s AND t.queue_id IS NULL", "t.queue_id = %s"
 """Where to look: in the project's own queue, or in another. Each has a partial index of its own."""
+PICKED = "t.id, t.position, t.kind, t.pair_id, t.response_id, t.item_id, t.queue_id"
 OPEN = """
-SELECT t.id, t.position, t.kind, t.pair_id, t.response_id, t.item_id, t.queue_id
+SELECT {columns}
 FROM curation_task t
 WHERE {where} AND t.kind = %s AND t.state = 'open' AND t.taken < t.overlap AND t.position > %s
   AND NOT ({excluded})
@@ -100,7 +101,8 @@ chosen AS (
 """
 TAKE = {
     where: POSTGRES.format(
-        held=HELD.format(excluded="a.task_id = ANY(%s)"), open=OPEN.format(where=where, excluded="t.id = ANY(%s)")
+        held=HELD.format(excluded="a.task_id = ANY(%s)"),
+        open=OPEN.format(columns=PICKED, where=where, excluded="t.id = ANY(%s)"),
     )
     for where in (OWN, QUEUED)
 }
@@ -183,11 +185,11 @@ def take(
 
 
 def below_quota(desk: Desk, place: Place) -> bool:
-    """Whether this person may take one more task of the queue; locks the share, so that two tabs do not take two."""
-    lock = " FOR UPDATE" if connection.vendor == "postgresql" else ""
+    """Whether this person may take one more task of the queue. It locks their progress against their other tabs."""
+    if connection.vendor == "postgresql":
+        rows("SELECT 1 FROM curation_progress WHERE annotator_id = %s FOR UPDATE", [desk.annotator_id])
     share = row(
-        f"SELECT done FROM curation_share WHERE queue_id = %s AND annotator_id = %s{lock}",
-        [place.queue_id, desk.annotator_id],
+        "SELECT done FROM curation_share WHERE queue_id = %s AND annotator_id = %s", [place.queue_id, desk.annotator_id]
     )
     in_hand = row(  # IN_HAND_MOST rows at most, of the partial index on what is in hand
         "SELECT COUNT(*) FROM curation_assignment a JOIN curation_task t ON t.id = a.task_id"
@@ -221,7 +223,7 @@ def take_stepwise(
     if found := rows(content, [me, kind, *exclude]):
         return shown(desk, found)
     where, key = (QUEUED, place.queue_id) if place else (OWN, desk.project_id)
-    picked = row(OPEN.format(where=where, excluded=f"t.id {among}"), [key, kind, after, *exclude, me])
+    picked = row(OPEN.format(columns=PICKED, where=where, excluded=f"t.id {among}"), [key, kind, after, *exclude, me])
     if picked is None:
         return None
     task_id, position, queue_id = picked[0], picked[1], picked[6]
