@@ -53,6 +53,7 @@ project: list[URLPattern | URLResolver] = [
     path("items/remove/", removing.remove, name="items-remove"),
     path("items/restore/", removing.restore, name="items-restore"),
     path("items/<int:item_id>/", items.page, name="item"),
+    path("items/<int:item_id>/overlap/", work.ask_item, name="item-overlap"),
     path("items/<int:item_id>/comments/", comments.write, name="comment-write"),
     path("comments/<int:comment_id>/remove/", comments.remove, name="comment-remove"),
     path("images/<str:sha256>", images.image, name="image"),

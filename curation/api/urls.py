@@ -58,6 +58,7 @@ urlpatterns = [
     path(f"{PROJECT}/verdicts", critiques.VerdictsView.as_view(), name="api-verdicts"),
     path(f"{PROJECT}/scores", scores.ScoresView.as_view(), name="api-scores"),
     path(f"{PROJECT}/suggestions", suggestions.SuggestionsView.as_view(), name="api-suggestions"),
+    path(f"{PROJECT}/items/<int:item_id>/overlap", work.ItemOverlapView.as_view(), name="api-item-overlap"),
     path(f"{PROJECT}/queues", work.QueuesView.as_view(), name="api-queues"),
     path(f"{PROJECT}/queues/<int:queue_id>", work.QueueView.as_view(), name="api-queue"),
     path(f"{PROJECT}/queues/<int:queue_id>/tasks", work.QueueTasksView.as_view(), name="api-queue-tasks"),
