@@ -79,6 +79,7 @@ project: list[URLPattern | URLResolver] = [
     path("items/<int:item_id>/", items.page, name="item"),
     path("agreement/", agreement.page, name="agreement"),
     path("agreement/items/", agreement.items, name="agreement-items"),
+    path("items/<int:item_id>/overlap/", work.ask_item, name="item-overlap"),
     path("items/<int:item_id>/comments/", comments.write, name="comment-write"),
     path("comments/<int:comment_id>/remove/", comments.remove, name="comment-remove"),
     path("decisions/", decisions.index, name="decisions"),

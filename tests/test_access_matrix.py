@@ -89,6 +89,7 @@ API: dict[str, tuple[str, str, set[str]]] = {
     "api-agreement-items": ("GET", "/api/v1/projects/{slug}/agreement/items", READERS),
     "api-members": ("GET", "/api/v1/projects/{slug}/members", MANAGERS),
     "api-member": ("PATCH", "/api/v1/projects/{slug}/members/{member}", MANAGERS),
+    "api-item-overlap": ("POST", "/api/v1/projects/{slug}/items/{item}/overlap", MANAGERS),
     "api-queues": ("GET", "/api/v1/projects/{slug}/queues", READERS),
     "api-queue": ("GET", "/api/v1/projects/{slug}/queues/{queue}", READERS),
     "api-queue-tasks": ("POST", "/api/v1/projects/{slug}/queues/{queue}/tasks", MANAGERS),
@@ -261,6 +262,7 @@ PAGES: dict[str, tuple[str, str, set[str]]] = {
     "protocol-versions": ("GET", "/projects/{slug}/protocol/versions/", MANAGERS),
     "protocol-version": ("GET", "/projects/{slug}/protocol/versions/1/", MANAGERS),
     "inbox": ("GET", "/inbox/", SIGNED_IN),
+    "item-overlap": ("POST", "/projects/{slug}/items/{item}/overlap/", MANAGERS),
     "queues": ("GET", "/projects/{slug}/work/", MANAGERS),
     "queue-own": ("POST", "/projects/{slug}/work/own/", MANAGERS),
     "queue-new": ("GET", "/projects/{slug}/work/queues/new/", MANAGERS),
@@ -464,6 +466,8 @@ def places(cast: Cast) -> dict[str, object]:
         task=answered.task, annotator=bulk.annotator, state="answered", order="ab", current=bulk,
         expires_at=in_hand.expires_at,
     )  # fmt: skip
+    given = {"order": "ab", "expires_at": in_hand.expires_at, "state": "answered", "current": bulk}
+    Assignment.objects.create(task=answered.task, annotator=bulk.annotator, **given)
     Task.objects.filter(pk=answered.task_id).update(taken=2, done=2)
     webhook = Webhook.objects.create(project=cast.project, url="https://example.org/", events=[], secret="whsec_AAAA")
     told = Delivery.objects.create(webhook=webhook, event="ping", payload={})

@@ -117,6 +117,21 @@ def test_overlap_of_a_queue_opens_and_completes_its_tasks(cast: Cast) -> None:
     assert progress_now(who(cast, "bob").pk).left == 0 and progress_now(who(cast, "rita").pk).left == 3
 
 
+def test_one_item_may_ask_for_more(cast: Cast) -> None:
+    first, second = make_pairs(cast.project, 2)
+    finish(cast, "ann")
+    address = f"/api/v1/projects/{cast.project.slug}/items/{first.pair.item_id}/overlap"
+    assert calling(cast.mia).post(address, {"overlap": 3}, format="json").json() == {"changed": 1}
+    assert finish(cast, "bob") == [first.pk]
+    page = browser(cast.mia).post(
+        f"/projects/{cast.project.slug}/items/{first.pair.item_id}/overlap/", {"overlap": "2"}
+    )
+    assert page.status_code == 302
+    assert list(Task.objects.order_by("pk").values_list("state", "overlap")) == [("complete", 2), ("complete", 1)]
+    projects.change_project(project=cast.project, overlap=2)
+    assert finish(cast, "rita") == [second.pk]
+
+
 def test_items_taken_out_and_brought_back_are_counted_in_their_queue(cast: Cast) -> None:
     from curation.services import removing
 

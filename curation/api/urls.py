@@ -85,6 +85,7 @@ urlpatterns = [  # tried in turn, so an annotator's calls come first
     path(f"{PROJECT}/checks", checks.ChecksView.as_view(), name="api-checks"),
     path(f"{PROJECT}/scores", scores.ScoresView.as_view(), name="api-scores"),
     path(f"{PROJECT}/suggestions", suggestions.SuggestionsView.as_view(), name="api-suggestions"),
+    path(f"{PROJECT}/items/<int:item_id>/overlap", work.ItemOverlapView.as_view(), name="api-item-overlap"),
     path(f"{PROJECT}/queues", work.QueuesView.as_view(), name="api-queues"),
     path(f"{PROJECT}/queues/<int:queue_id>", work.QueueView.as_view(), name="api-queue"),
     path(f"{PROJECT}/queues/<int:queue_id>/tasks", work.QueueTasksView.as_view(), name="api-queue-tasks"),

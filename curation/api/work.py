@@ -17,7 +17,7 @@ from curation.api.etags import conditional, guarded, tagged
 from curation.api.idempotency import idempotent
 from curation.api.pages import page
 from curation.models import Annotator, Group, Queue, Scope
-from curation.services import accepting, grouping, pausing, queues
+from curation.services import accepting, browsing, grouping, pausing, queues
 from curation.services.gold import checking
 
 
@@ -87,6 +87,14 @@ class MovedShape(serializers.Serializer):
 
 class TaskIds(serializers.Serializer):
     tasks = serializers.ListField(child=fields.Whole(min_value=1, max_value=2**63 - 1), max_length=10_000)
+
+
+class ItemOverlap(serializers.Serializer):
+    overlap = fields.Whole(min_value=1, max_value=50)
+
+
+class ChangedTasks(serializers.Serializer):
+    changed = fields.Whole()
 
 
 class AnnotatorShape(serializers.Serializer):
@@ -210,6 +218,17 @@ class AcceptedView(Managed):
     def post(self, request: Request, slug: str, annotation_id: int) -> Reply:
         accepting.take_back(access.project_for(request.user, slug, access.MANAGE), annotation_id)
         return Reply(status=204)
+
+
+class ItemOverlapView(Managed):
+    """How many people answer each task of one item."""
+
+    @extend_schema(operation_id="item_overlap", request=ItemOverlap, responses=ChangedTasks)
+    def post(self, request: Request, slug: str, item_id: int) -> Reply:
+        item = browsing.item_of(access.project_for(request.user, slug, access.MANAGE), item_id)
+        body = ItemOverlap(data=request.data)
+        body.is_valid(raise_exception=True)
+        return Reply({"changed": queues.ask_item(item, body.validated_data["overlap"])})
 
 
 class GroupsView(Managed):

@@ -11,7 +11,7 @@ from django.db.models import Count, Q, QuerySet, Sum, Value
 from django.utils import timezone
 
 from curation.errors import Invalid, NotFound
-from curation.models import GONE, Annotator, Group, Project, Queue, Share, Task, User
+from curation.models import GONE, Annotator, Group, Item, Project, Queue, Share, Task, User
 from curation.services.queueing import by_overlap, checked, recount, set_cap, set_overlap, start_over, usual_in
 
 FIELDS = ("name", "about", "overlap", "cap", "priority", "deadline", "quota")
@@ -121,6 +121,12 @@ def people_in(project: Project, ids: Sequence[int], field: str = "people") -> li
     if len(found) < len(set(ids)):
         raise Invalid("names somebody who is no annotator of this project", field=field)
     return found
+
+
+def ask_item(item: Item, overlap: int) -> int:
+    """Ask for another number of answers on each task of one item, whatever its queue has; how many tasks changed."""
+    on = {"preference": "pair__item", "response": "response__item", "ranking": "item"}[item.project.kind]
+    return set_overlap(tasks=item.project.tasks.filter(**{on: item}), overlap=overlap)
 
 
 @transaction.atomic

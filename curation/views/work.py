@@ -15,7 +15,7 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 from curation import access
 from curation.errors import DomainError, NotFound
 from curation.models import Annotation, Group, Item, Progress, Project, Queue, Run
-from curation.services import accepting, grouping, overview, pausing, projects, queues
+from curation.services import accepting, browsing, grouping, overview, pausing, projects, queues
 from curation.services.gold import checking
 from curation.views.forms import refusals_into
 from curation.views.people import own
@@ -278,3 +278,17 @@ def take_back(request: HttpRequest, slug: str, annotation_id: int) -> HttpRespon
 def is_run(given: str) -> bool:
     """Whether it may stand in an address: the letters of a UUID."""
     return 0 < len(given) <= 36 and all(one in "0123456789abcdef-" for one in given)
+
+
+@require_POST
+def ask_item(request: HttpRequest, slug: str, item_id: int) -> HttpResponse:
+    """Ask for another number of answers on one item."""
+    item = browsing.item_of(access.project_for(request.user, slug, access.MANAGE), item_id)
+    given = request.POST.get("overlap", "")
+    try:
+        wanted = int(given) if given.isascii() and given.isdigit() and len(given) < 4 else 0
+        changed = queues.ask_item(item, wanted)
+        messages.success(request, f"{changed} task{'' if changed == 1 else 's'} of this item ask for {wanted} now.")
+    except DomainError as error:
+        messages.error(request, f"{error.detail.capitalize()}.")
+    return redirect("item", slug, item.pk)
