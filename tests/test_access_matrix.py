@@ -462,10 +462,6 @@ def places(cast: Cast) -> dict[str, object]:
         source="bulk",
         idempotency_key="bulk",
     )
-    Assignment.objects.create(
-        task=answered.task, annotator=bulk.annotator, state="answered", order="ab", current=bulk,
-        expires_at=in_hand.expires_at,
-    )  # fmt: skip
     given = {"order": "ab", "expires_at": in_hand.expires_at, "state": "answered", "current": bulk}
     Assignment.objects.create(task=answered.task, annotator=bulk.annotator, **given)
     Task.objects.filter(pk=answered.task_id).update(taken=2, done=2)
