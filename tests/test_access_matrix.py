@@ -26,6 +26,7 @@ from curation.models import (
     Invite,
     Membership,
     ModelVersion,
+    Progress,
     Project,
     Queue,
     Run,
@@ -465,6 +466,7 @@ def places(cast: Cast) -> dict[str, object]:
     given = {"order": "ab", "expires_at": in_hand.expires_at, "state": "answered", "current": bulk}
     Assignment.objects.create(task=answered.task, annotator=bulk.annotator, **given)
     Task.objects.filter(pk=answered.task_id).update(taken=2, done=2)
+    Progress.objects.create(project=cast.project, annotator=bulk.annotator, done=1)
     webhook = Webhook.objects.create(project=cast.project, url="https://example.org/", events=[], secret="whsec_AAAA")
     told = Delivery.objects.create(webhook=webhook, event="ping", payload={})
     service = service_accounts.make(project=cast.project, by=cast.olga, name="Nightly")
