@@ -55,7 +55,7 @@ def test_a_guest_begins_answers_to_the_quota_and_gets_the_code(cast: Cast) -> No
     first = next_task(guest)
     second = next_task(guest, first or 0)
     assert first and second and next_task(guest, first, second) is None  # the hand is as full as the quota
-    assert submit(guest, first).json()["progress"] == {"done": 1, "total": 2, "skipped": 0, "left": 1}
+    assert submit(guest, first).json()["progress"] == {"done": 1, "total": 2, "skipped": 0, "left": 1, "queue": ""}
     assert guest.post("/crowd/finish/").status_code == 409
     submit(guest, second)
     rest = guest.post(f"{DESK}/next/").content.decode()

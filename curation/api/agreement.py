@@ -70,7 +70,7 @@ class PartShape(serializers.Serializer):
     measures = MeasureShape(many=True)
 
 
-class AnnotatorShape(serializers.Serializer):
+class ComparedShape(serializers.Serializer):
     id = fields.Whole()
     kind = fields.Text()
     name = fields.Text()
@@ -94,7 +94,7 @@ class AgreementShape(serializers.Serializer):
     chosen = fields.Text(allow_null=True, help_text="the key of the label that the rest is of")
     weeks = PartShape(many=True)
     slices = PartShape(many=True, help_text="by the values of `field`")
-    annotators = AnnotatorShape(many=True)
+    annotators = ComparedShape(many=True)
     matrix = CellShape(many=True, help_text="each two annotators once, over all weeks")
 
 

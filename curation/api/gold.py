@@ -283,7 +283,7 @@ def standing(one: telling.Standing) -> dict[str, Any]:
 class GoldResumeView(Managed):
     """Let a paused annotator go on."""
 
-    @extend_schema(operation_id="resume_annotator", request=None, responses=StandingShape)
+    @extend_schema(operation_id="resume_after_gold", request=None, responses=StandingShape)
     def post(self, request: Request, slug: str, annotator_id: int) -> Reply:
         project = self.project(request, slug)
         checking.resume(telling.standing_of(project, annotator_id).annotator)

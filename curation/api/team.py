@@ -14,11 +14,12 @@ from rest_framework.views import APIView
 from curation import access
 from curation.api import fields
 from curation.api.auth import caller
+from curation.errors import Invalid
 from curation.services import team
 from curation.services.team import SORTS, Health, Row, Team
 
 
-class PersonShape(serializers.Serializer):
+class AtWorkShape(serializers.Serializer):
     annotator = fields.Whole(source="annotator.pk")
     name = fields.Text()
     answers = fields.Whole(source="done")
@@ -55,7 +56,7 @@ class ForecastShape(serializers.Serializer):
 
 
 class TeamShape(serializers.Serializer):
-    people = PersonShape(many=True)
+    people = AtWorkShape(many=True)
     queues = QueueHealthShape(many=True)
     answers = fields.Whole()
     answers_wanted = fields.Whole()
@@ -74,14 +75,17 @@ class TeamView(APIView):
     )
     def get(self, request: Request, slug: str) -> Reply:
         project = access.project_for(caller(request), slug, access.MANAGE)
-        return Reply(told(team.team(project, sort=request.query_params.get("sort", "answers"))))
+        sort = request.query_params.get("sort", "answers")
+        if sort not in SORTS:
+            raise Invalid(f"must be one of: {', '.join(SORTS)}", field="sort")
+        return Reply(told(team.team(project, sort=sort)))
 
 
 def told(found: Team) -> dict[str, Any]:
     rows: list[Row] = found.rows
     queues: list[Health] = found.queues
     return {
-        "people": PersonShape(rows, many=True).data,
+        "people": AtWorkShape(rows, many=True).data,
         "queues": QueueHealthShape(queues, many=True).data,
         "answers": found.done,
         "answers_wanted": found.left,
@@ -94,9 +98,9 @@ def told(found: Team) -> dict[str, Any]:
 class MeView(APIView):
     """The caller's own figures; null before the first answer."""
 
-    @extend_schema(operation_id="my_work", responses={200: PersonShape, 204: None})
+    @extend_schema(operation_id="my_work", responses={200: AtWorkShape, 204: None})
     def get(self, request: Request, slug: str) -> Reply:
         project = access.project_for(caller(request), slug, access.ANNOTATE)
         mine = access.annotator_for(caller(request), project)
         row = next((row for row in team.rows_of(project) if row.annotator.pk == mine.pk), None)
-        return Reply(PersonShape(row).data) if row else Reply(status=204)
+        return Reply(AtWorkShape(row).data) if row else Reply(status=204)

@@ -227,7 +227,7 @@ def test_a_version_is_counted_made_and_downloaded(page: Page, crew: Cast) -> Non
     answer_all(crew, "ann", -1, 2)
     page.goto(f"{root(crew)}/datasets/new/")
     expect(page.get_by_text("2 rows from 2 answered pairs.")).to_be_visible()
-    page.get_by_label("Smallest majority").fill("1")
+    page.get_by_label("Smallest confidence").fill("1")
     page.get_by_label("Test share").fill("0")
     page.get_by_role("button", name="Make the version").click()
     expect(page.get_by_text("Being made", exact=True)).to_be_visible()
@@ -297,7 +297,9 @@ def test_on_a_phone_the_tab_one_is_on_is_in_view(page: Page, crew: Cast) -> None
     page.set_viewport_size(PHONE)  # type: ignore[arg-type]
     for tab in ("Overview", "Members", "Settings"):
         page.goto(f"{root(crew)}/{'' if tab == 'Overview' else tab.lower() + '/'}")
-        expect(page.locator(".tabs").get_by_role("link", name=tab)).to_be_in_viewport(ratio=1)
+        here = page.locator(".tabs [aria-current=page]")
+        expect(here).to_have_text(tab)
+        expect(here).to_be_in_viewport(ratio=1)
 
 
 def test_without_scripts_every_form_still_posts(sign_in: Any, crew: Cast) -> None:

@@ -92,7 +92,7 @@ def put_pairs(project: Project, made: Sequence[tuple[int, list[int], Landing]], 
     places, at = insert_pairs(project, pairs), 0
     for _, own, row in made:
         here, at = places[at : at + len(row.pairs)], at + len(row.pairs)
-        if not row.votes and not row.answers:
+        if not row.votes and not row.answers and not row.gold:
             continue
         where = {pair: Place(*place) for pair, place in zip(row.pairs, here, strict=True)}
         for vote in row.votes:
