@@ -37,7 +37,7 @@ class DisputedRows(serializers.Serializer):
 class OptionShape(serializers.Serializer):
     key = fields.Text(help_text="what a decision names")
     words = fields.Text()
-    value = serializers.JSONField(allow_null=True)
+    value = serializers.JSONField()
     people = serializers.ListField(child=fields.Text())
     machines = serializers.ListField(child=fields.Text())
 

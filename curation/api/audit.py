@@ -92,8 +92,8 @@ def wanted(request: Request) -> auditing.Wanted:
         raise Invalid(f"must be one of: {', '.join(ACTS)}", field="act")
     moments = {}
     for name in ("since", "until"):
-        if given := query.get(name, ""):
-            moments[name] = moment(name, given)
+        if name in query:
+            moments[name] = moment(name, query[name])
     return auditing.Wanted(act=act, who=query.get("who", "").replace("\0", ""), **moments)
 
 

@@ -51,7 +51,7 @@ class NewCrowdLink(serializers.Serializer):
 
 
 class CrowdLinkChange(serializers.Serializer):
-    open = fields.Flag(help_text="false lets nobody new begin")
+    open = fields.Flag(required=False, help_text="false lets nobody new begin")
 
 
 class CrowdPersonShape(serializers.Serializer):
@@ -104,7 +104,8 @@ class CrowdLinkView(APIView):
         link = found(request, slug, link_id)
         body = CrowdLinkChange(data=request.data)
         body.is_valid(raise_exception=True)
-        (crowd.reopen if body.validated_data["open"] else crowd.close)(link)
+        if "open" in body.validated_data:
+            (crowd.reopen if body.validated_data["open"] else crowd.close)(link)
         return tagged(shown(found(request, slug, link_id)))
 
 

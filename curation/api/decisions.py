@@ -108,7 +108,7 @@ class ReliabilitiesView(APIView):
 
 
 class FitShape(serializers.Serializer):
-    run = serializers.UUIDField(allow_null=True, help_text="a finished run of decide; null: the majority decides")
+    run = fields.Reference(allow_null=True, help_text="a finished run of decide; null: the majority decides")
 
 
 class FitView(APIView):

@@ -50,6 +50,20 @@ class Real(serializers.FloatField):
         return value
 
 
+class Moment(serializers.DateTimeField):
+    """A moment with its time zone; where null is allowed, nothing at all is null too."""
+
+    def validate_empty_values(self, data: Any) -> tuple[bool, Any]:
+        return super().validate_empty_values(None if data == "" and self.allow_null else data)
+
+
+class Reference(serializers.UUIDField):
+    """The id of a run; where null is allowed, nothing at all is null too."""
+
+    def validate_empty_values(self, data: Any) -> tuple[bool, Any]:
+        return super().validate_empty_values(None if data == "" and self.allow_null else data)
+
+
 class Flag(serializers.BooleanField):
     def to_internal_value(self, data: Any) -> bool:
         if not isinstance(data, bool):

@@ -19,7 +19,7 @@ from curation.api.idempotency import idempotent
 from curation.api.pages import page
 from curation.errors import Forbidden
 from curation.models import Project, Scope, User
-from curation.services import helping, pausing, projects
+from curation.services import helping, pausing, people, projects
 
 
 class ProjectsView(APIView):
@@ -95,8 +95,11 @@ class MemberView(APIView):
         project = access.project_for(request.user, slug, access.MANAGE)
         body = shapes.MemberChange(data=request.data)
         body.is_valid(raise_exception=True)
+        named = {"project": project, "by": caller(request), "membership_id": membership_id}
+        if "active" not in body.validated_data:
+            return Reply(shapes.MemberShape(people.membership(project, caller(request), membership_id)).data)
         verb = pausing.reactivate if body.validated_data["active"] else pausing.deactivate
-        return Reply(shapes.MemberShape(verb(project=project, by=caller(request), membership_id=membership_id)).data)
+        return Reply(shapes.MemberShape(verb(**named)).data)
 
 
 class EstimateShape(serializers.Serializer):

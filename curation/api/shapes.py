@@ -348,7 +348,9 @@ class RunLog(serializers.Serializer):
 
 
 class MemberChange(serializers.Serializer):
-    active = fields.Flag()
+    active = fields.Flag(
+        required=False,
+    )
 
 
 class MemberShape(serializers.Serializer):

@@ -69,7 +69,7 @@ class ChangedQueue(serializers.Serializer):
     overlap = fields.Whole(required=False, allow_null=True, min_value=1, max_value=50)
     cap = fields.Whole(required=False, allow_null=True, min_value=1, max_value=50)
     priority = fields.Whole(required=False, min_value=-1000, max_value=1000)
-    deadline = serializers.DateTimeField(required=False, allow_null=True)
+    deadline = fields.Moment(required=False, allow_null=True)
     quota = fields.Whole(required=False, allow_null=True, min_value=1, max_value=2**31 - 1)
     groups = ids("groups, by id")
     people = ids("annotators, by id")
