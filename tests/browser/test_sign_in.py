@@ -81,6 +81,7 @@ def test_a_guest_works_by_keyboard_up_to_the_code(crew: Cast, stranger: Page) ->
     stranger.get_by_role("button", name="Begin").press("Enter")
     stranger.wait_for_selector("[data-task]")
     for key in ("1", "2", "0"):
+        stranger.wait_for_load_state("networkidle")
         decide(stranger, key)
     expect(stranger.get_by_role("heading", name="All done")).to_be_visible()
     wait_until_sent(stranger)
