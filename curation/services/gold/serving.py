@@ -38,7 +38,7 @@ def turn(desk: Desk, kind: str, exclude: Sequence[int], expires: datetime) -> Tu
         return (None,)
     if gold.training:
         return training(desk, gold, exclude, expires)
-    if not gold.due:
+    if not gold.due or desk.progress.left <= gold.in_hand:  # all that was told of is in hand: more would tell itself
         return None
     with transaction.atomic():
         if in_hand(desk, exclude):
