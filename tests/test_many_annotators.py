@@ -89,7 +89,7 @@ def test_many_tabs_of_one_person_take_no_more_than_they_show(live_server: Any) -
 
 
 def test_nothing_overshoots_while_overlap_and_queues_change(live_server: Any) -> None:
-    people = 12 if connection.vendor == "postgresql" else 5
+    people = 7 if connection.vendor == "postgresql" else 5
     project, tokens = crew(people)
     tasks = [task.pk for task in make_pairs(project, 40)]
     batch = queues.add(project=project, user=None, name="batch", quota=30)
