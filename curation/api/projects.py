@@ -95,7 +95,7 @@ class MemberView(APIView):
         project = access.project_for(request.user, slug, access.MANAGE)
         body = shapes.MemberChange(data=request.data)
         body.is_valid(raise_exception=True)
-        named = {"project": project, "by": caller(request), "membership_id": membership_id}
+        named: dict[str, Any] = {"project": project, "by": caller(request), "membership_id": membership_id}
         if "active" not in body.validated_data:
             return Reply(shapes.MemberShape(people.membership(project, caller(request), membership_id)).data)
         verb = pausing.reactivate if body.validated_data["active"] else pausing.deactivate
