@@ -11,6 +11,8 @@ from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from curation import access
@@ -19,11 +21,13 @@ from curation.models import Project, Protocol, Response, Task
 from curation.rendering import markdown
 from curation.services import protocols
 from curation.services.adjudicating import cases, deciding, finding
+from curation.services.adjudicating.elements import REJECTED, Element, Option
 from curation.services.desk import asked
 from curation.views.items import pictures_in, shown, texts_of
 from curation.views.people import own
 
 PREFIX = "choice:"
+LONGEST_WORDS = 240
 
 
 def key_from(request: HttpRequest) -> int:
@@ -118,15 +122,41 @@ def card(number: int, response: Response) -> dict[str, Any]:
     }
 
 
-def drawn(element: Any, numbers: dict[int, int], given: dict[str, Any]) -> dict[str, Any]:
+def drawn(element: Element, numbers: dict[int, int], given: dict[str, Any]) -> dict[str, Any]:
     """An element with its options numbered for the keys; those that somebody chose already are ticked."""
     on = f"{numbers[element.response] - 1}.{element.message}" if element.response else ""
-    chosen = given.get(PREFIX + element.place, "")
+    name = PREFIX + element.place
+    chosen = given.get(name, "")
     options = [
-        {"option": option, "number": n if n < 10 else "", "checked": option.key == chosen}
-        for n, option in enumerate(element.options, 1)
+        as_html(element, option, n, on, ticked=option.key == chosen) for n, option in enumerate(element.options, 1)
     ]
-    return {"element": element, "name": PREFIX + element.place, "on": on, "options": options}
+    return {"element": element, "on": on, "options": options}
+
+
+def as_html(element: Element, option: Option, number: int, on: str, *, ticked: bool) -> SafeString:
+    """One option: what it says, by whom. Not a template, since a task may have thousands of them."""
+    value, place = option.value, SafeString("")
+    if element.kind == "span" and value and value["start"] is not None:
+        polarity = "" if value["polarity"] is None else value["polarity"]
+        place = format_html(
+            ' data-mark data-on="{}" data-start="{}" data-end="{}" data-type="{}" data-polarity="{}"',
+            *(on, value["start"], value["end"], value["type"], polarity),
+        )
+    people, machines = ", ".join(option.people), ", ".join(option.machines)
+    return format_html(
+        '<label class="choice element__option"{}><input type="radio" name="{}" value="{}"{}{}>'
+        '<span class="break">{}{}{}</span><span class="hint">{}{}{}{}</span></label>',
+        *(place, PREFIX + element.place, option.key),
+        SafeString(" checked") if ticked else "",
+        SafeString(" data-reject") if option.key == REJECTED else "",
+        format_html('<kbd aria-hidden="true">{}</kbd> ', number) if number < 10 else "",
+        option.words if len(option.words) <= LONGEST_WORDS else f"{option.words[:LONGEST_WORDS]}…",
+        SafeString(' <span class="badge">proposed</span>') if option.key == element.proposal else "",
+        people,
+        "; " if people and machines else "",
+        format_html("<em>{}</em>", machines) if machines else "",
+        "" if people or machines else "nobody",
+    )
 
 
 def decide(request: HttpRequest, project: Project, task: Task) -> HttpResponse:
