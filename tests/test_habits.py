@@ -12,7 +12,6 @@ from workers.habits.cycles import cycles
 from workers.habits.drift import drift
 from workers.habits.pace import pace, stamping
 from workers.habits.position import leaning
-from workers.habits.repeats import consistency
 from workers.habits.style import Compared, styled
 
 
@@ -51,13 +50,6 @@ def test_who_always_takes_the_left_is_seen_and_who_reads_is_not() -> None:
     found = sum(leaning([answer(0.6) for _ in range(50)]).p < 0.05 for _ in range(100))
     assert found >= 95
     assert leaning([("ab", 0), ("", 1)]).left.n == 0
-
-
-def test_repeats_tell_a_habit_of_the_hand_from_a_change_of_mind() -> None:
-    by_hand = consistency([(-1, 1, True)] * 8 + [(-2, -1, True)] * 2)
-    assert (by_hand.same_response.count, by_hand.same_side.count, by_hand.same_side.n) == (2, 8, 10)
-    steady = consistency([(-1, -2, True), (0, 0, False), (0, 1, True)])
-    assert (steady.same_response.count, steady.same_response.n, steady.same_side.n) == (2, 3, 1)
 
 
 def test_circles_are_counted_and_their_items_named() -> None:
