@@ -91,7 +91,7 @@ def change_project(
     `rules`: cap (None: the overlap never grows), certainty, paused, review_levels, review_share. Raises Invalid.
     """
     before = {each: getattr(project, each) for each in CHANGEABLE}
-    project = Project.objects.select_for_update(of=("self",)).select_related("protocol").get(pk=project.pk)
+    project = Project.objects.select_for_update(no_key=True, of=("self",)).select_related("protocol").get(pk=project.pk)
     if name is not None:
         if not name.strip():
             raise Invalid("give the project a name", field="name")

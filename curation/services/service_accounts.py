@@ -41,7 +41,7 @@ def make(*, project: Project, by: User, name: str) -> Membership:
     name = name.strip()
     if not name or len(name) > 60:
         raise Invalid("give it a name of up to 60 characters, for what it is there", field="name")
-    Project.objects.select_for_update().get(pk=project.pk)
+    Project.objects.select_for_update(no_key=True).get(pk=project.pk)
     names = list(of(project).values_list("user__display_name", flat=True)[: MOST + 1])
     if name in names:
         raise Invalid("there is one of this name already", field="name")

@@ -41,7 +41,7 @@ def add(*, project: Project, url: str, events: Sequence[str], user: User | None)
     """A new webhook with a secret of its own. Raises Invalid, Conflict."""
     address, wanted = check_url(url), check_events(events)
     with transaction.atomic():
-        locked = Project.objects.select_for_update(of=("self",)).get(pk=project.pk)
+        locked = Project.objects.select_for_update(no_key=True, of=("self",)).get(pk=project.pk)
         if locked.webhook_count >= MOST:
             raise Conflict(f"a project has at most {MOST} webhooks")
         made = Webhook.objects.create(project=project, url=address, events=wanted, secret=new_secret(), created_by=user)

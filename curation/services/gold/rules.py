@@ -52,7 +52,7 @@ def rules_of(project: Project) -> GoldRules:
 @transaction.atomic
 def change_rules(*, project: Project, changes: Mapping[str, Any]) -> GoldRules:
     """Change what is given. Whoever has answered anything needs no training that begins now. Raises Invalid."""
-    locked = Project.objects.select_for_update(of=("self",)).get(pk=project.pk)
+    locked = Project.objects.select_for_update(no_key=True, of=("self",)).get(pk=project.pk)
     before = rules_of(locked)
     try:
         after = GoldRules.model_validate({**before.model_dump(), **changes})
