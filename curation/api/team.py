@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Any
 
+from django.utils import timezone
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework import serializers
@@ -96,11 +98,11 @@ def told(found: Team) -> dict[str, Any]:
 
 
 class MeView(APIView):
-    """The caller's own figures; null before the first answer."""
+    """The caller's own figures."""
 
-    @extend_schema(operation_id="my_work", responses={200: AtWorkShape, 204: None})
+    @extend_schema(operation_id="my_work", responses=AtWorkShape)
     def get(self, request: Request, slug: str) -> Reply:
         project = access.project_for(caller(request), slug, access.ANNOTATE)
         mine = access.annotator_for(caller(request), project)
-        row = next((row for row in team.rows_of(project) if row.annotator.pk == mine.pk), None)
-        return Reply(AtWorkShape(row).data) if row else Reply(status=204)
+        days = team.days_of(project, mine, timezone.now().date() - timedelta(days=6))
+        return Reply(AtWorkShape(team.own_row(project, mine, days, team.check_of(project, mine))).data)

@@ -243,24 +243,34 @@ class Person:
 
 def person(project: Project, annotator: Annotator) -> Person:
     """What a manager sees of one person."""
-    progress = Progress.objects.filter(annotator=annotator).select_related("annotator__user").first()
-    progress = progress or Progress(project=project, annotator=annotator)
     today = timezone.now().date()
-    members = dict(Membership.objects.filter(project=project).values_list("user_id", "deactivated_at"))
-    run = telling.latest(project)
-    check = telling.checks(run).filter(annotator=annotator).first() if run else None
+    check = check_of(project, annotator)
     days = days_of(project, annotator, today - timedelta(days=7 * WEEKS - 1))
-    recent = sum(count for day, count in days if day > today - timedelta(days=7))
     outcomes = Tally.objects.filter(annotator=annotator).exclude(outcome="skip").values_list("axis", "outcome")
     told = [(f"{axis}: {outcome}" if axis else outcome, n) for axis, outcome, n in outcomes.annotate(Sum("count"))]
     return Person(
-        row=row_of(progress, recent, members, check),
+        row=own_row(project, annotator, days, check),
         weeks=weekly(days),
         per_day=days[-DAYS:],
         outcomes=sorted(told, key=lambda pair: -pair[1])[:20],
         check=check,
         reviews=list(returned(annotator)[:20]),
     )
+
+
+def own_row(project: Project, annotator: Annotator, days: Sequence[tuple[date, int]], check: Check | None) -> Row:
+    """The row of one person, whoever else there is; `days` are their latest days, today last."""
+    progress = Progress.objects.filter(annotator=annotator).select_related("annotator__user").first()
+    mine = Membership.objects.filter(project=project, user=annotator.user_id)
+    recent = sum(count for _, count in days[-7:])
+    members = dict(mine.values_list("user_id", "deactivated_at"))
+    return row_of(progress or Progress(project=project, annotator=annotator), recent, members, check)
+
+
+def check_of(project: Project, annotator: Annotator) -> Check | None:
+    """What the newest checks found of one person."""
+    run = telling.latest(project)
+    return telling.checks(run).filter(annotator=annotator).first() if run else None
 
 
 def returned(annotator: Annotator) -> Any:

@@ -137,7 +137,7 @@ def me(request: HttpRequest, slug: str) -> HttpResponse:
         "project": project,
         "annotator": annotator,
         "progress": overview.own_progress(project, user),
-        "row": next((row for row in team.rows_of(project) if row.annotator.pk == annotator.pk), None),
+        "row": team.own_row(project, annotator, days, team.check_of(project, annotator)),
         "plot": plots.per_day(days),
         "top": plots.nice_top(max((count for _, count in days), default=0)),
         "first": days[0][0],
