@@ -15,6 +15,7 @@ from curation.services import (
     freezing,
     importing,
     inspecting,
+    planning,
     prelabelling,
     prioritising,
     probing,
@@ -52,6 +53,7 @@ METHODS: dict[str, Method] = {
         checking.METHOD,
         filling.METHOD,
         gammas.METHOD,
+        *planning.METHODS,
         *training.METHODS,
     )
 }
