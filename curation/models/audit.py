@@ -58,6 +58,7 @@ class Act(models.TextChoices):
     PLAN_SENT_ON = "plan.sent-on", "Plan sent on"
     PLAN_CANCELLED = "plan.cancelled", "Plan stopped"
     ATTRIBUTES_CHANGED = "plan.attributes", "Attributes of a pair changed"
+    PROPOSALS_DECIDED = "proposals.decided", "Proposals decided"
     ITEMS_REMOVED = "items.removed", "Items removed"
     ITEMS_RESTORED = "items.restored", "Items brought back"
     DOWNLOADED = "version.downloaded", "Version downloaded"

@@ -91,6 +91,8 @@ class PlanPair(models.Model):
         CANDIDATE = "candidate", "To be asked of judges"
         JUDGED = "judged", "Labelled by judges"
         SPLIT = "split", "Judges did not agree"
+        DOUBTED = "doubted", "Contradicted by the best model, to be asked of judges"
+        HEARD = "heard", "Contradicted by the best model, judges heard"
 
     VERIFIED = (Role.GOLD, Role.VALIDATION)
 

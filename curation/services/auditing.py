@@ -38,6 +38,7 @@ KINDS = {
     "import": "Imports",
     "run": "Runs",
     "plan": "Plans",
+    "proposals": "Proposals accepted and refused",
     "items": "Items removed and brought back",
     "version": "Downloads",
     "rows": "Raw rows streamed",

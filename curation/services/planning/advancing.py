@@ -35,7 +35,8 @@ def advance(plan: Plan) -> Plan:
 @transaction.atomic
 def move(plan_id: int) -> bool:
     """One step begun, or one ended; whether there may be more to do."""
-    plan = Plan.objects.select_for_update(of=("self",)).select_related("project__protocol", "created_by").get(pk=plan_id)
+    locked = Plan.objects.select_for_update(of=("self",)).select_related("project__protocol", "created_by")
+    plan = locked.get(pk=plan_id)
     if not plan.live:
         return False
     recipe = recipe_of(plan)

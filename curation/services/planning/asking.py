@@ -60,9 +60,7 @@ def validated(recipe: Recipe, params: dict[str, Any]) -> Any:
 def again(plan: Plan, *, user: User | None, **changed: Any) -> Plan:
     """Another plan with the same settings, over the pairs that there are now; `changed` settings are another's."""
     params = {**plan.params, **changed}
-    return start(
-        project=plan.project, method=plan.method, params=params, user=user, seed=plan.seed, again_of=plan
-    )
+    return start(project=plan.project, method=plan.method, params=params, user=user, seed=plan.seed, again_of=plan)
 
 
 def find(project: Project, plan_id: int) -> Plan:

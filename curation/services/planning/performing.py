@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-
 from curation.errors import Conflict
 from curation.models import Plan, PlanStep, Run
 from curation.services import running

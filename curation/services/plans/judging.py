@@ -40,7 +40,7 @@ def label(plan: Plan, step: PlanStep, report: Report, run: Run, role: str, becom
         for row in rows:
             row.votes = votes[row.task_id]
             row.label = guided.agreed(row.votes)
-            row.role = becomes if row.label else ROLE.SPLIT
+            row.role = becomes if row.label or becomes == ROLE.HEARD else ROLE.SPLIT
         at = {
             "after": rows[-1].task_id,
             "judged": at["judged"] + sum(bool(row.label) for row in rows),
@@ -58,7 +58,7 @@ def sureness(
 ) -> dict[int, float]:
     """How sure the round's model is of each pair's own label; before there is a model, and without a label, a half."""
     half = dict.fromkeys((row.task_id for row in rows), 0.5)
-    if step.round == 0 or not step.stage == "judge":
+    if step.round == 0 or step.stage != "judge":
         return half
     model = pool.trained(plan, step.round)
     measuring.score(model, plan, pairs, report)
@@ -132,6 +132,4 @@ def read(pairs: Sequence[PoolPair]) -> dict[str, dict[int, Any]]:
 
 
 def compared(pair: PoolPair, texts: dict[str, dict[int, Any]], label: str = "") -> guided.Compared:
-    return guided.Compared(
-        texts["prompts"][pair.item], texts["texts"][pair.first], texts["texts"][pair.second], label
-    )
+    return guided.Compared(texts["prompts"][pair.item], texts["texts"][pair.first], texts["texts"][pair.second], label)

@@ -11,7 +11,7 @@ from typing import Any
 from django.db import transaction
 
 from curation.models import Decision as Row
-from curation.models import Plan, PlanPair, PlanStep, Run
+from curation.models import Plan, PlanPair, PlanStep, Proposal, Run
 from curation.services.deciding import Decision, last_annotation
 from curation.services.plans import pool
 from curation.services.plans.pool import PoolPair
@@ -20,6 +20,8 @@ from curation.services.running import Report
 
 ROLE = PlanPair.Role
 GOLD, JUDGE, POOL = "gold", "judge", "pool"
+UNTOUCHED = (ROLE.CANDIDATE, ROLE.DOUBTED, ROLE.HEARD)
+"""Roles of pairs whose label is still that of the pool."""
 SIGN = {"first": -1.0, "second": 1.0}
 WHAT = {"labels": (JUDGE, POOL), "gold-labels": (GOLD,), "final-labels": (GOLD, JUDGE, POOL)}
 """Which labels a stage writes; in a round those of people too, where the plan learns from both."""
@@ -34,6 +36,8 @@ def write(plan: Plan, step: PlanStep, run: Run, report: Report) -> dict[str, Any
     taken, held = pool.taken(plan), pool.held_prompts(plan)
     for block in pool.blocks(plan, at["after"]):
         left = [pair for pair in block if pair.prompt_hash not in held]
+        if step.stage == "final-labels":
+            left = not_asked(plan, step, left)
         rows = labelled(plan, run, left, taken, wanted, at["as_of"])
         at["after"] = block[-1].task
         for row in rows:
@@ -48,13 +52,21 @@ def write(plan: Plan, step: PlanStep, run: Run, report: Report) -> dict[str, Any
     }
 
 
+def not_asked(plan: Plan, step: PlanStep, pairs: list[PoolPair]) -> list[PoolPair]:
+    """Pairs short of those that people are to be asked about, after the last filter."""
+    sifted = PlanStep.objects.get(plan=plan, round=step.round, stage="sift").run_id
+    asks = Proposal.objects.filter(run=sifted, action=Proposal.Action.ASK, item__in={pair.item for pair in pairs})
+    out = set(asks.values_list("pair_id", flat=True))
+    return [pair for pair in pairs if pair.pair not in out]
+
+
 def labelled(
     plan: Plan, run: Run, pairs: list[PoolPair], taken: dict[int, PlanPair], wanted: tuple[str, ...], as_of: int
 ) -> list[Row]:
     """The labels of a block, in the order of tasks."""
     verified = [pair.task for pair in pairs if pair.task in taken and taken[pair.task].role == ROLE.GOLD]
     said = pool.decided(plan, verified, "signed-in", as_of) if GOLD in wanted else {}
-    others = [pair.task for pair in pairs if pair.task not in taken or taken[pair.task].role == ROLE.CANDIDATE]
+    others = [pair.task for pair in pairs if pair.task not in taken or taken[pair.task].role in UNTOUCHED]
     own = pool.own_labels(plan, others, as_of) if POOL in wanted else {}
     rows = []
     for pair in pairs:

@@ -25,6 +25,7 @@ class PoolPair:
     """A pair with what tells its prompt from others."""
 
     task: int
+    pair: int
     item: int
     prompt_hash: str
     first: int
@@ -43,7 +44,7 @@ def blocks(plan: Plan, after: int = 0) -> Iterator[list[PoolPair]]:
         yield [PoolPair(*row) for row in rows]
 
 
-COLUMNS = ("pk", "pair__item_id", "pair__item__prompt_hash", "pair__first_id", "pair__second_id")
+COLUMNS = ("pk", "pair_id", "pair__item_id", "pair__item__prompt_hash", "pair__first_id", "pair__second_id")
 
 
 def live(plan: Plan) -> Any:
@@ -66,7 +67,11 @@ def some(tasks: Sequence[int]) -> dict[int, PoolPair]:
 def decided(plan: Plan, tasks: Sequence[int], whose: str, as_of: int | None = None) -> dict[int, Decision]:
     """What some people or models say of pairs, where they prefer one side or cannot tell."""
     filters = Filters(axis=plan.params["axis"], annotators=whose)  # type: ignore[arg-type]
-    return {one.task_id: one for one in decisions(plan.project, filters, tasks=tasks, as_of=as_of)}
+    found: dict[int, Decision] = {}
+    for start in range(0, len(tasks), AT_ONCE):
+        some_of = tasks[start : start + AT_ONCE]
+        found |= {one.task_id: one for one in decisions(plan.project, filters, tasks=some_of, as_of=as_of)}
+    return found
 
 
 def clear(one: Decision | None) -> str:

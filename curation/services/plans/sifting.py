@@ -15,6 +15,7 @@ from django.db import transaction
 from django.utils import timezone
 
 from curation.models import ModelVersion, Plan, PlanPair, PlanStep, Proposal, Run
+from curation.services.curating import performing
 from curation.services.deciding import last_annotation
 from curation.services.plans import judging, pool
 from curation.services.plans.measuring import agreeing
@@ -73,7 +74,8 @@ def doubt(plan: Plan, step: PlanStep, run: Run, report: Report) -> dict[str, Any
 
 def sift(plan: Plan, step: PlanStep, run: Run, report: Report) -> dict[str, Any]:
     """Write a proposal for every label that is not kept; how many of each."""
-    at = run.checkpoint or {"after": 0, "as_of": last_annotation(plan.project), "audit": 0} | dict.fromkeys(Outcome, 0)
+    counts = dict.fromkeys((*map(str, Outcome), "audit"), 0)
+    at = run.checkpoint or {"after": 0, "as_of": last_annotation(plan.project), **counts}
     share = settings_of(plan).audit
     waiting: list[Sifted] = []
 
@@ -98,8 +100,8 @@ def sift(plan: Plan, step: PlanStep, run: Run, report: Report) -> dict[str, Any]
             waiting = []
     if waiting:
         write(waiting)
-    told = {str(name.value): at[name] for name in Outcome}
-    return {"curator": plan.method, **told, "audit": at["audit"], "actions": told}
+    counts = {name.value: at[name] for name in Outcome}
+    return {"curator": f"plan {plan.pk}, stage 2", **counts, "audit": at["audit"], **performing.told(run)}
 
 
 def walked(plan: Plan, step: PlanStep, after: int, as_of: int) -> Iterator[Sifted]:
@@ -123,7 +125,8 @@ def label_of(row: PlanPair | None, own: str) -> tuple[str, bool | None]:
         return row.label, True
     if row is not None and row.role == ROLE.SPLIT:
         return "", None
-    return own, row.label == own if row is not None and row.role == ROLE.HEARD else None
+    heard = row is not None and row.role == ROLE.HEARD and bool(row.label)
+    return own, row.label == own if heard and row is not None else None
 
 
 def models_of(plan: Plan, round_: int) -> tuple[ModelVersion, ModelVersion]:
@@ -140,8 +143,7 @@ def best_round(plan: Plan) -> int:
 def proposal(plan: Plan, run: Run, one: Sifted, action: Outcome, audit: str) -> Proposal:
     """What is to become of a pair: flips and drops are decided with the plan."""
     chosen, rejected = one.pair.sides(one.label)
-    pair = pair_of(one.pair.task)
-    subject = Subject(one.pair.item, pair, None, chosen, rejected)
+    subject = Subject(one.pair.item, one.pair.pair, None, chosen, rejected)
     p = confidence(one.gold, one.label)
     words = f"{reason(one.gold_agrees, one.best_agrees, one.judge)}; gold model: {p:.2f} for the label, "
     words += f"best model: {confidence(one.best, one.label):.2f}" + (f"; {audit}" if audit else "")
@@ -151,7 +153,7 @@ def proposal(plan: Plan, run: Run, one: Sifted, action: Outcome, audit: str) -> 
         run=run,
         subject=subject.key,
         item_id=one.pair.item,
-        pair_id=pair,
+        pair_id=one.pair.pair,
         chosen_id=chosen,
         rejected_id=rejected,
         action=action.value,

@@ -52,6 +52,8 @@ def spent(plan: Plan) -> int:
 
 def seed(plan: Plan, step: PlanStep, run: Run, report: Report) -> dict[str, Any]:
     """Draw the held-out pairs and the seed, and with judges some for them. Raises Conflict for too small a pool."""
+    if run.checkpoint:
+        return dict(run.checkpoint)
     params = settings_of(plan)
     people = min(params.validation + params.seed_pairs, budget_left(plan))
     wanted = people + (params.judged if params.judges else 0)
@@ -67,8 +69,9 @@ def seed(plan: Plan, step: PlanStep, run: Run, report: Report) -> dict[str, Any]
         )
         for place, pair in enumerate(drawn)
     ]
-    ask(plan, rows, report)
-    return {"asked": min(people, len(drawn)), "held out": min(params.validation, len(drawn))}
+    told = {"asked": min(people, len(drawn)), "held out": min(params.validation, len(drawn))}
+    ask(plan, rows, report, told)
+    return told
 
 
 def draw(plan: Plan, wanted: int) -> list[PoolPair]:
@@ -95,9 +98,11 @@ def drawn_at(seed: int, prompt_hash: str) -> int:
 
 
 def acquire(plan: Plan, step: PlanStep, run: Run, report: Report) -> dict[str, Any]:
-    """Take the pairs of the pool that the errors of this round's model pull: the first to people, the next to judges."""
+    """Take the pairs of the pool that this round's errors pull: the first go to people, the next to judges."""
     from workers.acquiring import neighbours_wanted
 
+    if run.checkpoint:
+        return dict(run.checkpoint)
     params = settings_of(plan)
     people = max(0, min(params.per_round, budget_left(plan)))
     wanted = people + (params.judged if params.judges else 0)
@@ -121,13 +126,14 @@ def acquire(plan: Plan, step: PlanStep, run: Run, report: Report) -> dict[str, A
         )
         for place, (task, one) in enumerate(pulled)
     ]
-    ask(plan, rows, report)
-    return {
+    told = {
         "errors": sum(p <= 0.5 for p in sure),
         "pulling": sum(neighbours_wanted(p) > 0 for p in sure),
         "asked": min(people, len(rows)),
         "to judges": max(0, len(rows) - people),
     }
+    ask(plan, rows, report, told)
+    return told
 
 
 def confidence(first_above: float, label: str) -> float:
@@ -175,8 +181,11 @@ def unverified(plan: Plan) -> Iterator[list[PoolPair]]:
 # --- Asking, and what was said ------------------------------------------------------------------------
 
 
-def ask(plan: Plan, rows: Sequence[PlanPair], report: Report) -> None:
-    """Keep what was chosen and put what people are asked into the plan's queue, in one transaction."""
+def ask(plan: Plan, rows: Sequence[PlanPair], report: Report, told: dict[str, Any]) -> None:
+    """Keep what was chosen and put what people are asked into the plan's queue, in one transaction.
+
+    `told` goes into the checkpoint: a worker that dies behind it has nothing left to choose.
+    """
     params = settings_of(plan)
     labels = pool.own_labels(plan, [row.task_id for row in rows if not row.before]) if rows else {}
     for row in rows:
@@ -192,7 +201,7 @@ def ask(plan: Plan, rows: Sequence[PlanPair], report: Report) -> None:
         urgent = sorted((task, len(people) - place, PICK) for place, task in enumerate(people))
         queueing.place(project_id=plan.project_id, rows=urgent)
         Plan.objects.filter(pk=plan.pk).update(queue=queue, deadline=deadline)
-        report.checkpoint(done=len(rows), total=len(rows), at={"asked": len(people)})
+        report.checkpoint(done=len(rows), total=len(rows), at=told)
 
 
 def queue_of(plan: Plan) -> Queue:
@@ -243,7 +252,7 @@ def collect(plan: Plan, step: PlanStep) -> dict[str, Any]:
         queues.move(project=plan.project, ids=left, queue=None)
     known = [row for row in changed if row.label and row.before]
     if step.round == 0 and not any(row.role == ROLE.VALIDATION for row in changed):
-        raise Conflict("no held-out pair was decided, so nothing could be measured; go on to ask again")
+        raise Conflict("no held-out pair was decided, so nothing can be measured; start a plan with another seed")
     return {
         "asked": len(asked),
         "verified": sum(bool(row.label) for row in changed),
