@@ -83,7 +83,7 @@ def sift(plan: Plan, step: PlanStep, run: Run, report: Report) -> dict[str, Any]
         made = []
         for one in some:
             found = outcome(one.gold_agrees, one.best_agrees, one.judge)
-            audit = found is Outcome.DROP and audited(str(one.pair.task), plan.seed, share)
+            audit = found is Outcome.DROP and audited(one.pair.prompt_hash, plan.seed, share)
             at[found] += 1
             at["audit"] += audit
             if found is not Outcome.KEEP:
