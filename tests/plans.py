@@ -14,6 +14,7 @@ from random import Random
 from typing import Any
 
 import orjson
+from django.utils import timezone
 
 from curation.access import annotator_for
 from curation.models import (
@@ -24,8 +25,10 @@ from curation.models import (
     Pair,
     Plan,
     PlanPair,
+    PlanStep,
     Preference,
     Project,
+    Queue,
     Response,
     Run,
     Task,
@@ -207,3 +210,30 @@ def verify(plan: Plan, user: User, most: int = 10_000) -> int:
         )
         answered += 1
     return answered
+
+
+def waiting_plan(project: Project, user: User, words: str = "") -> Plan:
+    """A plan after two rounds that waits for people, as its rows are; without running anything."""
+    queue = Queue.objects.create(project=project, name=f"Plan of {user} {words}"[:120])
+    plan = Plan.objects.create(
+        project=project, method="skywork-reward-v2", state="waiting", stage="verify", round=2, created_by=user,
+        params={"axis": "overall", "source": words, "budget": 500}, queue=queue, advice="gold accuracy still moves",
+        deadline=timezone.now(),
+    )  # fmt: skip
+    gates = [
+        (0, "seed", {"asked": 40, "held out": 24}), (0, "verify", {"asked": 40, "verified": 39, "turned": 11}),
+        (1, "labels", {"gold": 15, "pool": 800}), (1, "measure", measured(18)), (1, "acquire", {"errors": 5}),
+        (2, "measure", measured(20)), (2, "judge", {"calls": 8, "judged": 2}), (2, "verify", {}),
+    ]  # fmt: skip
+    for place, (number, stage, counts) in enumerate(gates, 1):
+        ended = timezone.now() if place < len(gates) else None
+        PlanStep.objects.create(plan=plan, round=number, stage=stage, counts=counts, ended_at=ended)
+    tasks = Task.objects.filter(project=project, pair__isnull=False).order_by("pk")[:3]
+    for task, role in zip(tasks, ("gold", "validation", "asked"), strict=False):
+        label = "first" if role != "asked" else ""
+        PlanPair.objects.create(plan=plan, task=task, role=role, label=label, before="second")
+    return plan
+
+
+def measured(right: int) -> dict[str, Any]:
+    return {"model": "reward v1", "right": right, "n": 24, "accuracy": right / 24, "low": 0.5, "high": 0.9}

@@ -53,6 +53,7 @@ from curation.services.adjudicating import deciding as adjudicating
 from curation.services.gold import marking, rules
 from curation.services.suggestions import Leaning, Suggestion, suggest
 from tests.cast import Cast, make_pairs
+from tests.plans import waiting_plan
 from tests.sharded import through
 from tests.test_freezing import answer_all
 from tests.trainings import a_training
@@ -217,6 +218,7 @@ def furnish(crew: Cast, folder: Path) -> House:
     teach(project, crew)
     decided = settle(project, olga)
     fitted, beside = (fit_of(project, method) for method in ("dawid_skene", "majority"))
+    planned, once_more = (waiting_plan(project, olga, words) for words in (LONG, ""))
     failed = Run.objects.create(project=project, method="freeze", state="failed", error=LONG)
     failed.lines.create(text=LONG)
     queued = Run.objects.create(project=project, method="freeze", params={"target": LONG}, created_by=olga)
@@ -280,6 +282,10 @@ def furnish(crew: Cast, folder: Path) -> House:
         "run": f"{root}/runs/{landed.pk}/",
         "failed run": f"{root}/runs/{failed.pk}/",
         "checks": f"{root}/checks/",
+        "plans": f"{root}/plans/",
+        "a plan": f"{root}/plans/{planned.pk}/",
+        "plans side by side": f"{root}/plans/compare/?one={planned.pk}&other={once_more.pk}",
+        "no plans": f"/projects/{empty.slug}/plans/",
         "adjudicate": f"{root}/adjudicate/?all=1",
         "a task to decide": f"{root}/adjudicate/{decided}/",
         "guidelines": f"{root}/guidelines/",
