@@ -40,6 +40,7 @@ from curation.services.desk import desk_of
 from curation.services.method import Method, Params
 from curation.services.methods import METHODS
 from curation.services.planning import advancing, asking
+from curation.services.plans import attributing
 from curation.services.running import Report
 from tests import judging
 from workers import warm
@@ -232,7 +233,19 @@ def waiting_plan(project: Project, user: User, words: str = "") -> Plan:
     for task, role in zip(tasks, ("gold", "validation", "asked"), strict=False):
         label = "first" if role != "asked" else ""
         PlanPair.objects.create(plan=plan, task=task, role=role, label=label, before="second")
+    if words and tasks:
+        described = {**ABOUT, "guideline": words[:200]}
+        attributing.edit(plan, tasks[0].pk, described, user)
     return plan
+
+
+ABOUT = {
+    "category": "math",
+    "objectivity": "objective",
+    "controversiality": "low",
+    "desired": ["a correct result", "short steps"],
+    "guideline": "Work it out first; prefer the one whose result is right.",
+}
 
 
 def measured(right: int) -> dict[str, Any]:

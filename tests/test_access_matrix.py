@@ -27,6 +27,7 @@ from curation.models import (
     Membership,
     ModelVersion,
     Plan,
+    PlanPair,
     Progress,
     Project,
     Queue,
@@ -257,6 +258,8 @@ PAGES: dict[str, tuple[str, str, set[str]]] = {
     "plans": ("GET", "/projects/{slug}/plans/", READERS),
     "plans-compare": ("GET", "/projects/{slug}/plans/compare/?one={plan}&other={plan}", READERS),
     "plan": ("GET", "/projects/{slug}/plans/{plan}/", READERS),
+    "plan-pairs": ("GET", "/projects/{slug}/plans/{plan}/pairs/", READERS),
+    "plan-pair": ("GET", "/projects/{slug}/plans/{plan}/pairs/{task}/", REVIEWERS),
     "plan-go-on": ("POST", "/projects/{slug}/plans/{plan}/go-on/", MANAGERS),
     "plan-stop": ("POST", "/projects/{slug}/plans/{plan}/stop/", MANAGERS),
     "plan-again": ("POST", "/projects/{slug}/plans/{plan}/again/", MANAGERS),
@@ -435,6 +438,7 @@ def places(cast: Cast) -> dict[str, object]:
     schedule = Schedule.objects.create(project=cast.project, method="freeze", cron="0 3 * * *")
     asked = {"axis": "overall"}
     plan = Plan.objects.create(project=cast.project, method="skywork-reward-v2", stage="verify", params=asked)
+    PlanPair.objects.create(plan=plan, task_id=in_hand.task_id, role="gold", label="first")
     model = ModelVersion.objects.create(name="length", kind="reward", reference="program:length", state="ready")
     own_model = ModelVersion.objects.create(name="own", kind="reward", reference="program:length", project=cast.project)
     evaluation = evaluate(cast.project, model)

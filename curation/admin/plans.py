@@ -7,7 +7,7 @@ from django.utils.safestring import SafeString
 
 from curation.admin.lists import BigList, OnlyRead
 from curation.admin.runs import in_json
-from curation.models import Plan, PlanPair, PlanStep
+from curation.models import AttributesEdit, PairAttributes, Plan, PlanPair, PlanStep
 
 
 @admin.register(Plan)
@@ -44,3 +44,18 @@ class PlanPairAdmin(OnlyRead, BigList):
     list_filter = ("role",)
     list_select_related = ("plan", "task")
     fields = ("plan", "task", "role", "round", "held_out", "label", "before", "pulls", "similarity", "votes")
+
+
+@admin.register(PairAttributes)
+class PairAttributesAdmin(OnlyRead, BigList):
+    list_display = ("id", "pair", "category", "objectivity", "controversiality", "model")
+    list_filter = ("category", "objectivity")
+    list_select_related = ("pair", "model")
+    fields = ("pair", "category", "objectivity", "controversiality", "desired", "guideline", "model", "created_at")
+
+
+@admin.register(AttributesEdit)
+class AttributesEditAdmin(OnlyRead, BigList):
+    list_display = ("id", "attributes", "by", "at")
+    list_select_related = ("attributes", "by")
+    fields = ("attributes", "by", "before", "after", "at")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from django import forms
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
@@ -11,12 +12,14 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 
 from curation import access, plan_plots
 from curation.errors import DomainError, NotFound
-from curation.models import Plan, PlanPair, Project
+from curation.models import PairAttributes, Plan, PlanPair, Project
 from curation.services.method import Method
 from curation.services.planning import asking, telling
 from curation.services.planning.recipe import Recipe, recipe_of, recipes
+from curation.services.plans import attributing
 from curation.views.people import own
-from curation.views.run_forms import RunForm
+from curation.views.run_forms import Lines, RunForm
+from workers import attributing as attributes
 
 SHOWN = 50
 
@@ -153,3 +156,56 @@ def named(request: HttpRequest, project: Project, name: str) -> Plan:
     if not given.isdecimal() or len(given) > 18:
         raise NotFound("no such plan")
     return asking.find(project, int(given))
+
+
+# --- Attributes of pairs ------------------------------------------------------------------------------
+
+
+class AttributesForm(forms.Form):
+    """The five attributes of a pair; phrases one a line."""
+
+    category = forms.ChoiceField(choices=[(one, one) for one in attributes.CATEGORIES])
+    objectivity = forms.ChoiceField(choices=[(one, one) for one in attributes.OBJECTIVITY])
+    controversiality = forms.ChoiceField(choices=[(one, one) for one in attributes.CONTROVERSIALITY])
+    desired = Lines(help_text="What users want in a good answer here: 1 to 5 phrases, one a line.")
+    guideline = forms.CharField(
+        widget=forms.Textarea(attrs={"rows": 4}), help_text="By which a third person could choose; at most 80 words."
+    )
+
+
+@require_safe
+def pairs(request: HttpRequest, slug: str, plan_id: int) -> HttpResponse:
+    """The pairs that a plan took, with what is known of them, some at a time."""
+    project = access.project_for(request.user, slug, access.READ)
+    plan = asking.find(project, plan_id)
+    after = request.GET.get("after", "")
+    rows = PlanPair.objects.filter(plan=plan, pk__gt=int(after) if after.isdecimal() and len(after) < 19 else 0)
+    found = list(rows.select_related("task__pair__item", "task__pair__attributes").order_by("pk")[: SHOWN + 1])
+    context = {
+        "project": project,
+        "plan": plan,
+        "rows": found[:SHOWN],
+        "after": found[SHOWN - 1].pk if len(found) > SHOWN else None,
+        "may_act": access.REVIEW in access.capabilities(request.user, project),
+    }
+    return render(request, "plans/pairs.html", context)
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+def pair(request: HttpRequest, slug: str, plan_id: int, task_id: int) -> HttpResponse:
+    """One pair with its attributes, who changed them, and the form that does."""
+    project = access.project_for(request.user, slug, access.REVIEW)
+    plan = asking.find(project, plan_id)
+    row = attributing.pair_of(plan, task_id)
+    known = PairAttributes.objects.filter(pair=row.task.pair).select_related("model").first()
+    form = AttributesForm(request.POST or None, initial=attributing.values(known))
+    if form.is_bound and form.is_valid():
+        try:
+            attributing.edit(plan, task_id, form.cleaned_data, own(request))
+            messages.success(request, "The attributes are changed.")
+            return redirect("plan-pairs", slug, plan.pk)
+        except DomainError as error:
+            form.add_error(error.field if error.field in form.fields else None, error.detail)
+    edits = list(known.edits.select_related("by")[:SHOWN]) if known else []
+    context = {"project": project, "plan": plan, "row": row, "known": known, "form": form, "edits": edits}
+    return render(request, "plans/pair.html", context, status=422 if form.errors else 200)

@@ -284,6 +284,8 @@ def furnish(crew: Cast, folder: Path) -> House:
         "checks": f"{root}/checks/",
         "plans": f"{root}/plans/",
         "a plan": f"{root}/plans/{planned.pk}/",
+        "pairs of a plan": f"{root}/plans/{planned.pk}/pairs/",
+        "a pair of a plan": f"{root}/plans/{planned.pk}/pairs/{planned.pairs.order_by('pk')[0].task_id}/",
         "plans side by side": f"{root}/plans/compare/?one={planned.pk}&other={once_more.pk}",
         "no plans": f"/projects/{empty.slug}/plans/",
         "adjudicate": f"{root}/adjudicate/?all=1",
