@@ -139,7 +139,7 @@ def test_a_version_follows_what_was_accepted(planted: Cast) -> None:
         want = 1 if texts[number]["flipped"] else 0
         assert row["chosen"][-1]["content"] == f"Answer {want} to {item}"
     kept = lines(version, "proposals")
-    assert len(kept) == 16 and {row["decided_by"] for row in kept} == {"olga"}
+    assert len(kept) == 16 and {row["decided_by"] for row in kept} == {olga.pk}
     assert (kept[0]["curator"], kept[0]["run"], kept[0]["reason"]) == ("planted", str(run.pk), "number 0")
 
 
