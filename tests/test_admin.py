@@ -20,6 +20,7 @@ from curation.models import (
     Annotation,
     Annotator,
     ApiToken,
+    AttributesEdit,
     Change,
     Check,
     Completion,
@@ -36,6 +37,10 @@ from curation.models import (
     Invite,
     Item,
     ModelVersion,
+    PairAttributes,
+    Plan,
+    PlanPair,
+    PlanStep,
     Project,
     Proposal,
     Reliability,
@@ -87,6 +92,11 @@ def full(cast: Cast) -> Cast:
         project=cast.project, run=run, task=task, kind="axis", name="overall", place="axis:overall", outcome="tie",
         confidence=1, how="majority",
     )  # fmt: skip
+    plan = Plan.objects.create(project=cast.project, method="skywork-reward-v2", stage="seed", params={"axis": "a"})
+    PlanStep.objects.create(plan=plan, stage="seed", run=run, counts={"asked": 9})
+    PlanPair.objects.create(plan=plan, task=task, label="first")
+    about = PairAttributes.objects.create(pair=task.pair, category="math", objectivity="mixed", controversiality="low")
+    AttributesEdit.objects.create(attributes=about, by=cast.rita, after={"category": "math"})
     judge = Annotator.objects.filter(project=cast.project)[0]
     Reliability.objects.create(project=cast.project, run=run, annotator=judge, value=0.5, low=0.2, high=0.8, n=9)
     decided = Adjudication.objects.create(annotation=Annotation.objects.all()[0], made_by=cast.rita)

@@ -15,6 +15,7 @@ from curation.models.images import Image
 from curation.models.items import Change, Item, Pair, Response, Source
 from curation.models.machines import Schedule, Worker
 from curation.models.people import Annotator, ApiToken, Invite, Membership, Role, Scope, SignInLink, User
+from curation.models.plans import AttributesEdit, PairAttributes, Plan, PlanPair, PlanStep
 from curation.models.projects import Project, Protocol, TaskKind
 from curation.models.registry import Calibration, Completion, ModelVersion
 from curation.models.runs import IdempotentReply, Run, RunLine
@@ -35,6 +36,7 @@ __all__ = [
     "Annotator",
     "ApiToken",
     "Assignment",
+    "AttributesEdit",
     "AuditEvent",
     "Calibration",
     "Change",
@@ -64,6 +66,10 @@ __all__ = [
     "Mention",
     "ModelVersion",
     "Pair",
+    "PairAttributes",
+    "Plan",
+    "PlanPair",
+    "PlanStep",
     "Preference",
     "Progress",
     "Project",

@@ -230,6 +230,12 @@ def decided(facts: dict[str, Any]) -> str:
     found = facts.get("decided_by")
     if not found:
         return ""
+    if found.get("planned"):
+        return (
+            f"Labels are those of {found['method']} (run `{found['run']}`, seed {found['seed']}, answers up to "
+            f"annotation {found['upto']}): verified by people (`how` begins with gold in the lineage), by judges "
+            "(judge), or as they were imported (pool). The confidence is the share of the answers behind a label."
+        )
     return (
         f"Labels are decided by {found['method']} (run `{found['run']}`, seed {found['seed']}, answers up to "
         f"annotation {found['upto']}), except what people settled by hand. The confidence is the probability that the "

@@ -16,6 +16,7 @@ from curation.services import (
     freezing,
     importing,
     inspecting,
+    planning,
     prelabelling,
     prioritising,
     probing,
@@ -54,6 +55,7 @@ METHODS: dict[str, Method] = {
         curating.METHOD,
         filling.METHOD,
         gammas.METHOD,
+        *planning.METHODS,
         *training.METHODS,
     )
 }

@@ -55,6 +55,7 @@ from curation.services.curating.deciding import Wanted
 from curation.services.gold import marking, rules
 from curation.services.suggestions import Leaning, Suggestion, suggest
 from tests.cast import Cast, make_pairs
+from tests.plans import waiting_plan
 from tests.sharded import through
 from tests.test_freezing import answer_all
 from tests.trainings import a_training
@@ -234,6 +235,7 @@ def furnish(crew: Cast, folder: Path) -> House:
     decided = settle(project, olga)
     fitted, beside = (fit_of(project, method) for method in ("dawid_skene", "majority"))
     curated = curated_of(project)
+    planned, once_more = (waiting_plan(project, olga, words) for words in (LONG, ""))
     failed = Run.objects.create(project=project, method="freeze", state="failed", error=LONG)
     failed.lines.create(text=LONG)
     queued = Run.objects.create(project=project, method="freeze", params={"target": LONG}, created_by=olga)
@@ -302,6 +304,12 @@ def furnish(crew: Cast, folder: Path) -> House:
         "proposals": f"{root}/curation/{curated.pk}/",
         "all proposals": f"{root}/curation/{curated.pk}/?state=all",
         "nothing proposed": f"/projects/{empty.slug}/curation/",
+        "plans": f"{root}/plans/",
+        "a plan": f"{root}/plans/{planned.pk}/",
+        "pairs of a plan": f"{root}/plans/{planned.pk}/pairs/",
+        "a pair of a plan": f"{root}/plans/{planned.pk}/pairs/{planned.pairs.order_by('pk')[0].task_id}/",
+        "plans side by side": f"{root}/plans/compare/?one={planned.pk}&other={once_more.pk}",
+        "no plans": f"/projects/{empty.slug}/plans/",
         "adjudicate": f"{root}/adjudicate/?all=1",
         "a task to decide": f"{root}/adjudicate/{decided}/",
         "guidelines": f"{root}/guidelines/",

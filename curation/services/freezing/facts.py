@@ -38,7 +38,7 @@ def decided_by(selection: Selection) -> dict[str, Any]:
         return {}
     run = Run.objects.get(pk=selection.filters.decided_by)
     told = {"run": str(run.pk), "method": run.result["method"], "upto": run.result["answers up to"], "seed": run.seed}
-    return {"decided_by": told}
+    return {"decided_by": told | ({"planned": True} if run.method == fits.PLANNED else {})}
 
 
 def annotators(selection: Selection) -> dict[str, dict[str, float]]:
