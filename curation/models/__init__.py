@@ -16,6 +16,7 @@ from curation.models.machines import Schedule, Worker
 from curation.models.people import Annotator, ApiToken, Invite, Membership, Role, Scope, SignInLink, User
 from curation.models.projects import Project, Protocol, TaskKind
 from curation.models.registry import Calibration, Completion, ModelVersion
+from curation.models.repeats import Repeat
 from curation.models.runs import IdempotentReply, Run, RunLine
 from curation.models.scores import Embedding, Score, ScoreMap
 from curation.models.shards import Shard
@@ -70,6 +71,7 @@ __all__ = [
     "Queue",
     "Rank",
     "Reliability",
+    "Repeat",
     "Response",
     "Review",
     "Role",
