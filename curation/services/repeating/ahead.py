@@ -23,6 +23,9 @@ COLUMNS = f"""p.repeat_percent, p.repeat_after, p.seed, a.id, g.done + g.skipped
                                             WHERE e.annotator_id = a.id) END"""
 """Of a statement over a project p, an annotator a and its progress g."""
 
+AHEAD = 4
+"""One more than the screen holds at a time: at an earlier place nothing might be old enough."""
+
 P = TypeVar("P")
 
 
@@ -52,14 +55,18 @@ class Again:
     @property
     def due(self) -> bool:
         """Whether a repeat is asked before the next task that is given out."""
-        asked = self.open or self.place < max(self.after, self.next_place)
-        return not asked and is_slot(self.place, self.percent, self.seed)
+        return not self.open and self.place >= self.begin and is_slot(self.place, self.percent, self.seed)
+
+    @property
+    def begin(self) -> int:
+        """From which place on another repeat may be asked."""
+        return max(self.place, self.next_place, self.after + AHEAD)
 
     def coming(self, left: int) -> int:
         """How many repeats are still to be answered while `left` tasks are, those in hand among them."""
-        start, end = max(self.place, self.next_place, self.after), self.over + left
+        start, end = self.begin, self.over + left
         slots = slots_before(end, self.percent, self.seed) - slots_before(start, self.percent, self.seed)
-        return self.open + (slots if end > start else 0)
+        return self.open + max(0, slots)
 
 
 def read(columns: Sequence[Any]) -> Again | None:
