@@ -109,7 +109,7 @@ class Adjudication {
   nudge(end, by) {
     const mark = this.markOf(this.current);
     if (!mark) return;
-    const to = { start: mark.start, end: mark.end, [end]: mark.map.next(mark[end], "word", by) };
+    const to = { start: mark.start, end: mark.end, [end]: wordEdge(mark.map, end, mark[end], by) };
     const { start, end: last } = this.current.dataset;
     if (to.start >= to.end || to.start >= Number(last) || to.end <= Number(start)) return;
     mark.bounds.value = `${to.start},${to.end}`;
@@ -202,6 +202,13 @@ class Adjudication {
     const left = this.undecided().length;
     page.querySelector("[data-left]").textContent = left ? `${left} still to decide` : "Everything is decided: Enter goes on";
   }
+}
+
+/** The beginning of a span at the beginning of the word before or after, or its end at such a word's end. */
+function wordEdge(map, end, at, by) {
+  if ((end === "start") === by < 0) return map.next(at, "word", by);
+  const beyond = map.next(map.next(at, "word", by), "word", by);
+  return map.next(beyond, "word", -by);
 }
 
 function radios(element) {
