@@ -137,6 +137,7 @@ API: dict[str, tuple[str, str, set[str]]] = {
     "api-people": ("GET", "/api/v1/projects/{slug}/people", MANAGERS),
     "api-me": ("GET", "/api/v1/projects/{slug}/me", ANNOTATORS),
     "api-checks": ("GET", "/api/v1/projects/{slug}/checks", READERS),
+    "api-repeats": ("GET", "/api/v1/projects/{slug}/checks/repeats", READERS),
     "api-decisions": ("GET", "/api/v1/projects/{slug}/decisions", READERS),
     "api-runs": ("GET", "/api/v1/projects/{slug}/runs", READERS),
     "api-run": ("GET", "/api/v1/runs/{run}", READERS),

@@ -83,6 +83,7 @@ urlpatterns = [  # tried in turn, so an annotator's calls come first
     path(f"{PROJECT}/people", team.TeamView.as_view(), name="api-people"),
     path(f"{PROJECT}/me", team.MeView.as_view(), name="api-me"),
     path(f"{PROJECT}/checks", checks.ChecksView.as_view(), name="api-checks"),
+    path(f"{PROJECT}/checks/repeats", checks.RepeatsView.as_view(), name="api-repeats"),
     path(f"{PROJECT}/scores", scores.ScoresView.as_view(), name="api-scores"),
     path(f"{PROJECT}/suggestions", suggestions.SuggestionsView.as_view(), name="api-suggestions"),
     path(f"{PROJECT}/items/<int:item_id>/overlap", work.ItemOverlapView.as_view(), name="api-item-overlap"),
