@@ -246,3 +246,5 @@ def test_every_curator_says_what_it_is() -> None:
         assert one.title and one.about and issubclass(one.params, Settings), one.name
         for name, field in one.params.model_fields.items():
             assert field.description, (one.name, name)
+
+
