@@ -144,6 +144,7 @@ API: dict[str, tuple[str, str, set[str]]] = {
     "api-proposals-refuse": ("POST", "/api/v1/projects/{slug}/proposals/refuse", FEEDERS),
     "api-proposals-reopen": ("POST", "/api/v1/projects/{slug}/proposals/reopen", FEEDERS),
     "api-checks": ("GET", "/api/v1/projects/{slug}/checks", READERS),
+    "api-repeats": ("GET", "/api/v1/projects/{slug}/checks/repeats", READERS),
     "api-decisions": ("GET", "/api/v1/projects/{slug}/decisions", READERS),
     "api-runs": ("GET", "/api/v1/projects/{slug}/runs", READERS),
     "api-run": ("GET", "/api/v1/runs/{run}", READERS),

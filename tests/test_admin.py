@@ -44,6 +44,7 @@ from curation.models import (
     Project,
     Proposal,
     Reliability,
+    Repeat,
     Run,
     RunLine,
     Schedule,
@@ -110,6 +111,9 @@ def full(cast: Cast) -> Cast:
     home = {"project": cast.project, "protocol": cast.project.protocol}
     gold = Gold.objects.create(task=done.task, expected=said, place=1, made_from="hand", **home)
     GoldResult.objects.create(gold=gold, annotator=done.annotator, annotation=done, correct=True, score=1)
+    Repeat.objects.create(
+        project=cast.project, annotator=done.annotator, task=done.task, first=done, place=50, order="ba"
+    )
     machines.report(machines.Self("cpu@test", ("cpu",)))
     kept_up(cast.project)
     item = Item.objects.order_by("pk")[0]

@@ -91,6 +91,7 @@ urlpatterns = [  # tried in turn, so an annotator's calls come first
     path(f"{PROJECT}/proposals/refuse", proposals.RefuseView.as_view(), name="api-proposals-refuse"),
     path(f"{PROJECT}/proposals/reopen", proposals.ReopenView.as_view(), name="api-proposals-reopen"),
     path(f"{PROJECT}/checks", checks.ChecksView.as_view(), name="api-checks"),
+    path(f"{PROJECT}/checks/repeats", checks.RepeatsView.as_view(), name="api-repeats"),
     path(f"{PROJECT}/scores", scores.ScoresView.as_view(), name="api-scores"),
     path(f"{PROJECT}/suggestions", suggestions.SuggestionsView.as_view(), name="api-suggestions"),
     path(f"{PROJECT}/items/<int:item_id>/overlap", work.ItemOverlapView.as_view(), name="api-item-overlap"),
