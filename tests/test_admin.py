@@ -42,7 +42,9 @@ from curation.models import (
     PlanPair,
     PlanStep,
     Project,
+    Proposal,
     Reliability,
+    Repeat,
     Run,
     RunLine,
     Schedule,
@@ -83,6 +85,10 @@ def full(cast: Cast) -> Cast:
     )
     Check.objects.create(project=cast.project, run=run, signals={"style": {}}, flags=["position"])
     task = Task.objects.order_by("pk")[0]
+    Proposal.objects.create(
+        project=cast.project, run=run, subject="item:1", item_id=spare[0], action="drop", score=0.5, reason="x",
+        cause="y",
+    )  # fmt: skip
     Decision.objects.create(
         project=cast.project, run=run, task=task, kind="axis", name="overall", place="axis:overall", outcome="tie",
         confidence=1, how="majority",
@@ -105,6 +111,9 @@ def full(cast: Cast) -> Cast:
     home = {"project": cast.project, "protocol": cast.project.protocol}
     gold = Gold.objects.create(task=done.task, expected=said, place=1, made_from="hand", **home)
     GoldResult.objects.create(gold=gold, annotator=done.annotator, annotation=done, correct=True, score=1)
+    Repeat.objects.create(
+        project=cast.project, annotator=done.annotator, task=done.task, first=done, place=50, order="ba"
+    )
     machines.report(machines.Self("cpu@test", ("cpu",)))
     kept_up(cast.project)
     item = Item.objects.order_by("pk")[0]
@@ -199,6 +208,14 @@ def test_overlap_changed_in_the_admin_reaches_the_tasks(full: Cast, staff: Clien
 
 def test_a_dataset_version_is_made_from_the_list_of_projects(full: Cast, staff: Client) -> None:
     assert "1 runs started" in act(staff, "project", "make_version", full.project.pk)
+    assert "1 runs started" in act(staff, "project", "curate_agreement", full.project.pk)
+    Run.objects.filter(proposals__isnull=False).update(state="succeeded")
+    kept = Proposal.objects.get()
+    for action, words, state in (("accept", "accepted", "accepted"), ("refuse", "refused", "refused")):
+        assert f"1 {words}" in act(staff, "proposal", action, kept.pk)
+        kept.refresh_from_db()
+        assert (kept.state, kept.decided_by) == (state, full.ada)
+    assert "1 open again" in act(staff, "proposal", "open_again", kept.pk)
     version = DatasetVersion.objects.get(dataset__name="preferences")
     assert version.target == "trl-preference" and version.run is not None and version.run.created_by == full.ada
 

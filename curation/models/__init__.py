@@ -18,6 +18,7 @@ from curation.models.people import Annotator, ApiToken, Invite, Membership, Role
 from curation.models.plans import AttributesEdit, PairAttributes, Plan, PlanPair, PlanStep
 from curation.models.projects import Project, Protocol, TaskKind
 from curation.models.registry import Calibration, Completion, ModelVersion
+from curation.models.repeats import Repeat
 from curation.models.runs import IdempotentReply, Run, RunLine
 from curation.models.scores import Embedding, Score, ScoreMap
 from curation.models.shards import Shard
@@ -78,6 +79,7 @@ __all__ = [
     "Queue",
     "Rank",
     "Reliability",
+    "Repeat",
     "Response",
     "Review",
     "Role",

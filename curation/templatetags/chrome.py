@@ -38,7 +38,16 @@ TABS = (
             ("Decisions", "decisions/", access.READ),
             ("Gold", "gold/", access.MANAGE),
             ("Checks", "checks/", access.READ),
+            ("Bias", "bias/", access.READ),
+        ),
+    ),
+    (
+        "Curation",
+        (
+            ("Curation", "curation/", access.READ),
             ("Plans", "plans/", access.READ),
+            ("What next", "next/", access.READ),
+            ("Safety", "safety/", access.READ),
         ),
     ),
     ("Items", (("Items", "items/", access.READ),)),

@@ -17,7 +17,7 @@ from curation.downloads import download
 from curation.errors import DomainError, NotFound
 from curation.models import DatasetVersion, Project
 from curation.rendering import markdown
-from curation.services import exporting, freezing
+from curation.services import cards, exporting, freezing
 from curation.services.freezing import changed, pushing
 from curation.views.version_form import EXAMPLE, VersionForm
 from workers.tables import shards
@@ -41,7 +41,8 @@ def index(request: HttpRequest, slug: str) -> HttpResponse:
 @require_http_methods(["GET", "POST"])
 def make(request: HttpRequest, slug: str) -> HttpResponse:
     project = access.project_for(request.user, slug, access.FREEZE)
-    form = VersionForm(request.POST or None, project=project, initial=request.GET.dict())
+    first = {**request.GET.dict(), "curated": request.GET.getlist("curated")}
+    form = VersionForm(request.POST or None, project=project, initial=first)
     if request.method == "POST" and form.is_valid():
         try:
             version = freezing.request_version(
@@ -100,6 +101,8 @@ def page(request: HttpRequest, slug: str, name: str, number: int) -> HttpRespons
         "followed": changed.followed(version) is not None,
         "changes": changed.latest(version, CHANGES),
         "what": targets.get(version.target).what,
+        "agreement": dict(zip(("titles", "rows"), cards.agreed(version.facts.get("agreement", {})), strict=True)),
+        "known": [words for words in (cards.known_answers(version.facts), cards.reliability(version.facts)) if words],
         "card": markdown(version.card.split("---", 2)[-1]),
         "can_make": may_make(request, project),
         "hubs": pushing.endpoints() if settings.HUB_TOKEN else [],
