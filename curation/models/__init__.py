@@ -16,6 +16,7 @@ from curation.models.machines import Schedule, Worker
 from curation.models.people import Annotator, ApiToken, Invite, Membership, Role, Scope, SignInLink, User
 from curation.models.projects import Project, Protocol, TaskKind
 from curation.models.registry import Calibration, Completion, ModelVersion
+from curation.models.reports import BiasReport, LearningCurve
 from curation.models.runs import IdempotentReply, Run, RunLine
 from curation.models.scores import Embedding, Score, ScoreMap
 from curation.models.shards import Shard
@@ -35,6 +36,7 @@ __all__ = [
     "ApiToken",
     "Assignment",
     "AuditEvent",
+    "BiasReport",
     "Calibration",
     "Change",
     "Check",
@@ -59,6 +61,7 @@ __all__ = [
     "Image",
     "Invite",
     "Item",
+    "LearningCurve",
     "Membership",
     "Mention",
     "ModelVersion",
