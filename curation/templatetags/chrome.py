@@ -38,6 +38,8 @@ TABS = (
             ("Decisions", "decisions/", access.READ),
             ("Gold", "gold/", access.MANAGE),
             ("Checks", "checks/", access.READ),
+            ("Bias", "bias/", access.READ),
+            ("What next", "next/", access.READ),
         ),
     ),
     ("Items", (("Items", "items/", access.READ),)),

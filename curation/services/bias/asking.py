@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import asdict
 from random import Random
 from typing import Any
@@ -14,7 +13,6 @@ from curation.errors import Invalid
 from curation.models import BiasReport, DatasetVersion, Project, Run, TaskKind
 from curation.services import deciding
 from curation.services.bias import gathering
-from curation.services.bias.gathering import Decided
 from curation.services.method import Method, Params
 from curation.services.running import Report
 from workers.bias.counting import Counts, figures
@@ -71,11 +69,9 @@ def execute(run: Run, report: Report) -> dict[str, Any]:
     params = BiasParams.model_validate(run.params)
     version = version_of(run.home, params) if params.dataset else None
     upto = deciding.last_annotation(run.home)
-    source: Iterator[list[Decided]] = (
-        gathering.of_version(version) if version else gathering.of_project(run.home, params.axis, upto)
-    )
+    source = gathering.of_version(version) if version else gathering.of_project(run.home, params.axis, upto)
     counts, compared, chance = Counts(), list[Compared](), Random(run.seed)
-    for some in source:
+    for _, some in source:
         for one in gathering.with_texts(run.home, some, params.axis):
             counts.add_pair(one.pair)
             for answer in one.answers:
@@ -86,7 +82,7 @@ def execute(run: Run, report: Report) -> dict[str, Any]:
     told: dict[str, Any] = {"pairs": counts.pairs, "answers": counts.answers, "axis": params.axis, "figures": rows}
     if params.style:
         report.log(f"fitting Bradley–Terry with and without style on {len(compared)} pairs")
-        told["style"] = style(compared, run.seed)
+        told["style"] = style(compared, counts.pairs, run.seed)
     with transaction.atomic():
         BiasReport.objects.filter(run=run).delete()
         BiasReport.objects.create(project=run.home, run=run, version=version, told=told)
@@ -111,7 +107,7 @@ def keep(compared: list[Compared], pair: Chosen, seen: int, chance: Random) -> N
         compared.append(row)
 
 
-def style(compared: list[Compared], seed: int) -> dict[str, Any]:
+def style(compared: list[Compared], seen: int, seed: int) -> dict[str, Any]:
     """Each feature's pull, and each model's strength raw and with style held equal; or why there is neither."""
     try:
         fit = styled(compared, seed=seed)
@@ -119,7 +115,9 @@ def style(compared: list[Compared], seed: int) -> dict[str, Any]:
         return {"why_not": MISSING}
     if fit is None:
         return {"why_not": "too few decided pairs"}
-    return {"n": fit.n} | {part: {name: asdict(one) for name, one in getattr(fit, part).items()} for part in PARTS}
+    return {"n": fit.n, "of": seen} | {
+        part: {name: asdict(one) for name, one in getattr(fit, part).items()} for part in PARTS
+    }
 
 
 METHOD = Method(

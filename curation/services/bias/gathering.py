@@ -41,12 +41,15 @@ def filters_of(project: Project, axis: str) -> Filters:
     return Filters(axis=axis, decided_by=decided_by)
 
 
-def of_project(project: Project, axis: str, upto: int | None = None, after: int = 0) -> Iterator[list[Decided]]:
-    """The decided pairs behind a task, in the order of their tasks; ties and what is undecided are left out."""
+def of_project(
+    project: Project, axis: str, upto: int | None = None, *, after: int = 0, size: int = AT_ONCE
+) -> Iterator[tuple[int, list[Decided]]]:
+    """The decided pairs behind a task, in the order of their tasks, each time with the last task that was looked at;
+    ties and what is undecided are left out."""
     filters, last = filters_of(project, axis), after
-    while tasks := deciding.annotated_tasks(project, after=last, most=AT_ONCE):
+    while tasks := deciding.annotated_tasks(project, after=last, most=size):
         last = tasks[-1]
-        yield decided_on(project, filters, tasks, upto)
+        yield last, decided_on(project, filters, tasks, upto)
 
 
 def decided_on(project: Project, filters: Filters, tasks: Sequence[int], upto: int | None = None) -> list[Decided]:
@@ -63,21 +66,38 @@ def decided_on(project: Project, filters: Filters, tasks: Sequence[int], upto: i
     return made
 
 
-def of_version(version: DatasetVersion) -> Iterator[list[Decided]]:
-    """The pairs of a version, by its lineage. Raises Invalid where it holds none."""
+def of_version(version: DatasetVersion, *, after: int = 0, size: int = AT_ONCE) -> Iterator[tuple[int, list[Decided]]]:
+    """The pairs of a version behind so many lines of its lineage, each time with how many were read. Raises Invalid
+    where it holds none."""
     import pyarrow.parquet as pq
 
     files = DatasetFile.objects.filter(version=version, split="lineage", name__endswith=".parquet").order_by("shard")
-    columns = ["task", "chosen", "rejected", "annotations"]
+    read = 0
     for file in files:
         table = pq.ParquetFile(version.folder / file.name)
-        if not set(columns) <= set(table.schema_arrow.names):
+        if not set(COLUMNS) <= set(table.schema_arrow.names):
             raise Invalid(f"{version} holds no decided pairs", field="params.dataset")
-        for batch in table.iter_batches(AT_ONCE, columns=columns):
-            yield [
-                Decided(row["task"], row["chosen"], row["rejected"], row["annotations"] or ())
-                for row in batch.to_pylist()
-            ]
+        for group in range(table.num_row_groups):
+            rows = table.metadata.row_group(group).num_rows
+            if read + rows <= after:
+                read += rows
+                continue
+            for batch in table.iter_batches(size, row_groups=[group], columns=COLUMNS):
+                read += len(batch)
+                if read > after:
+                    yield read, [decided_in(line) for line in batch.to_pylist()[skipped(after, read, len(batch)) :]]
+
+
+def skipped(after: int, read: int, size: int) -> int:
+    """How many of the `size` lines that end at `read` were asked to be passed over."""
+    return max(0, after - (read - size))
+
+
+COLUMNS = ["task", "chosen", "rejected", "annotations"]
+
+
+def decided_in(line: dict[str, Any]) -> Decided:
+    return Decided(line["task"], line["chosen"], line["rejected"], line["annotations"] or ())
 
 
 def with_texts(project: Project, some: Sequence[Decided], axis: str) -> list[Told]:

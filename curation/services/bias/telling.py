@@ -9,7 +9,6 @@ from django.db.models import QuerySet
 
 from curation.errors import NotFound
 from curation.models import BiasReport, DatasetVersion, Item, Project, Run, Task
-from curation.services import deciding
 from curation.services.bias import gathering
 from curation.services.bias.asking import METHOD
 from curation.services.bias.gathering import Told
@@ -23,12 +22,13 @@ TITLES = {
     "hour": "Hour of the day (UTC): how often the longer one",
 }  # fmt: skip
 """Signals in the order in which they are shown."""
-SHOWN = 50
+SHOWN, AT_ONCE = 50, 100
+"""A page of items ends with the hundred pairs in which its fiftieth was found."""
 
 
 def reports(project: Project) -> QuerySet[BiasReport]:
     """The reports of a project, the newest first."""
-    found = BiasReport.objects.filter(project=project).select_related("run", "version__dataset")
+    found = BiasReport.objects.filter(project=project).select_related("project", "run", "version__dataset")
     return found.order_by("-pk")
 
 
@@ -57,27 +57,28 @@ class Page:
     looked: int
 
 
-def items(project: Project, axis: str, signal: str, name: str, *, chosen: bool, after: int = 0) -> Page:
-    """The decided pairs of the project in which one side alone has a property, and that side was chosen or not; by
-    their tasks, behind the task `after`. LOOKED_AT tasks at most are looked through. Raises NotFound for no signal."""
+def items(report: BiasReport, signal: str, name: str, *, chosen: bool, after: int = 0) -> Page:
+    """The pairs of a report in which one side alone has a property, and that side was chosen, or not. LOOKED_AT of them
+    at most are looked through, behind the key `after`. Raises NotFound for what is no figure."""
     if signal not in OF_PAIRS and signal not in OF_ANSWERS:
         raise NotFound("no such figure")
+    project, axis = report.project, report.told["axis"]
+    given = {"after": after, "size": AT_ONCE}
+    source = (
+        gathering.of_version(report.version, **given) if report.version
+        else gathering.of_project(project, axis, **given)
+    )  # fmt: skip
     found: list[tuple[Told, bool]] = []
-    filters = gathering.filters_of(project, axis)
-    looked, last = 0, after
-    while looked < LOOKED_AT:
-        tasks = deciding.annotated_tasks(project, after=last, most=gathering.AT_ONCE)
-        looked += len(tasks)
-        for one in gathering.with_texts(project, gathering.decided_on(project, filters, tasks), axis):
-            if len(found) >= SHOWN and one.decided.task != found[-1][0].decided.task:
-                return Page(rows_of(found), found[-1][0].decided.task, looked)
+    looked = 0
+    for key, some in source:
+        looked += AT_ONCE
+        for one in gathering.with_texts(project, some, axis):
             seen = [each for each in seen_in(one, signal) if each.name == name and each.chosen != each.rejected]
             if any(each.chosen == chosen for each in seen):
                 found.append((one, chosen))
-        if len(tasks) < gathering.AT_ONCE:
-            return Page(rows_of(found), None, looked)
-        last = tasks[-1]
-    return Page(rows_of(found), last, looked)
+        if len(found) >= SHOWN or looked >= LOOKED_AT:
+            return Page(rows_of(found), key, looked)
+    return Page(rows_of(found), None, looked)
 
 
 def seen_in(one: Told, signal: str) -> list[Seen]:

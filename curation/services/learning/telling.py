@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
+from curation.errors import Invalid
 from curation.models import LearningCurve, Project, Run
 from curation.services.learning.asking import METHOD
 from workers.learning import advising
@@ -37,18 +38,21 @@ def under_way(project: Project) -> Run | None:
     return Run.objects.filter(project=project, method=METHOD.name, state__in=Run.LIVE).order_by("-created_at").first()
 
 
-def advised(curve: LearningCurve) -> Advised:
-    """What the button of the page starts: the queue ordered by all ways in turn, the slice that needs it first."""
+def advised(curve: LearningCurve, wanted: str | None = None) -> Advised:
+    """What a button of the page starts: the queue ordered by all ways in turn, and a slice of it first: the one that is
+    `wanted`, else the one that needs it most. Nothing where the curve says stop and no slice is wanted."""
     told = curve.told
-    if told["advice"] == advising.STOP:
-        return Advised()
     params: dict[str, Any] = {"by": "mixed", "axis": told["axis"]}
     if told["model"]["id"]:
         params["model"] = told["model"]["id"]
-    worst = max(
-        (one for one in told["slices"] if one["advice"] == advising.LABEL), key=lambda one: one["error"]["share"],
-        default=None,
-    )  # fmt: skip
-    if told["advice"] == advising.LABEL and worst:
-        params |= {"slices": told["by"], "value": worst["name"]}
+    if wanted is None:
+        if told["advice"] in (advising.STOP, advising.OVERLAP):
+            return Advised()
+        errs = {one["name"]: one["error"]["share"] for one in told["slices"] if one["advice"] == advising.LABEL}
+        if told["advice"] == advising.LABEL and errs:
+            wanted = max(errs, key=errs.__getitem__)
+    if wanted is not None:
+        if wanted not in [one["name"] for one in told["slices"]]:
+            raise Invalid("is no slice of the newest curve", field="slice")
+        params |= {"slices": told["by"], "value": wanted}
     return Advised("prioritise", params)
