@@ -47,7 +47,8 @@ def learning_curve(told: dict[str, Any]) -> dict[str, Any]:
     )
     drawn = format_html(
         '<svg class="plot__learning" viewBox="0 0 {} {}" preserveAspectRatio="none" role="img" aria-label="{}">{}{}'
-        '<polyline class="learning__law" points="{}"/><polyline class="learning__law learning__law--ahead" points="{}"/>'
+        '<polyline class="learning__law" points="{}"/>'
+        '<polyline class="learning__law learning__law--ahead" points="{}"/>'
         '<line class="middle" x1="{}" x2="{}" y1="0" y2="{}"/></svg>',
         *(WIDE, HIGH, in_words(told), grid, ranges, path(least, now), path(now, most), x(now), x(now), HIGH),
     )

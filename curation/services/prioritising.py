@@ -46,8 +46,8 @@ class PrioritiseParams(Params):
         title="By",
         description="of scores, margin: what the model is least sure of first; spread: where the members of an "
         "ensemble differ most; value: by the score itself. Of vectors, change: what would change a small head most; "
-        "disagreement: where bootstrapped heads differ; coverage: clusters with fewest labels first; mixed: these three "
-        "in turn",
+        "disagreement: where bootstrapped heads differ; coverage: clusters with fewest labels first; mixed: these "
+        "three in turn",
     )
     first: Literal["low", "high"] = Field(
         default="low", title="First", description="by value: whether the lowest or the highest scores come first"

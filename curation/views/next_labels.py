@@ -1,4 +1,4 @@
-"""What to label next: the learning curve, what the next labels would bring and cost, and what follows for each slice."""
+"""What to label next: the learning curve, what the next labels would bring and cost, and what follows."""
 
 from __future__ import annotations
 

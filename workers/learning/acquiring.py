@@ -92,7 +92,7 @@ def turns(cluster: Sequence[int], distance: Sequence[float], labelled: Sequence[
 
 
 def mixed(orders: Sequence[Sequence[float]]) -> tuple[array[float], bytearray]:
-    """Several orders in turn, each by lowest key: the place of each row, and the number of the order that put it there."""
+    """Several orders in turn, each by lowest key: the place of each row, and which order put it there."""
     count = len(orders[0]) if orders else 0
     places, by = array("d", bytes(8 * count)), bytearray(count)
     waiting = [iter(sorted(range(count), key=keys.__getitem__)) for keys in orders]
