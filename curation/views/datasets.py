@@ -102,6 +102,7 @@ def page(request: HttpRequest, slug: str, name: str, number: int) -> HttpRespons
         "changes": changed.latest(version, CHANGES),
         "what": targets.get(version.target).what,
         "card": markdown(f"{version.card.split('---', 2)[-1]}\n\n{cards.bias(version)}"),
+        "compares": targets.get(version.target).source == "decided",
         "bias": reports.latest(project, version),
         "can_make": may_make(request, project),
         "hubs": pushing.endpoints() if settings.HUB_TOKEN else [],

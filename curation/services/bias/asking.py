@@ -18,6 +18,7 @@ from curation.services.running import Report
 from workers.bias.counting import Counts, figures
 from workers.bias.rows import Chosen
 from workers.habits.style import Compared, styled
+from workers.writers import targets
 
 MOST_COMPARED = 5_000
 """Of all pairs so many, drawn at random, go into the fit of style: their texts are kept in memory."""
@@ -61,6 +62,8 @@ def version_of(project: Project, params: BiasParams) -> DatasetVersion:
     found = named.filter(number=params.number).first() if params.number else named.first()
     if found is None:
         raise Invalid("no such version, or it is not ready", field="params.dataset")
+    if targets.get(found.target).source != "decided":
+        raise Invalid(f"{found} holds no decided pairs", field="params.dataset")
     return found
 
 

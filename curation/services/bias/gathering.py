@@ -6,7 +6,6 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from curation.errors import Invalid
 from curation.models import Annotation, Annotator, DatasetFile, DatasetVersion, Pair, Project, Response
 from curation.services import deciding, fits
 from curation.services.agreeing import contents
@@ -67,16 +66,13 @@ def decided_on(project: Project, filters: Filters, tasks: Sequence[int], upto: i
 
 
 def of_version(version: DatasetVersion, *, after: int = 0, size: int = AT_ONCE) -> Iterator[tuple[int, list[Decided]]]:
-    """The pairs of a version behind so many lines of its lineage, each time with how many were read. Raises Invalid
-    where it holds none."""
+    """The pairs of a version behind so many lines of its lineage, each time with how many were read."""
     import pyarrow.parquet as pq
 
     files = DatasetFile.objects.filter(version=version, split="lineage", name__endswith=".parquet").order_by("shard")
     read = 0
     for file in files:
         table = pq.ParquetFile(version.folder / file.name)
-        if not set(COLUMNS) <= set(table.schema_arrow.names):
-            raise Invalid(f"{version} holds no decided pairs", field="params.dataset")
         for group in range(table.num_row_groups):
             rows = table.metadata.row_group(group).num_rows
             if read + rows <= after:
