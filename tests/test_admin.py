@@ -20,6 +20,7 @@ from curation.models import (
     Annotation,
     Annotator,
     ApiToken,
+    BiasReport,
     Change,
     Check,
     Completion,
@@ -35,6 +36,7 @@ from curation.models import (
     GuidelineCase,
     Invite,
     Item,
+    LearningCurve,
     ModelVersion,
     Project,
     Reliability,
@@ -77,6 +79,8 @@ def full(cast: Cast) -> Cast:
         model=length, run=run, benchmark="llmbar", main="average", value=0.5, n=1, total=1, scores={"average": {}}
     )
     Check.objects.create(project=cast.project, run=run, signals={"style": {}}, flags=["position"])
+    BiasReport.objects.create(project=cast.project, run=run, version=version, told={"pairs": 0})
+    LearningCurve.objects.create(project=cast.project, run=run, told={"advice": "stop"})
     task = Task.objects.order_by("pk")[0]
     Decision.objects.create(
         project=cast.project, run=run, task=task, kind="axis", name="overall", place="axis:overall", outcome="tie",

@@ -21,6 +21,7 @@ from curation.models import (
     Gold,
     GoldResult,
     Item,
+    LearningCurve,
     ModelVersion,
     Progress,
     Project,
@@ -52,6 +53,7 @@ from curation.services.adjudicating import cases
 from curation.services.adjudicating import deciding as adjudicating
 from curation.services.gold import marking, rules
 from curation.services.suggestions import Leaning, Suggestion, suggest
+from tests import learning
 from tests.cast import Cast, make_pairs
 from tests.sharded import through
 from tests.test_freezing import answer_all
@@ -213,7 +215,10 @@ def furnish(crew: Cast, folder: Path) -> House:
         project=project, method="evaluate", params={"model": judge.pk, "benchmark": "gold"}, user=olga
     )
     through(gold)
-    through(starting.start(project=project, method="check", params={}, user=olga))
+    for method in ("check", "bias-report"):
+        through(starting.start(project=project, method=method, params={}, user=olga))
+    curve = Run.objects.create(project=project, method="learning-curve", state="succeeded")
+    LearningCurve.objects.create(project=project, run=curve, told=learning.told(LONG))
     teach(project, crew)
     decided = settle(project, olga)
     fitted, beside = (fit_of(project, method) for method in ("dawid_skene", "majority"))
@@ -280,6 +285,11 @@ def furnish(crew: Cast, folder: Path) -> House:
         "run": f"{root}/runs/{landed.pk}/",
         "failed run": f"{root}/runs/{failed.pk}/",
         "checks": f"{root}/checks/",
+        "bias": f"{root}/bias/",
+        "items of a bias": f"{root}/bias/items/?signal=length&name=longer+at+all",
+        "what next": f"{root}/next/",
+        "no bias report": f"/projects/{empty.slug}/bias/",
+        "no learning curve": f"/projects/{empty.slug}/next/",
         "adjudicate": f"{root}/adjudicate/?all=1",
         "a task to decide": f"{root}/adjudicate/{decided}/",
         "guidelines": f"{root}/guidelines/",
