@@ -4,7 +4,7 @@
 
 Back-test: of each set some labels in the order in which they were given (`time`, where that is known), and in random
 orders: the first half foretells the gain of the second, as the page *What next* does (workers/learning/curves.py). How
-often the actual gain lies in the interval that was foretold, and how often the two intervals meet.
+often the actual gain lies in the interval that was foretold, and how often both differ by no more than chance.
 
 Efficiency: of each set three prompts in ten are held out. From 40 random labels on, 20 more are asked for at a time by
 each way of `prioritise`, a fifth of them at random as there; `random` asks for any, `margin` for those the head is
@@ -160,7 +160,7 @@ def back_tests(name: str, labels: Labels, timed: bool, orders: int) -> list[dict
         if told is not None:
             found.append({
                 "set": name, "order": "time" if order < 0 else "random", "labels": len(labels), "before": told.before,
-                "after": told.after, "predicted": points(told.predicted), "actual": points(told.actual),
+                "after": told.after, "predicted": points(told.predicted), "actual": points(told.actual), "off": points(told.off),
                 "within": told.within, "meets": told.meets,
             })  # fmt: skip
     return found
@@ -259,16 +259,17 @@ def keys_of(
 
 
 def tables(tested: Sequence[dict[str, Any]], ways: Sequence[dict[str, Any]]) -> str:
-    lines = ["| set | order | labels | foretold, points | actual, points | within | intervals meet |",
-             "|---|---|---:|---:|---:|---:|---:|"]  # fmt: skip
+    lines = ["| set | order | labels | foretold, points | actual, points | off by, points | within | by chance |",
+             "|---|---|---:|---:|---:|---:|---:|---:|"]  # fmt: skip
     for key in dict.fromkeys((one["set"], one["order"]) for one in tested):
         some = [one for one in tested if (one["set"], one["order"]) == key]
         within, meets = (sum(one[name] for one in some) for name in ("within", "meets"))
         means = [" to ".join(f"{fmean(one[name][n] for one in some):.2f}" for n in (1, 2)) for name in SIDES]
         told = [f"{fmean(one[name][0] for one in some):.2f} ({mean})" for name, mean in zip(SIDES, means, strict=True)]
         sizes = f"{fmean(one['before'] for one in some):.0f} → {fmean(one['after'] for one in some):.0f}"
+        off = fmean(one["off"][0] for one in some)
         lines.append(f"| {key[0]} | {key[1]}{f' ×{len(some)}' if len(some) > 1 else ''} | {sizes} | {told[0]} |"
-                     f" {told[1]} | {within} of {len(some)} | {meets} of {len(some)} |")  # fmt: skip
+                     f" {told[1]} | {off:+.2f} | {within} of {len(some)} | {meets} of {len(some)} |")  # fmt: skip
     lines += ["", "| set | way | accuracy at the end | points above random, over all sizes | where random ends |",
               "|---|---|---:|---:|---:|"]  # fmt: skip
     for one in ways:

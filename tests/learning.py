@@ -23,6 +23,7 @@ def told(name: str = "forum") -> dict[str, Any]:
         "back": {
             "before": 100, "after": 210, "predicted": {"value": 0.03, "low": 0.02, "high": 0.05},
             "actual": {"value": -0.01, "low": -0.03, "high": 0.01}, "within": False, "meets": False,
+            "off": {"value": 0.04, "low": 0.02, "high": 0.06},
         },
         "cost": {"votes": 1.5, "hours": 3.0, "amount": 1234.5, "gain_per_unit": gain},
         "by": "source",

@@ -114,7 +114,7 @@ def back_of(back: dict[str, Any]) -> dict[str, Any]:
         (titles[name], points(back[name]), plots.interval(f"back-{name}", titles[name], points(back[name]), one, reach))
         for name, one in each.items()
     ]
-    return {**back, "rows": rows, "reach": f"{100 * reach:.1f}"}
+    return {**back, "rows": rows, "apart": points(back["off"])}
 
 
 def slice_of(one: dict[str, Any]) -> dict[str, Any]:
