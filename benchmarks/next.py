@@ -160,8 +160,8 @@ def back_tests(name: str, labels: Labels, timed: bool, orders: int) -> list[dict
         if told is not None:
             found.append({
                 "set": name, "order": "time" if order < 0 else "random", "labels": len(labels), "before": told.before,
-                "after": told.after, "predicted": points(told.predicted), "actual": points(told.actual), "off": points(told.off),
-                "within": told.within, "meets": told.meets,
+                "after": told.after, "predicted": points(told.predicted), "actual": points(told.actual),
+                "off": points(told.off), "within": told.within, "meets": told.meets,
             })  # fmt: skip
     return found
 
