@@ -16,6 +16,7 @@ from curation.access import GUESTS_OPEN, GUESTS_WORK, annotator_for
 from curation.models import (
     Annotation,
     Assignment,
+    BiasReport,
     Dataset,
     DatasetVersion,
     Delivery,
@@ -145,6 +146,8 @@ API: dict[str, tuple[str, str, set[str]]] = {
     "api-proposals-reopen": ("POST", "/api/v1/projects/{slug}/proposals/reopen", FEEDERS),
     "api-checks": ("GET", "/api/v1/projects/{slug}/checks", READERS),
     "api-repeats": ("GET", "/api/v1/projects/{slug}/checks/repeats", READERS),
+    "api-bias-reports": ("GET", "/api/v1/projects/{slug}/bias-reports", READERS),
+    "api-learning-curves": ("GET", "/api/v1/projects/{slug}/learning-curves", READERS),
     "api-decisions": ("GET", "/api/v1/projects/{slug}/decisions", READERS),
     "api-runs": ("GET", "/api/v1/projects/{slug}/runs", READERS),
     "api-run": ("GET", "/api/v1/runs/{run}", READERS),
@@ -273,6 +276,9 @@ PAGES: dict[str, tuple[str, str, set[str]]] = {
     "plan-go-on": ("POST", "/projects/{slug}/plans/{plan}/go-on/", MANAGERS),
     "plan-stop": ("POST", "/projects/{slug}/plans/{plan}/stop/", MANAGERS),
     "plan-again": ("POST", "/projects/{slug}/plans/{plan}/again/", MANAGERS),
+    "bias": ("GET", "/projects/{slug}/bias/", READERS),
+    "bias-items": ("GET", "/projects/{slug}/bias/items/?report={report}&signal=length&name=x", READERS),
+    "next": ("GET", "/projects/{slug}/next/", READERS),
     "adjudicate": ("GET", "/projects/{slug}/adjudicate/", REVIEWERS),
     "adjudicate-task": ("GET", "/projects/{slug}/adjudicate/{task}/", REVIEWERS),
     "adjudicate-back": ("POST", "/projects/{slug}/adjudicate/{task}/back/", REVIEWERS),
@@ -500,7 +506,9 @@ def places(cast: Cast) -> dict[str, object]:
     service = service_accounts.make(project=cast.project, by=cast.olga, name="Nightly")
     token, _ = service_accounts.make_token(service, name="t", scopes=["read"], expires_at=None)
     link, secret = crowd.make_link(project=cast.project, by=cast.mia, name="Pilot", quota=2, most_people=3, days=1)
+    counted = {"axis": "overall", "pairs": 0, "answers": 0, "figures": []}
     return {
+        "report": BiasReport.objects.create(project=cast.project, run=run, told=counted).pk,
         "service": service.pk,
         "token": token.pk,
         "crowd": secret,

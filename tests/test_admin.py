@@ -21,6 +21,7 @@ from curation.models import (
     Annotator,
     ApiToken,
     AttributesEdit,
+    BiasReport,
     Change,
     Check,
     Completion,
@@ -36,6 +37,7 @@ from curation.models import (
     GuidelineCase,
     Invite,
     Item,
+    LearningCurve,
     ModelVersion,
     PairAttributes,
     Plan,
@@ -84,6 +86,8 @@ def full(cast: Cast) -> Cast:
         model=length, run=run, benchmark="llmbar", main="average", value=0.5, n=1, total=1, scores={"average": {}}
     )
     Check.objects.create(project=cast.project, run=run, signals={"style": {}}, flags=["position"])
+    BiasReport.objects.create(project=cast.project, run=run, version=version, told={"pairs": 0})
+    LearningCurve.objects.create(project=cast.project, run=run, told={"advice": "stop"})
     task = Task.objects.order_by("pk")[0]
     Proposal.objects.create(
         project=cast.project, run=run, subject="item:1", item_id=spare[0], action="drop", score=0.5, reason="x",

@@ -19,6 +19,7 @@ from curation.models.plans import AttributesEdit, PairAttributes, Plan, PlanPair
 from curation.models.projects import Project, Protocol, TaskKind
 from curation.models.registry import Calibration, Completion, ModelVersion
 from curation.models.repeats import Repeat
+from curation.models.reports import BiasReport, LearningCurve
 from curation.models.runs import IdempotentReply, Run, RunLine
 from curation.models.scores import Embedding, Score, ScoreMap
 from curation.models.shards import Shard
@@ -39,6 +40,7 @@ __all__ = [
     "Assignment",
     "AttributesEdit",
     "AuditEvent",
+    "BiasReport",
     "Calibration",
     "Change",
     "Check",
@@ -63,6 +65,7 @@ __all__ = [
     "Image",
     "Invite",
     "Item",
+    "LearningCurve",
     "Membership",
     "Mention",
     "ModelVersion",

@@ -11,6 +11,7 @@ from typing import Any
 import yaml
 
 from curation.models import DatasetFile, DatasetVersion, TaskKind
+from curation.services.bias import telling as reports
 from workers.writers import Target, targets
 
 WHOSE = {
@@ -85,6 +86,7 @@ def card(version: DatasetVersion, files: list[DatasetFile], repo: str = "") -> s
         provenance(version),
         agreement(version),
         known_answers(version.facts),
+        bias(version) if repo else "",
         "## Sources",
         sources(version),
         "## Read before it was offered",
@@ -340,6 +342,21 @@ def written(told: dict[str, Any], name: str) -> tuple[str, str]:
     write = share if name == "percent" else figure
     low, high = told.get("intervals", {}).get(name) or (None, None)
     return write(told.get(name)), f"{write(low)} to {write(high)}" if low is not None else ""
+
+
+def bias(version: DatasetVersion) -> str:
+    """What its preferences go by, in short, where a report was made: later than the version, so in no file of it."""
+    found = reports.latest(version.dataset.project, version)
+    if found is None:
+        return ""
+    rows = [
+        [plain(f"{row['signal']}: {row['name']}"), share(row["share"]), f"{share(row['low'])} to {share(row['high'])}",
+         str(row["n"])]
+        for row in reports.in_short(found)
+    ]  # fmt: skip
+    words = "How often the response with a property is chosen where the other has it not; one half is no pull."
+    head = ["What", "Chosen in", "95 % interval", "Of"]
+    return f"## Bias\n\n{words}\n\n{table(head, rows) if rows else 'Nothing speaks of it.'}"
 
 
 def share(value: float | None) -> str:

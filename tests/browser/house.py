@@ -21,6 +21,7 @@ from curation.models import (
     Gold,
     GoldResult,
     Item,
+    LearningCurve,
     ModelVersion,
     Progress,
     Project,
@@ -54,6 +55,7 @@ from curation.services.curating import deciding as curating
 from curation.services.curating.deciding import Wanted
 from curation.services.gold import marking, rules
 from curation.services.suggestions import Leaning, Suggestion, suggest
+from tests import learning
 from tests.cast import Cast, make_pairs
 from tests.plans import waiting_plan
 from tests.sharded import through
@@ -230,7 +232,10 @@ def furnish(crew: Cast, folder: Path) -> House:
         project=project, method="evaluate", params={"model": judge.pk, "benchmark": "gold"}, user=olga
     )
     through(gold)
-    through(starting.start(project=project, method="check", params={}, user=olga))
+    for method in ("check", "bias-report"):
+        through(starting.start(project=project, method=method, params={}, user=olga))
+    curve = Run.objects.create(project=project, method="learning-curve", state="succeeded")
+    LearningCurve.objects.create(project=project, run=curve, told=learning.told(LONG))
     teach(project, crew)
     decided = settle(project, olga)
     fitted, beside = (fit_of(project, method) for method in ("dawid_skene", "majority"))
@@ -310,6 +315,11 @@ def furnish(crew: Cast, folder: Path) -> House:
         "a pair of a plan": f"{root}/plans/{planned.pk}/pairs/{planned.pairs.order_by('pk')[0].task_id}/",
         "plans side by side": f"{root}/plans/compare/?one={planned.pk}&other={once_more.pk}",
         "no plans": f"/projects/{empty.slug}/plans/",
+        "bias": f"{root}/bias/",
+        "items of a bias": f"{root}/bias/items/?signal=length&name=longer+at+all",
+        "what next": f"{root}/next/",
+        "no bias report": f"/projects/{empty.slug}/bias/",
+        "no learning curve": f"/projects/{empty.slug}/next/",
         "adjudicate": f"{root}/adjudicate/?all=1",
         "a task to decide": f"{root}/adjudicate/{decided}/",
         "guidelines": f"{root}/guidelines/",
