@@ -16,6 +16,7 @@ from workers.asking import Request
 from workers.criticising import Heard, Schema, Subject, Wanted, Way, between, named, ways
 from workers.critics.shapes import TEXT, one_of, shape
 from workers.critics.voting import Round, Side
+from workers.replies import THINKING
 
 PRINCIPLE = "Prefer the response that is best for humanity."
 VERDICTS = ("1", "2")
@@ -41,6 +42,11 @@ def chat(prompt: Sequence[Mapping[str, Any]], documents: Sequence[str]) -> list[
         told = [between("document", text, f' number="{n}"') for n, text in enumerate(documents, 1)]
         turns[-1] = {**turns[-1], "content": "\n\n".join([*told, turns[-1]["content"]])}
     return turns
+
+
+def own_answer(text: str) -> str:
+    """What a model answered, without what it thought aloud before."""
+    return THINKING.sub("", text).strip()
 
 
 def is_refusal(own: str) -> bool:
