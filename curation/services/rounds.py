@@ -11,11 +11,13 @@ from itertools import chain, repeat
 from typing import Any
 
 import orjson
+from django.contrib.auth.models import AnonymousUser
+from django.db.models import Q
 from pydantic import Field
 
 from curation.errors import Conflict, Invalid
-from curation.models import Completion, ModelVersion, Project, Protocol, Task, TaskKind
-from curation.services import locating
+from curation.models import Completion, ModelVersion, Project, Protocol, Run, Task, TaskKind, User
+from curation.services import locating, registry
 from curation.services.answering import texts_of
 from curation.services.completions import Done
 from curation.services.critiquing import ANSWERS_LOGGED, LOGGED, REASONS_LOGGED, QueueParams, drawn
@@ -197,3 +199,24 @@ def position(counts: Mapping[str, Any]) -> dict[str, Any]:
         "p": float(f"{found.p:.3g}"),
         "flip rate": round(flips / pairs, 4) if pairs else None,
     }
+
+
+# --- Of a model --------------------------------------------------------------------------------------
+
+VOTING = ("self-reference", "guided")
+SHOWN = 5
+
+
+def positions_of(model: ModelVersion, user: User | AnonymousUser) -> list[tuple[Run, dict[str, Any]]]:
+    """The latest runs in which a model voted over both orders, of projects that `user` may read, and how its votes
+    went with places."""
+    mine = Q(model=model) | Q(params__second=model.pk) | Q(params__third=model.pk)
+    runs = Run.objects.filter(mine, method__in=VOTING, project__in=registry.readable(user))
+    latest = runs.filter(state=Run.State.SUCCEEDED).select_related("project").order_by("-created_at")[:SHOWN]
+    told = []
+    for run in latest:
+        found = (run.result.get("models") or {}).get(str(model)) or {**run.result, **(run.result.get("position") or {})}
+        if "first-position rate" in found:
+            names = ("first-position rate", "interval", "p", "flip rate", "votes", "pairs")
+            told.append((run, {name.replace("-", "_").replace(" ", "_"): found.get(name) for name in names}))
+    return told

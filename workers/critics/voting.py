@@ -135,8 +135,15 @@ class Strip:
     @property
     def side(self) -> str:
         """What most prefer; empty for neither."""
-        a, b = (sum(said == side for said, _ in self.votes) for side in "AB")
+        a, b = (self.count(side) for side in "AB")
         return "" if a == b else "A" if a > b else "B"
+
+    @property
+    def for_it(self) -> int:
+        return max(self.count("A"), self.count("B"))
+
+    def count(self, side: str) -> int:
+        return sum(said == side for said, _ in self.votes)
 
 
 def in_words(

@@ -2,12 +2,12 @@
 
     loss = log(1 + exp(m + r(rejected) - r(chosen)))        (Self-Reference AI Feedback, arXiv 2406.11190)
 
-m is at most `most` (a judge that is confidently wrong asks for a large wrong margin) and comes from one of three places,
-times `scale`. The strength of the decision: 1 to 3 of people, whatever a model gave of its own. The votes, with one
-added to each side: m = log((n_w + 1) / (n_l + 1)). Or how likely the models that preferred so held it: the mean of
-their log-odds, which are the paper's strength where a judge voted by semantic perplexity (workers/critics/voting.py); a
-pair of which no model said so asks for no margin. The loss on the text of the chosen answer is left out, for a reward
-model here has no language head.
+m is at most `most` (a judge that is confidently wrong asks for a large wrong margin) and comes from one of three
+places, times `scale`. The strength of the decision: 1 to 3 of people, whatever a model gave of its own. The votes,
+with one added to each side: m = log((n_w + 1) / (n_l + 1)). Or how likely the models that preferred so held it: the
+mean of their log-odds, which are the paper's strength where a judge voted by semantic perplexity
+(workers/critics/voting.py); a pair of which no model said so asks for no margin. The loss on the text of the chosen
+answer is left out, for a reward model here has no language head.
 """
 
 from __future__ import annotations
