@@ -83,7 +83,7 @@ def test_claims_fail_where_the_figures_do(monkeypatch: pytest.MonkeyPatch) -> No
     }
     figures |= {f"C, 300 labels: {own}": value for own, value in (("none", 0.6), ("own", 0.7), ("shuffled", 0.7))}
     figures |= {f"D, {by}: Spearman of strength and gap": 0.9 for by in ("perplexity", "votes")}
-    held = {words: ok for words, ok in judge([figures])}
+    held = dict(judge([figures]))
     assert [ok for words, ok in held.items() if words.startswith("C:")] == [False, False]
     assert all(ok for words, ok in held.items() if words.startswith("D:"))
 
