@@ -230,23 +230,23 @@ class Both:
         return both
 
 
-def split(pairs: Pairs, most: int, seed: int) -> tuple[Ints, Ints]:
-    """Pairs to learn from, at most `most`, and to measure on: no prompt is on both sides, and no response."""
+def split(pairs: Pairs, most: int, seed: int, share: float = TEST) -> tuple[Ints, Ints]:
+    """Pairs to learn from, at most `most`, and to measure on, `share` of all: no prompt is on both sides."""
     chance = np.random.default_rng(seed)
     better, worse = np.array(pairs.better), np.array(pairs.worse)
     if pairs.apart:
-        held = chance.permutation(len(pairs.texts)) < TEST * len(pairs.texts)
+        held = chance.permutation(len(pairs.texts)) < share * len(pairs.texts)
         one, other = held[better], held[worse]
         test, learnt = np.flatnonzero(one & other), np.flatnonzero(~one & ~other)
     else:
-        test, learnt = by_prompt(np.array(pairs.prompt), chance)
+        test, learnt = by_prompt(np.array(pairs.prompt), share, chance)
     return chance.permutation(learnt)[:most], test
 
 
-def by_prompt(prompt: Ints, chance: np.random.Generator) -> tuple[Ints, Ints]:
-    """Whole prompts in a drawn order, until TEST of the pairs are held out; (held out, the others)."""
+def by_prompt(prompt: Ints, share: float, chance: np.random.Generator) -> tuple[Ints, Ints]:
+    """Whole prompts in a drawn order, until `share` of the pairs are held out; (held out, the others)."""
     order = chance.permutation(int(prompt.max()) + 1)
     sizes = np.bincount(prompt)[order].cumsum()
     held = np.zeros(len(order), dtype=bool)
-    held[order[: int(np.searchsorted(sizes, TEST * len(prompt))) + 1]] = True
+    held[order[: int(np.searchsorted(sizes, share * len(prompt))) + 1]] = True
     return np.flatnonzero(held[prompt]), np.flatnonzero(~held[prompt])

@@ -1,4 +1,4 @@
-"""The figures of benchmarks/noise.py as Markdown: means over seeds with their intervals, and what of a loss is won back."""
+"""The figures of benchmarks/noise.py as Markdown: means over seeds with intervals, and what of a loss is won back."""
 
 from __future__ import annotations
 
@@ -50,8 +50,8 @@ def publish(cells: Cells) -> None:
 def report(cells: Cells) -> str:
     seeds = sorted({one["seed"] for told in cells.values() for one in told})
     parts = [
-        f"Seeds {', '.join(map(str, seeds))}; vectors of `builtin:minilm`, {LENGTH} tokens at most. Means, ± the half of"
-        " a 95 % interval over seeds (Student's t). By chance precision is the share of wrong labels.",
+        f"Seeds {', '.join(map(str, seeds))}; vectors of `builtin:minilm`, {LENGTH} tokens at most. Means, ± half"
+        " of a 95 % interval over seeds (Student's t). By chance precision is the share of wrong labels.",
         table(FOUND, found_rows(cells)),
         table(GAINED, gained_rows(cells)),
         "\n".join(verdicts(cells)),
