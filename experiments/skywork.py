@@ -1,14 +1,15 @@
 """Few human labels where a reward model errs, a judge with the nearest of them as examples, two models that agree.
 
 Planted: eight categories of tasks, each with its own direction of preference; 5 000 pairs whose labels are wrong in
-30 %, but not evenly: 65 % in three categories, 9 % in the others, so that a reward model learns these three the wrong way
-round and is sure of it. 320 labels of people, in rounds; a judge with a bias of its own and the vote of the examples it is
-shown. Acquisition, examples and the table of stage 2 are the product's (workers/acquiring.py, workers/consistency.py).
-Source: Skywork-Reward-V2, arXiv 2507.01352; world and thresholds are those of our specification, section 1.7 A.
+30 %, but not evenly: 65 % in three categories, 9 % in the others, so that a reward model learns these three the wrong
+way round and is sure of it. 320 labels of people, in rounds; a judge with a bias of its own and the vote of the examples
+that it is shown. Acquisition, examples and the table of stage 2 are the product's (workers/acquiring.py,
+workers/consistency.py). Source: Skywork-Reward-V2, arXiv 2507.01352; world and thresholds are those of our
+specification, section 1.7 A.
 
-A pair is its prompt, a vector about the centre of its category, and the difference of its two responses, oriented by
-what is labelled. A reward model is a Bradley-Terry head on the difference by each direction of the prompt. The gold model is
-trained on people's labels, and pairs with these are not filtered; the best model is trained on those and the judge's.
+A pair is its prompt, a vector about the centre of its category, and the difference of its two responses. A reward model
+is a Bradley-Terry head on the difference by each direction of the prompt. The gold model is trained on people's labels,
+and pairs with these are not filtered; the best model is trained on those and the judge's.
 """
 
 from __future__ import annotations
@@ -43,7 +44,7 @@ PURE, FLIPPED, NEAREST, HIT, RECOVERED = 0.88, 0.70, 0.04, 1.3, 0.45
 
 @dataclass(frozen=True)
 class World:
-    """Prompts and differences (first response less second), which is truly better, and which is labelled so: 1 or -1."""
+    """Prompts, differences (first response less second), which is better and which is labelled so: 1 or -1."""
 
     prompts: Floats
     differences: Floats
@@ -241,7 +242,7 @@ def judge(results: Sequence[Mapping[str, Any]]) -> list[tuple[str, bool]]:
         (f"{mean['recovered']:.2f} of clean less noisy is recovered (>= {RECOVERED})", mean["recovered"] >= RECOVERED),
         (
             "error-driven acquisition makes a better model than random:"
-            f" {mean['error-driven, nearest']:.3f} to {mean['nearest examples']:.3f} (the specification measured no gain)",
+            f" {mean['error-driven, nearest']:.3f} to {mean['nearest examples']:.3f} (the specification found no gain)",
             mean["error-driven, nearest"] > mean["nearest examples"],
         ),
     ]
@@ -250,7 +251,7 @@ def judge(results: Sequence[Mapping[str, Any]]) -> list[tuple[str, bool]]:
 experiments.add(
     Experiment(
         name="skywork",
-        about="Human labels where a model errs, examples for a judge, two models that agree: the plan in a planted world.",
+        about="Human labels where a model errs, examples for a judge, two models that agree: in a planted world.",
         run=run,
         judge=judge,
         seeds=(0, 1, 2, 3),

@@ -1,10 +1,10 @@
 """The second stage of Skywork-Reward-V2 on real pairs: two models and a judge that is right in 83 % against 30 % flips.
 
 The specification measures on RMB, which is not among the sets; here are the real ones that there are. Of the pairs to
-learn from people verified 320, a quarter at most; of the others 30 % are turned round evenly. The gold model learns from the
-verified, the best model from those and the others, out of fold: none judges a pair that it learnt from. The judge is
-drawn: right in 83 %. `relabelled` takes its label wherever the best model disagrees, `recycled` is what the decision table
-keeps and flips. Linear Bradley-Terry heads on TF-IDF (SVD, 256) and on `builtin:minilm`, on prompts of their own.
+learn from people verified 320, a quarter at most; of the others 30 % are turned round evenly. The gold model learns from
+the verified, the best model from those and the others, out of fold: none judges a pair that it learnt from. The judge
+is drawn: right in 83 %. `relabelled` takes its label wherever the best model disagrees, `recycled` is what the decision
+table keeps and flips. Linear Bradley-Terry heads on TF-IDF (SVD, 256) and on `builtin:minilm`, on prompts of their own.
 Source: arXiv 2507.01352; thresholds are those of our specification, section 1.7 B. TOUCHSTONE_DATA names the data.
 """
 
