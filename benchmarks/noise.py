@@ -189,6 +189,17 @@ def tuned(rows: Floats, learnt: Ints, held: Ints, spread: float) -> Floats:
     return margins_by(weights, compared(rows, held), strengths)
 
 
+def crossed(rows: Floats, gold: Ints, pool: Ints, spread: float, seed: int, folds: int = 4) -> Floats:
+    """Margins of the pool's labels by models of gold and all other folds of the pool."""
+    fold, strengths = dealt(len(pool), folds, seed), Strengths(spread)
+    margins = np.zeros(len(pool))
+    for number in range(folds):
+        held = fold == number
+        weights = fitted(compared(rows, np.concatenate([gold, pool[~held]])), strengths)
+        margins[held] = margins_by(weights, compared(rows, pool[held]), strengths)
+    return margins
+
+
 def tuned_spread(rows: Floats, learnt: Ints, seed: int) -> float:
     """The spread under which a head without noise and without responses' own worth predicts the labels best."""
     pairs, fold = compared(rows, learnt), dealt(len(learnt), 5, seed)

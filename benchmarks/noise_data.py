@@ -41,6 +41,8 @@ class Pairs:
     worse: list[int] = field(default_factory=list)
     votes: list[tuple[int, int]] = field(default_factory=list)
     """How many prefer the better one and the worse one; (1, 0) where only one label is known."""
+    judged: list[int] = field(default_factory=list)
+    """What GPT-4 says of it: 1 the better one, -1 the worse one, 0 neither or nothing."""
     apart: bool = False
     """There are no prompts: responses themselves are dealt to one side or the other."""
 
@@ -74,14 +76,15 @@ class Places(dict[Any, int]):
         return self[key]
 
 
-def add(pairs: Pairs, prompt: int, sides: tuple[int, int], votes: tuple[int, int]) -> None:
-    """A pair as its votes have it; none at a draw."""
+def add(pairs: Pairs, prompt: int, sides: tuple[int, int], votes: tuple[int, int], judge: str = "") -> None:
+    """A pair as its votes have it; none at a draw. `judge`: a, b or else."""
     if votes[0] != votes[1] and sides[0] != sides[1]:
         swap = votes[1] > votes[0]
         pairs.prompt.append(prompt)
         pairs.better.append(sides[swap])
         pairs.worse.append(sides[not swap])
         pairs.votes.append((max(votes), min(votes)))
+        pairs.judged.append({"a": 1, "b": -1}.get(judge, 0) * (-1 if swap else 1))
 
 
 def counted(row: dict[str, Any]) -> tuple[int, int]:
@@ -116,11 +119,12 @@ def llmfao() -> Pairs:
     """Answers of some 60 models to few prompts, about four crowd workers a pair."""
     pairs = Pairs("llmfao")
     places, prompts = Places(pairs), Numbers()
+    judge = {row["id"]: row["choice"] for row in rows("pref_llmfao/llm_judgments") if row["judge"] == "gpt-4"}
     for row in rows("pref_llmfao/judgments"):
         first, second = (
             places.of((row["slug"], row[f"model_{side}"]), row["prompt"], row[f"response_{side}"]) for side in "ab"
         )
-        add(pairs, prompts[row["slug"]], (first, second), counted(row))
+        add(pairs, prompts[row["slug"]], (first, second), counted(row), judge.get(row["id"], ""))
     return pairs
 
 
@@ -135,7 +139,8 @@ def mtbench() -> Pairs:
             text = "\n\n".join(said["content"] for said in talk[1 : 2 * row["turn"] : 2])
             question = "\n\n".join(said["content"] for said in talk[: 2 * row["turn"] : 2])
             sides.append(places.of((row["question_id"], row["turn"], row[f"model_{side}"]), question, text))
-        add(pairs, prompts[row["question_id"]], (sides[0], sides[1]), counted(row))
+        judge = row["gpt4_pair"]
+        add(pairs, prompts[row["question_id"]], (sides[0], sides[1]), counted(row), judge[0] if judge else "")
     return pairs
 
 

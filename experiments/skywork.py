@@ -2,8 +2,8 @@
 
 Planted: eight categories of tasks, each with its own direction of preference; 5 000 pairs whose labels are wrong in
 30 %, but not evenly: 65 % in three categories, 9 % in the others, so that a reward model learns these three the wrong
-way round and is sure of it. 320 labels of people, in rounds; a judge with a bias of its own and the vote of the examples
-that it is shown. Acquisition, examples and the table of stage 2 are the product's (workers/acquiring.py,
+way round and is sure of it. 320 labels of people, in rounds; a judge with a bias of its own and the vote of the
+examples that it is shown. Acquisition, examples and the table of stage 2 are the product's (workers/acquiring.py,
 workers/consistency.py). Source: Skywork-Reward-V2, arXiv 2507.01352; world and thresholds are those of our
 specification, section 1.7 A.
 

@@ -1,10 +1,10 @@
 """The second stage of Skywork-Reward-V2 on real pairs: two models and a judge that is right in 83 % against 30 % flips.
 
 The specification measures on RMB, which is not among the sets; here are the real ones that there are. Of the pairs to
-learn from people verified 320, a quarter at most; of the others 30 % are turned round evenly. The gold model learns from
-the verified, the best model from those and the others, out of fold: none judges a pair that it learnt from. The judge
-is drawn: right in 83 %. `relabelled` takes its label wherever the best model disagrees, `recycled` is what the decision
-table keeps and flips. Linear Bradley-Terry heads on TF-IDF (SVD, 256) and on `builtin:minilm`, on prompts of their own.
+learn from people verified 320, a quarter at most; of the others 30 % are turned round evenly. The gold model learns
+from the verified, the best model from those and the others, out of fold: none judges a pair that it learnt from. The
+judge is drawn: right in 83 %. `relabelled` takes its label wherever the best model disagrees, `recycled` is what the
+decision table keeps and flips. Linear Bradley-Terry heads on TF-IDF (SVD, 256) and on `builtin:minilm`, on prompts of their own.
 Source: arXiv 2507.01352; thresholds are those of our specification, section 1.7 B. TOUCHSTONE_DATA names the data.
 """
 
@@ -17,18 +17,17 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.noise import OUT, right, tuned, tuned_spread, turned
+from benchmarks.noise import OUT, crossed, right, tuned, tuned_spread, turned
 from benchmarks.noise_data import SETS, Floats, Ints, Pairs, Vectors, split, vectors_of
 from experiments import Experiment, experiments
 from workers.consistency import Outcome, needs_judge, outcome
-from workers.doubting import Strengths, compared, dealt, fitted, margins_by, standardised
+from workers.doubting import standardised
 
 USED = ("convarg", "llmfao", "mtbench", "alpaca", "harmless")
 MOST, TEST = 3_000, 0.2
 FLIPS, JUDGE = 0.3, 0.83
 HUMAN = 320
 TERMS, WIDTH = 20_000, 256
-FOLDS = 5
 PURE, FLIPPED, GAIN = 0.83, 0.80, 0.02
 ENCODERS = ("TF-IDF", "MiniLM")
 
@@ -95,17 +94,6 @@ def measured(rows: Floats, pairs: Pairs, vectors: Vectors, seed: int) -> dict[st
         **accuracies, "longer": longer, "kept": int(keep.sum()), "purity": share(~wrong, keep),
         "flipped": int(flip.sum()), "flipped rightly": share(wrong, flip),
     }  # fmt: skip
-
-
-def crossed(rows: Floats, gold: Ints, pool: Ints, spread: float, seed: int) -> Floats:
-    """Margins of the pool's labels by models of gold and all other folds of the pool."""
-    fold, strengths = dealt(len(pool), FOLDS, seed), Strengths(spread)
-    margins = np.zeros(len(pool))
-    for number in range(FOLDS):
-        held = fold == number
-        weights = fitted(compared(rows, np.concatenate([gold, pool[~held]])), strengths)
-        margins[held] = margins_by(weights, compared(rows, pool[held]), strengths)
-    return margins
 
 
 def share(true: Any, among: Any) -> float:
