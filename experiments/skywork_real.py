@@ -4,7 +4,7 @@ The specification measures on RMB, which is not among the sets; here are the rea
 learn from people verified 320, a quarter at most; of the others 30 % are turned round evenly. The gold model learns
 from the verified, the best model from those and the others, out of fold: none judges a pair that it learnt from. The
 judge is drawn: right in 83 %. `relabelled` takes its label wherever the best model disagrees, `recycled` is what the
-decision table keeps and flips. Linear Bradley-Terry heads on TF-IDF (SVD, 256) and on `builtin:minilm`, on prompts of their own.
+decision table keeps and flips. Heads are linear, on TF-IDF (SVD, 256) and on `builtin:minilm`; prompts of their own.
 Source: arXiv 2507.01352; thresholds are those of our specification, section 1.7 B. TOUCHSTONE_DATA names the data.
 """
 

@@ -16,6 +16,7 @@ noise is symmetric, for which of the two stands first says nothing. Beside it is
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -28,7 +29,9 @@ Ints = NDArray[np.integer[Any]]
 DIRECTIONS = 192
 SPREADS = (0.25, 0.5, 1.0, 2.0, 4.0, 8.0)
 OWN = (0.0, 0.3, 0.6, 1.2, 2.4)
-NOISES = (0.0, 0.1, 0.2, 0.3)
+NOISES = (0.0, 0.1, 0.2, 0.3, 0.4)
+SEARCHED = 4
+"""Folds while strengths are searched for."""
 MOST = 0.45
 """Half of the labels wrong is the same as none right: beyond that nothing can be said."""
 STEPS = 80
@@ -77,7 +80,7 @@ def doubts(rows: Floats, ends: Ints, *, folds: int = 8, seed: int = 0) -> Doubts
         raise ValueError(f"{len(ends)} pairs are too few to find wrong labels among; at least {LEAST}")
     pairs = compared(rows, ends)
     fold = dealt(len(ends), folds, seed)
-    strengths = chosen_strengths(pairs, fold)
+    strengths = chosen_strengths(pairs, seed)
     margins = out_of_fold(pairs, fold, strengths)
     noise, scale = calibrated(margins)
     return Doubts(scale * margins, wrong_by(scale * margins, noise), noise, strengths)
@@ -113,18 +116,21 @@ def dealt(count: int, folds: int, seed: int) -> Ints:
     return np.random.default_rng(seed).permutation(count) % min(folds, count)
 
 
-def chosen_strengths(pairs: Compared, fold: Ints) -> Strengths:
-    """One after the other, each by the likelihood of labels out of fold."""
-    best = Strengths()
-    searches: list[tuple[str, tuple[float, ...]]] = [
-        ("spread", SPREADS), ("own", OWN), ("noise", NOISES), ("spread", SPREADS)
-    ]  # fmt: skip
-    if np.bincount(pairs.ends.ravel()).max() < 2:
-        searches = [one for one in searches if one[0] != "own"]  # responses that never meet again have no worth beside
-    for name, values in searches:
-        tried = [replace(best, **{name: value}) for value in values]
-        best = max(tried, key=lambda one: likelihood(out_of_fold(pairs, fold, one), one.noise))
-    return best
+def chosen_strengths(pairs: Compared, seed: int) -> Strengths:
+    """Those by which labels out of fold are likeliest.
+
+    Spread and noise together, for one makes up for the other; then responses' own worth; then the neighbours of each.
+    """
+    fold = dealt(len(pairs.ends), SEARCHED, seed + 1)
+
+    def best(tried: Iterable[Strengths]) -> Strengths:
+        return max(tried, key=lambda one: likelihood(out_of_fold(pairs, fold, one), one.noise))
+
+    found = best(Strengths(spread, 0.0, noise) for spread in SPREADS[::2] for noise in NOISES)
+    if np.bincount(pairs.ends.ravel()).max() > 1:  # responses that never meet again have no worth beside
+        found = best(replace(found, own=own) for own in OWN)
+    found = best(replace(found, spread=spread) for spread in (found.spread, found.spread / 2, found.spread * 2))
+    return best(replace(found, noise=noise) for noise in NOISES)
 
 
 def likelihood(margins: Floats, noise: float) -> float:
