@@ -4,12 +4,14 @@
     python -m benchmarks.noise --publish                         # the tables into docs/curation-measured.md
 
 A share of the labels is turned round at random; the labels that are there are taken as right, which they are not.
-`workers/doubting.py`, which the curator `confident-learning` runs on, gives each label a probability of being wrong.
+The curators' own functions are measured: `wrong-labels` (workers/doubting.py), which gives each label a probability of
+being wrong, and `confident-learning`; both see the mean vectors that embedders give, the first also lengths and which
+responses meet again.
 Models learn from the labels with noise, without the doubted ones (filtered), with the doubted ones turned back
 (recycled) and from the labels as they were; all are measured on prompts of which nothing was learnt from.
-`frozen-head` is the product's trainer; `tuned` is a head on all that the detector sees, its strength chosen by
-cross-validation on the noisy labels. cleanlab gets the differences of the same vectors, in the environment whose
-interpreter `--cleanlab` names.
+`frozen-head` is the product's trainer; `tuned` is a head on the vectors and lengths, its strength chosen by
+cross-validation on the noisy labels. cleanlab gets the differences of the same vectors and lengths, in the environment
+whose interpreter `--cleanlab` names.
 What is done is kept and not done again.
 """
 
@@ -98,13 +100,13 @@ def measure(asked: argparse.Namespace) -> None:
             continue
         pairs = SETS[name][1]()
         vectors = vectors_of(pairs, asked.out)
-        rows = reduced(vectors.all, vectors.length[:, None])
+        rows = reduced(vectors.mean, vectors.length[:, None])
         for rate, seed, path in todo:
             begun = time.process_time()
             told = measured(pairs, vectors, rows, asked.pairs, rate, seed, with_cleanlab)
             told["cpu_seconds"] = round(time.process_time() - begun, 1)
             path.write_text(json.dumps(told, indent=1))
-            print(f"{name} {rate:g} {seed}: {told['found']['ours']}", file=sys.stderr, flush=True)
+            print(f"{name} {rate:g} {seed}: {told['found']['wrong-labels']}", file=sys.stderr, flush=True)
 
 
 def measured(
@@ -120,12 +122,16 @@ def measured(
     told = doubts(rows, noisy, seed=seed)
     seconds = time.process_time() - begun
     doubted = told.wrong > DOUBTED
+    margins = plain_margins(vectors.mean, noisy, np.array(pairs.prompt)[learnt], seed)
+    plain = confident_learning.flagged(margins)
     found = {
-        "ours": detected(doubted, -told.margins, flipped),
-        "ours, by confident learning's rule": detected(confident(told.margins), -told.margins, flipped),
+        "wrong-labels": detected(doubted, -told.margins, flipped),
+        "wrong-labels, by confident learning's rule": detected(confident(told.margins), -told.margins, flipped),
+        "confident-learning": detected(plain, -margins, flipped),
     }
     arms: dict[str, Ints] = {
-        "raw": noisy, "filtered": noisy[~doubted], "recycled": turned(noisy, doubted), "clean": clean
+        "raw": noisy, "filtered": noisy[~doubted], "recycled": turned(noisy, doubted), "clean": clean,
+        "confident-learning: filtered": noisy[~plain],
     }  # fmt: skip
     for way, (marks, scores) in cleanlab.of(rows[noisy[:, 0]] - rows[noisy[:, 1]], seed).items():
         found[f"cleanlab, {way}"] = detected(marks, scores, flipped)
@@ -141,6 +147,13 @@ def measured(
             "tuned": {arm: right(tuned(rows, told, held, spread)) for arm, told in arms.items()},
         },
     }  # fmt: skip
+
+
+def plain_margins(vectors: Floats, ends: Ints, prompts: Ints, seed: int) -> Floats:
+    """Those of the curator `confident-learning`: differences of embeddings, folds of whole prompts."""
+    differences = vectors[ends[:, 0]] - vectors[ends[:, 1]]
+    found: Floats = confident_learning.out_of_fold_margins(differences, prompts.tolist(), np.ones(len(ends)), seed=seed)
+    return found
 
 
 def turned(ends: Ints, which: Any) -> Ints:

@@ -22,9 +22,13 @@ AIM, AT = 0.7, 0.3
 T = {2: 12.706, 3: 4.303, 4: 3.182, 5: 2.776, 6: 2.571, 8: 2.365, 10: 2.262}
 """Student's t of a 95 % interval, by the number of seeds."""
 RESAMPLES = 4_000
-ARMS = ("filtered", "recycled", "cleanlab, prune_by_noise_rate: filtered", "cleanlab, confident_learning: filtered")
+ARMS = (
+    "filtered", "recycled", "confident-learning: filtered", "cleanlab, prune_by_noise_rate: filtered",
+    "cleanlab, confident_learning: filtered",
+)  # fmt: skip
 FINDERS = (
-    "ours", "ours, by confident learning's rule", "cleanlab, prune_by_noise_rate", "cleanlab, confident_learning"
+    "wrong-labels", "wrong-labels, by confident learning's rule", "confident-learning",
+    "cleanlab, prune_by_noise_rate", "cleanlab, confident_learning",
 )  # fmt: skip
 
 Figures = dict[str, Any]
@@ -60,8 +64,9 @@ def report(cells: Cells) -> str:
 
 
 FOUND = (
-    "Wrong labels", "rate", "pairs", "estimated", "ours: precision / recall", "by confident learning's rule",
-    "cleanlab, its default", "cleanlab, confident learning", "as many as are wrong: ours", "cleanlab",
+    "Precision / recall", "wrong", "pairs", "estimated", "wrong-labels", "its margins by confident learning's rule",
+    "confident-learning", "cleanlab, its default", "cleanlab, confident learning",
+    "precision = recall: wrong-labels", "confident-learning", "cleanlab",
 )  # fmt: skip
 
 
@@ -70,7 +75,7 @@ def found_rows(cells: Cells) -> Iterator[tuple[Any, ...]]:
         both = [precision_recall([one["found"].get(finder) for one in told]) for finder in FINDERS]
         at_rate = [
             spread([one["found"][finder]["at_rate"] for one in told if finder in one["found"]])
-            for finder in (FINDERS[0], FINDERS[2])
+            for finder in (FINDERS[0], FINDERS[2], FINDERS[3])
         ]
         estimated = spread([one["noise_estimated"] for one in told])
         yield (SETS[name][0], f"{rate:g}", str(told[0]["learnt"]), estimated, *both, *at_rate)
@@ -87,8 +92,9 @@ def precision_recall(found: Sequence[Figures | None]) -> str | None:
 
 
 GAINED = (
-    "Right on new prompts, %", "rate", "head", "longer", "raw", "filtered", "recycled", "cleanlab, default: filtered",
-    "cleanlab, confident: filtered", "clean", "lost", "won back, filtered", "recycled", "cleanlab",
+    "Right on new prompts, %", "wrong", "head", "longer", "raw", "filtered", "recycled", "confident-learning",
+    "cleanlab, its default", "cleanlab, confident learning", "clean", "lost", "won back: filtered", "recycled",
+    "confident-learning", "cleanlab, its default", "cleanlab, confident learning",
 )  # fmt: skip
 
 
@@ -98,7 +104,7 @@ def gained_rows(cells: Cells) -> Iterator[tuple[Any, ...]]:
             right = {arm: [one["accuracy"][head].get(arm) for one in told] for arm in ("raw", *ARMS, "clean")}
             cells_of = [per_cent(right[arm]) for arm in ("raw", *ARMS, "clean")]
             lost = per_cent([clean - raw for clean, raw in zip(right["clean"], right["raw"], strict=True)])
-            back = [as_share(won_back(right["raw"], right[arm], right["clean"])) for arm in ARMS[:3]]
+            back = [as_share(won_back(right["raw"], right[arm], right["clean"])) for arm in ARMS]
             yield (SETS[name][0], f"{rate:g}", head, per_cent([one["longer"] for one in told]), *cells_of, lost, *back)
 
 

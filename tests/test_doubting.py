@@ -9,6 +9,8 @@ import numpy as np
 import pytest
 
 from workers import doubting
+from workers.curating import Aid, Proposal, Row, Side, Unfit, curators
+from workers.curators import wrong_labels
 from workers.doubting import Doubts, Floats, Ints, Strengths, compared, confident, dealt, doubts, out_of_fold, reduced
 
 
@@ -112,3 +114,44 @@ def test_the_gradient_is_that_of_the_loss(monkeypatch: pytest.MonkeyPatch) -> No
 def test_too_few_pairs_are_refused() -> None:
     with pytest.raises(ValueError, match="too few"):
         doubts(np.zeros((4, 2)), np.array([[0, 1], [2, 3]]))
+
+
+def rows_of(vectors: Floats, ends: Ints) -> list[Row]:
+    """Each pair as a row whose first side is the preferred one in every other row."""
+    sides = [Side(100 + n, "x" * (n % 7), vector=vector.astype(np.float32)) for n, vector in enumerate(vectors)]
+    rows = []
+    for n, (better, worse) in enumerate(ends):
+        first, second = (sides[better], sides[worse])[:: 1 if n % 2 else -1]
+        outcome = "first" if n % 2 else "second"
+        rows.append(Row(n, f"i{n}", [{"role": "user", "content": "?"}], f"p{n}", first, second, n, outcome=outcome))
+    return rows
+
+
+def proposed(rows: list[Row], **settings: Any) -> list[Proposal]:
+    curator = curators.get("wrong-labels")
+    return list(curator.propose(rows, curator.params.model_validate({"embedder": 1, **settings}), Aid(0)))
+
+
+def test_the_curator_flips_what_is_likely_wrong_and_leaves_alone_what_people_settled() -> None:
+    vectors, ends = planted(11, pairs=300)
+    noisy, flipped = with_flips(ends, 0.2, 12)
+    rows = rows_of(vectors, noisy)
+    found = proposed(rows)
+    assert len(found) > 40 and {one.action for one in found} == {"flip"}
+    assert np.mean([flipped[one.subject.item] for one in found]) > 0.8
+    told = doubts(reduced(vectors[np.unique(noisy)]), np.unique(noisy, return_inverse=True)[1].reshape(-1, 2))
+    assert found[0].reason.startswith("wrong with a probability of") and 0 < told.noise < 0.4
+    settled = found[0].subject.item
+    rows[settled].how = "adjudicated"
+    assert settled not in {one.subject.item for one in proposed(rows)}
+    asked = proposed(rows, flip_above=1, doubt_above=0.3, doubtful="ask")
+    assert {one.action for one in asked} == {"ask"} and len(asked) >= len(found) - 1
+
+
+def test_the_curator_says_why_it_can_say_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    vectors, ends = planted(13, pairs=60)
+    with pytest.raises(Unfit, match="10 labelled pairs have vectors"):
+        proposed(rows_of(vectors, ends[:10]))
+    monkeypatch.setattr(wrong_labels, "MOST", 55)
+    with pytest.raises(Unfit, match="confident-learning"):
+        proposed(rows_of(vectors, ends))

@@ -163,7 +163,7 @@ def test_a_whole_measurement_of_few_pairs(data: Path) -> None:
     mean = chance.normal(size=(len(pairs.texts), 6)).astype(np.float32)
     vectors = noise_data.Vectors(mean, mean, np.log1p([len(text) for _, text in pairs.texts]))
     told = noise.measured(pairs, vectors, mean, 200, 0.3, 0, noise.Cleanlab("", Path()))
-    assert told["learnt"] == 200 and told["found"]["ours"]["at_rate"] is not None
-    assert set(told["accuracy"]["tuned"]) == {"raw", "filtered", "recycled", "clean"}
+    assert told["learnt"] == 200 and told["found"]["wrong-labels"]["at_rate"] is not None
+    assert set(told["accuracy"]["tuned"]) == {"raw", "filtered", "recycled", "clean", "confident-learning: filtered"}
     text = noise_report.report({("llmfao", 0.3): [told, {**told, "seed": 1}]})
     assert "LLMFAO" in text and "no clear loss" in text
