@@ -5,13 +5,13 @@
 
 A share of the labels is turned round at random; the labels that are there are taken as right, which they are not.
 The curators' own functions are measured: `wrong-labels` (workers/doubting.py), which gives each label a probability of
-being wrong, and `confident-learning`; both see the mean vectors that embedders give, the first also lengths and which
-responses meet again.
+being wrong, and `confident-learning`; both see the mean vectors that embedders give, the first also lengths, which
+model wrote a response and which responses meet again.
 Models learn from the labels with noise, without the doubted ones (filtered), with the doubted ones turned back
 (recycled) and from the labels as they were; all are measured on prompts of which nothing was learnt from.
 `frozen-head` is the product's trainer; `tuned` is a head on the vectors and lengths, its strength chosen by
-cross-validation on the noisy labels. cleanlab gets the differences of the same vectors and lengths, in the environment
-whose interpreter `--cleanlab` names.
+cross-validation on the noisy labels. cleanlab gets the differences of the same vectors, lengths and models, in the
+environment whose interpreter `--cleanlab` names.
 What is done is kept and not done again.
 """
 
@@ -31,6 +31,7 @@ import numpy as np
 
 from benchmarks.noise_data import SETS, Floats, Ints, Pairs, Vectors, split, vectors_of
 from benchmarks.training_data import folder
+from workers.curators import confident_learning
 from workers.doubting import (
     SPREADS,
     Strengths,
@@ -42,6 +43,7 @@ from workers.doubting import (
     likelihood,
     margins_by,
     reduced,
+    with_kinds,
 )
 from workers.doubting import out_of_fold as by_folds
 from workers.measures import auroc
@@ -54,7 +56,6 @@ SEEDS = (0, 1, 2, 3, 4)
 MOST = 5_000
 DOUBTED = 0.5
 """A label that is more likely wrong than right is doubted."""
-HEADS = ("frozen-head", "tuned")
 Figures = dict[str, Any]
 
 
@@ -112,14 +113,15 @@ def measure(asked: argparse.Namespace) -> None:
 def measured(
     pairs: Pairs, vectors: Vectors, rows: Floats, most: int, rate: float, seed: int, cleanlab: Cleanlab
 ) -> Figures:
-    """One set, one rate, one seed. `rows` is what the detector, cleanlab and the tuned head see of each response."""
+    """One set, one rate, one seed. `rows` is what the tuned head sees of each response; the others see models too."""
     learnt, test = split(pairs, most, seed)
     ends = np.stack([pairs.better, pairs.worse], 1)
     clean, held = ends[learnt], ends[test]
     flipped = np.random.default_rng([seed, round(1000 * rate)]).permutation(len(clean)) < round(rate * len(clean))
     noisy = turned(clean, flipped)
     begun = time.process_time()
-    told = doubts(rows, noisy, seed=seed)
+    seen = with_kinds(rows, np.array(pairs.models))
+    told = doubts(seen, noisy, seed=seed)
     seconds = time.process_time() - begun
     doubted = told.wrong > DOUBTED
     margins = plain_margins(vectors.mean, noisy, np.array(pairs.prompt)[learnt], seed)
@@ -133,7 +135,7 @@ def measured(
         "raw": noisy, "filtered": noisy[~doubted], "recycled": turned(noisy, doubted), "clean": clean,
         "confident-learning: filtered": noisy[~plain],
     }  # fmt: skip
-    for way, (marks, scores) in cleanlab.of(rows[noisy[:, 0]] - rows[noisy[:, 1]], seed).items():
+    for way, (marks, scores) in cleanlab.of(seen[noisy[:, 0]] - seen[noisy[:, 1]], seed).items():
         found[f"cleanlab, {way}"] = detected(marks, scores, flipped)
         arms[f"cleanlab, {way}: filtered"] = noisy[~marks]
     spread = tuned_spread(rows, noisy, seed)

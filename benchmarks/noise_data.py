@@ -43,6 +43,8 @@ class Pairs:
     """How many prefer the better one and the worse one; (1, 0) where only one label is known."""
     judged: list[int] = field(default_factory=list)
     """What GPT-4 says of it: 1 the better one, -1 the worse one, 0 neither or nothing."""
+    models: list[str] = field(default_factory=list)
+    """Of each text who wrote it, where that is known."""
     apart: bool = False
     """There are no prompts: responses themselves are dealt to one side or the other."""
 
@@ -69,9 +71,10 @@ class Places(dict[Any, int]):
     def __init__(self, pairs: Pairs) -> None:
         self.pairs = pairs
 
-    def of(self, key: Any, prompt: str, text: str) -> int:
+    def of(self, key: Any, prompt: str, text: str, model: str = "") -> int:
         if key not in self:
             self[key] = len(self)
+            self.pairs.models.append(model)
             self.pairs.texts.append((asked(prompt) if prompt else [], text))
         return self[key]
 
@@ -122,7 +125,8 @@ def llmfao() -> Pairs:
     judge = {row["id"]: row["choice"] for row in rows("pref_llmfao/llm_judgments") if row["judge"] == "gpt-4"}
     for row in rows("pref_llmfao/judgments"):
         first, second = (
-            places.of((row["slug"], row[f"model_{side}"]), row["prompt"], row[f"response_{side}"]) for side in "ab"
+            places.of((row["slug"], model := row[f"model_{side}"]), row["prompt"], row[f"response_{side}"], model)
+            for side in "ab"
         )
         add(pairs, prompts[row["slug"]], (first, second), counted(row), judge.get(row["id"], ""))
     return pairs
@@ -138,7 +142,8 @@ def mtbench() -> Pairs:
             talk = row[f"conversation_{side}"]
             text = "\n\n".join(said["content"] for said in talk[1 : 2 * row["turn"] : 2])
             question = "\n\n".join(said["content"] for said in talk[: 2 * row["turn"] : 2])
-            sides.append(places.of((row["question_id"], row["turn"], row[f"model_{side}"]), question, text))
+            model = row[f"model_{side}"]
+            sides.append(places.of((row["question_id"], row["turn"], model), question, text, model))
         judge = row["gpt4_pair"]
         add(pairs, prompts[row["question_id"]], (sides[0], sides[1]), counted(row), judge[0] if judge else "")
     return pairs
@@ -165,7 +170,9 @@ def alpaca() -> Pairs:
         apart = [both for both in combinations(known, 2) if abs(both[0][0] - both[1][0]) >= CLEAR]
         for both in Random(row["id"]).sample(apart, min(OF_A_PROMPT, len(apart))):
             (_, better), (_, worse) = sorted(both, key=lambda one: -one[0])
-            sides = [places.of((number, one["model"]), row["prompt"], one["text"]) for one in (better, worse)]
+            sides = [
+                places.of((number, one["model"]), row["prompt"], one["text"], one["model"]) for one in (better, worse)
+            ]
             add(pairs, number, (sides[0], sides[1]), (1, 0))
     return pairs
 

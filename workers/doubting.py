@@ -35,6 +35,7 @@ SEARCHED = 4
 MOST = 0.45
 """Half of the labels wrong is the same as none right: beyond that nothing can be said."""
 STEPS = 80
+KINDS = 200
 LEAST = 20
 """Fewer pairs say nothing about noise."""
 
@@ -97,6 +98,16 @@ def reduced(vectors: Floats, plain: Floats | None = None) -> Floats:
         _, directions = np.linalg.eigh(rows.T @ rows)
         rows = rows @ directions[:, -DIRECTIONS:]
     return rows if plain is None else np.hstack([rows, standardised(plain)])
+
+
+def with_kinds(rows: Floats, kinds: NDArray[Any]) -> Floats:
+    """Rows with a column for each kind of response, such as the model that wrote it; an empty name is no kind.
+
+    A kind is worth as much as a vector may be; where there are more than KINDS, the most frequent have a column.
+    """
+    names, counts = np.unique(kinds[kinds != ""], return_counts=True)
+    names = names[np.argsort(-counts, kind="stable")][:KINDS]
+    return np.hstack([rows, kinds[:, None] == names[None]]) if len(names) > 1 else rows
 
 
 def standardised(rows: Floats) -> Floats:

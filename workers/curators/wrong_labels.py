@@ -1,10 +1,10 @@
 """Wrong labels by a Bradley-Terry model that expects them: how likely each label is wrong, out of fold.
 
-The model, its sources and what it assumes stand in `workers/doubting.py`: a reward that is linear in the embedding and
-in how long a response is, with a worth of its own for each response that stands in several pairs; its strengths and the
-share of wrong labels are found on the labels themselves. How it does on real pairs beside confident learning is in
-docs/curation-measured.md. Vectors and differences are held in memory, 192 numbers a row at most, so that there is a
-most of pairs; `confident-learning` has none.
+The model, its sources and what it assumes stand in `workers/doubting.py`: a reward that is linear in the embedding, in
+how long a response is and in which model wrote it, with a worth of its own for each response that stands in several
+pairs; its strengths and the share of wrong labels are found on the labels themselves. How it does on real pairs beside
+confident learning is in docs/curation-measured.md. Vectors and differences are held in memory, 192 numbers a row at
+most, so that there is a most of pairs; `confident-learning` has none.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from __future__ import annotations
 from array import array
 from collections.abc import Iterable, Iterator
 from math import log1p
+from sys import intern
 from typing import Any, Literal
 
 from pydantic import Field
@@ -32,6 +33,9 @@ class WrongSettings(Settings):
     lengths: bool = Field(
         default=True, title="Lengths", description="how long a response is counts beside what its vector says"
     )
+    models: bool = Field(
+        default=True, title="Models", description="which model wrote a response counts, where it is known"
+    )
     flip_above: float = Field(
         default=0.5, ge=0, le=1, title="Flip above", description="labels more likely wrong than this are flipped"
     )
@@ -50,6 +54,7 @@ class Gathered:
         self.places: dict[int, int] = {}
         self.vectors = array("f")
         self.lengths = array("d")
+        self.models: list[str] = []
         self.ends = array("q")
         for row in rows:
             if fits(row):
@@ -65,6 +70,7 @@ class Gathered:
             self.places[side.id] = len(self.places)
             self.vectors.extend(side.vector if side.vector is not None else ())
             self.lengths.append(log1p(len(side.text)))
+            self.models.append(intern(side.model))
         return self.places[side.id]
 
     def arrays(self) -> tuple[Any, Any, Any]:
@@ -81,9 +87,9 @@ def fits(row: Row) -> bool:
 
 def propose(rows: Iterable[Row], params: WrongSettings, aid: Aid) -> Iterator[Proposal]:
     """Goes through the rows twice: for the vectors, and for what is said of each pair."""
+    np = numpy()
     library("scipy")
-    numpy()
-    from workers.doubting import doubts, reduced
+    from workers.doubting import doubts, reduced, with_kinds
 
     gathered = Gathered(rows)
     if len(gathered) < FEWEST:
@@ -91,7 +97,10 @@ def propose(rows: Iterable[Row], params: WrongSettings, aid: Aid) -> Iterator[Pr
             f"{len(gathered)} labelled pairs have vectors of this embedder, and it takes {FEWEST}: run embed first"
         )
     vectors, lengths, ends = gathered.arrays()
-    told = doubts(reduced(vectors, lengths if params.lengths else None), ends, seed=aid.seed)
+    seen = reduced(vectors, lengths if params.lengths else None)
+    if params.models:
+        seen = with_kinds(seen, np.array(gathered.models))
+    told = doubts(seen, ends, seed=aid.seed)
     aid.log(
         f"{len(ends)} pairs of {len(vectors)} responses; {100 * told.noise:.1f} % of the labels seem wrong;"
         f" {int((told.wrong > params.doubt_above).sum())} are doubted"
@@ -110,7 +119,7 @@ curators.add(
     Curator(
         name="wrong-labels",
         title="Wrong labels",
-        about="Tells of each label how likely it is wrong, from the embeddings, the lengths and the other pairs of its "
+        about="Tells of each label how likely it is wrong, from embeddings, lengths, models and the other pairs of its "
         "responses: flips the likely ones.",
         propose=propose,
         params=WrongSettings,
