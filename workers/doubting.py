@@ -16,7 +16,7 @@ noise is symmetric, for which of the two stands first says nothing. Beside it is
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -36,6 +36,9 @@ MOST = 0.45
 """Half of the labels wrong is the same as none right: beyond that nothing can be said."""
 STEPS = 80
 KINDS = 200
+AT_ONCE = 8192
+"""Vectors that are turned at a time."""
+LITTLE = 1e-9
 LEAST = 20
 """Fewer pairs say nothing about noise."""
 
@@ -93,11 +96,21 @@ def reduced(vectors: Floats, plain: Floats | None = None) -> Floats:
     `plain` [responses, k]: a few numbers that count by themselves, such as how long a response is; each weighs as much
     as the whole vector.
     """
-    rows = standardised(vectors) / np.sqrt(vectors.shape[1])
-    if rows.shape[1] > DIRECTIONS:
-        _, directions = np.linalg.eigh(rows.T @ rows)
-        rows = rows @ directions[:, -DIRECTIONS:]
-    return rows if plain is None else np.hstack([rows, standardised(plain)])
+    mean, width = vectors.mean(0, dtype=np.float64), vectors.shape[1]
+    scale = np.maximum(vectors.std(0, dtype=np.float64), LITTLE) * np.sqrt(width)
+    directions = np.eye(width)
+    if width > DIRECTIONS:
+        square = np.zeros((width, width))
+        for block in blocks(vectors):
+            rows = (block - mean) / scale
+            square += rows.T @ rows
+        directions = np.linalg.eigh(square)[1][:, -DIRECTIONS:]
+    found = np.concatenate([((block - mean) / scale) @ directions for block in blocks(vectors)])
+    return found if plain is None else np.hstack([found, standardised(plain)])
+
+
+def blocks(rows: Floats) -> Iterator[Floats]:
+    return (rows[at : at + AT_ONCE] for at in range(0, len(rows), AT_ONCE))
 
 
 def with_kinds(rows: Floats, kinds: NDArray[Any]) -> Floats:
@@ -112,7 +125,7 @@ def with_kinds(rows: Floats, kinds: NDArray[Any]) -> Floats:
 
 def standardised(rows: Floats) -> Floats:
     rows = np.asarray(rows, dtype=np.float64)
-    found: Floats = (rows - rows.mean(0)) / np.maximum(rows.std(0), 1e-9)
+    found: Floats = (rows - rows.mean(0)) / np.maximum(rows.std(0), LITTLE)
     return found
 
 

@@ -3,8 +3,8 @@
 The model, its sources and what it assumes stand in `workers/doubting.py`: a reward that is linear in the embedding, in
 how long a response is and in which model wrote it, with a worth of its own for each response that stands in several
 pairs; its strengths and the share of wrong labels are found on the labels themselves. How it does on real pairs beside
-confident learning is in docs/curation-measured.md. Vectors and differences are held in memory, 192 numbers a row at
-most, so that there is a most of pairs; `confident-learning` has none.
+confident learning is in docs/curation-measured.md. Vectors and differences are held in memory, so that there is a
+most of pairs; `confident-learning` has none.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from pydantic import Field
 from workers.aggregating import library, numpy
 from workers.curating import Aid, Curator, Proposal, Row, Settings, Side, Unfit, curators
 
-FEWEST, MOST = 50, 200_000
+FEWEST, MOST = 50, 50_000
 CAUSE = "likely labelled wrongly"
 
 
