@@ -1,0 +1,184 @@
+"""What a safety gate is asked to do, and by which thresholds: those of a run that learnt them, or the cost model's own."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+from uuid import UUID
+
+from django.db.models import QuerySet
+from pydantic import Field
+
+from curation.errors import Conflict, Invalid
+from curation.models import ModelVersion, Project, Run, TaskKind
+from curation.services.guarding.learning import KINDS, LEARN, PROMPTS, RESPONSES
+from curation.services.method import Params
+from workers.guard_loop import Rates
+from workers.guarding import Thresholds
+
+NEWEST, ZERO = "newest", "zero"
+Level = Literal["minor", "moderate", "severe"]
+
+
+class GateParams(Params):
+    model: int = Field(
+        title="Cost model", description="whose costs decide", json_schema_extra={"choose": "model", "kinds": KINDS}
+    )
+    thresholds: str = Field(
+        default=NEWEST,
+        max_length=40,
+        title="Thresholds",
+        description="newest: those last learnt with this model; a run of learn-gate by its id; zero: the boundary of the "
+        "cost model itself",
+    )
+    action: Literal["flag", "filter"] = Field(
+        default="flag",
+        title="What is proposed",
+        description="flag: people look again; filter: versions leave it out",
+    )
+    at: Level = Field(default="minor", title="From which level on", description="what is below passes")
+    of: Literal["chosen", "any"] = Field(
+        default="chosen",
+        title="Of two responses",
+        description="chosen: only the preferred one counts, since models learn from it; any: either of them",
+    )
+    near: float = Field(
+        default=0.3,
+        ge=0,
+        le=100,
+        title="Near the boundary",
+        description="what would be filtered with a cost not further above its threshold is flagged instead",
+    )
+    prompts: Literal["learnt", "yes", "no"] = Field(
+        default="learnt",
+        title="Prompts too",
+        description="learnt: only where thresholds were learnt on prompts, since a cost model's zero speaks of responses",
+    )
+    refuse_at: Level = Field(
+        default="severe", title="Prompts that get no answer", description="from this level on whatever the response"
+    )
+    policy: int | None = Field(
+        default=None,
+        title="Policy",
+        description="writes other responses where none passes; without one such prompts are refused",
+        json_schema_extra={"choose": "model", "kinds": ["policy"]},
+    )
+    rounds: int = Field(default=5, ge=1, le=20, title="Rounds", description="so many other responses at most")
+    fallback: Literal["refuse", "deliver"] = Field(
+        default="refuse",
+        title="When no round helps",
+        description="refuse: the prompt ends without an answer; deliver: its last response goes out all the same",
+        json_schema_extra={"more": True},
+    )
+    temperature: float = Field(
+        default=1.0, gt=0, le=2, title="Temperature", description="of the policy", json_schema_extra={"more": True}
+    )
+    max_tokens: int = Field(
+        default=1024,
+        ge=8,
+        le=65_536,
+        title="Longest response in tokens",
+        description="of the policy",
+        json_schema_extra={"more": True},
+    )
+    axis: str = Field(
+        default="",
+        max_length=40,
+        title="Axis",
+        description="whose decisions say which response is chosen; by default the first",
+        json_schema_extra={"choose": "axis", "more": True},
+    )
+    category: str = Field(
+        default="category",
+        max_length=60,
+        title="Category",
+        description="the field of an item's metadata that names what it is about, where no harm was named by people",
+        json_schema_extra={"more": True},
+    )
+    head: str = Field(
+        default="",
+        max_length=40,
+        title="Head",
+        description="of cost models with several outputs",
+        json_schema_extra={"more": True},
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Gate:
+    """Thresholds of responses, and of prompts where they are looked at."""
+
+    responses: Thresholds
+    prompts: Thresholds | None
+    learnt: Mapping[str, Any] | None
+    """The result of the run that learnt them."""
+
+    def rates(self, level: str) -> Rates | None:
+        """How often responses of a level or worse lie above its threshold, as was told by cross-fitting."""
+        for section in (self.learnt or {}).get("sections", ()):
+            for one in section["boundaries"]:
+                if section["what"] == RESPONSES and one["level"] == level and not one["why_not"]:
+                    caught, alarms = one["caught"], one["alarms"]
+                    return Rates(caught["count"], caught["n"], alarms["count"], alarms["n"])
+        return None
+
+
+def learnt(project: Project) -> QuerySet[Run]:
+    """Runs that learnt thresholds, the newest first."""
+    return Run.objects.filter(project=project, method=LEARN, state=Run.State.SUCCEEDED).order_by("-created_at")
+
+
+def settle(project: Project | None, params: GateParams) -> GateParams:
+    """Names the run whose thresholds hold. Raises Invalid for a run that is none, Conflict where a policy may not write:
+    in rankings another response would change what people were asked."""
+    assert project is not None
+    if params.policy is not None:
+        policy(project, params.policy)
+        if project.kind == TaskKind.RANKING:
+            raise Conflict("in a project of rankings a policy writes nothing: each task is all responses of its item")
+    if params.at != "minor" and params.thresholds == ZERO:
+        raise Invalid("zero knows no levels above minor; learn thresholds first", field="params.at")
+    if params.thresholds == ZERO:
+        return params
+    found = learnt(project).filter(model=params.model)
+    if params.thresholds == NEWEST:
+        newest = found.first()
+        return params.model_copy(update={"thresholds": str(newest.pk) if newest else ZERO})
+    try:
+        known = found.filter(pk=UUID(params.thresholds)).exists()
+    except ValueError:
+        known = False
+    if not known:
+        raise Invalid("is no finished run of learn-gate with this model", field="params.thresholds")
+    return params
+
+
+def policy(project: Project, pk: int) -> ModelVersion:
+    """The policy that writes. Raises Invalid for what is none or is not ready."""
+    found = ModelVersion.objects.filter(pk=pk, kind=ModelVersion.Kind.POLICY, retired_at=None).first()
+    if found is None or (found.project_id and found.project_id != project.pk):
+        raise Invalid("no such policy", field="params.policy")
+    if found.state != ModelVersion.State.READY:
+        raise Invalid(f"{found} is not ready: {found.problem or 'it was not checked yet'}", field="params.policy")
+    return found
+
+
+def gate_of(run: Run, params: GateParams) -> Gate:
+    """The gate that a run was started with."""
+    if params.thresholds == ZERO:
+        return Gate(Thresholds(), Thresholds() if params.prompts == "yes" else None, None)
+    result = Run.objects.get(pk=params.thresholds, project=run.project).result
+    return gate_in(result, params.prompts)
+
+
+def gate_in(result: Mapping[str, Any], prompts: str = "learnt") -> Gate:
+    """The gate in the result of a run that learnt it."""
+    sections = {one["what"]: one for one in result["sections"]}
+    of_prompts = sections[PROMPTS]
+    wanted = prompts == "yes" or (prompts == "learnt" and of_prompts["learnt"])
+    return Gate(
+        Thresholds(**sections[RESPONSES]["thresholds"]),
+        Thresholds(**of_prompts["thresholds"]) if wanted else None,
+        result,
+    )
