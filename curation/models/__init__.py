@@ -7,6 +7,7 @@ from curation.models.audit import Act, AuditEvent, Via
 from curation.models.checks import Check
 from curation.models.critiques import Critique, Rank, Verdict
 from curation.models.crowd import CrowdLink, CrowdPerson
+from curation.models.curation import Proposal
 from curation.models.datasets import Dataset, DatasetFile, DatasetVersion
 from curation.models.decisions import Decision, Reliability
 from curation.models.gold import Gold, GoldResult
@@ -66,6 +67,7 @@ __all__ = [
     "Preference",
     "Progress",
     "Project",
+    "Proposal",
     "Protocol",
     "Queue",
     "Rank",

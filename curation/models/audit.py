@@ -54,6 +54,7 @@ class Act(models.TextChoices):
     RUN_STARTED = "run.started", "Run started"
     RUN_CANCELLED = "run.cancelled", "Run cancelled"
     RUN_RETRIED = "run.retried", "Run tried again"
+    PROPOSALS_DECIDED = "proposals.decided", "Proposals decided"
     ITEMS_REMOVED = "items.removed", "Items removed"
     ITEMS_RESTORED = "items.restored", "Items brought back"
     DOWNLOADED = "version.downloaded", "Version downloaded"

@@ -37,6 +37,7 @@ KINDS = {
     "schedule": "Schedules",
     "import": "Imports",
     "run": "Runs",
+    "proposals": "Proposals accepted and refused",
     "items": "Items removed and brought back",
     "version": "Downloads",
     "rows": "Raw rows streamed",

@@ -26,6 +26,8 @@ COMPANIONS = {
     "of a model's suggestion (rejected ones too)",
     "verdicts": "every answer to a question about a response or a part of it",
     "ranks": "the place that each response was given in each ranking",
+    "proposals": "what was accepted of the proposals that this version follows: what was flipped, dropped or kept, by "
+    "which run, with the reason",
     "lineage": "for each row of a split the item, task and annotations it came from",
 }
 GOLD = {

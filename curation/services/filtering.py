@@ -185,11 +185,21 @@ class Filters(Strict):
         default="include", description="prompts with gold; excluded unless it is said otherwise, where there is any"
     )
     reliable: Reliable | None = Field(default=None, description="only answers of reliable annotators, by a fit")
+    curated: list[Annotated[str, Field(max_length=40)]] = Field(
+        default_factory=list, max_length=50, description="runs whose accepted proposals are followed: drops and flips"
+    )
 
     @model_validator(mode="after")
     def in_order(self) -> Filters:
         if self.since and self.until and self.since >= self.until:
             raise ValueError("since must be before until")
+        return self
+
+    @model_validator(mode="after")
+    def curated_once(self) -> Filters:
+        """Answers as they were given are not flipped."""
+        if self.curated and self.labels == "raw":
+            raise ValueError("labels: raw and curated exclude each other: what was decided is curated")
         return self
 
     @model_validator(mode="after")
@@ -206,7 +216,9 @@ class Filters(Strict):
 
 ALWAYS = ("axis", "annotators", "min_annotations", "min_confidence", "min_margin")
 """Kept with a version whatever they are; the others only where they differ from what is usual."""
-EVERYWHERE = ("names", "not_names", "since", "until", "where", "scores", "caps", "balance", "gold", "reliable")
+EVERYWHERE = (
+    "names", "not_names", "since", "until", "where", "scores", "caps", "balance", "gold", "reliable", "curated",
+)  # fmt: skip
 
 
 def applicable(source: str, kind: str) -> tuple[str, ...]:

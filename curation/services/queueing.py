@@ -21,6 +21,7 @@ STEP = 10
 """How much one "raise" adds to a priority."""
 
 HIGHEST = 2**20
+MOST_ANSWERS = 50
 
 
 @transaction.atomic
@@ -86,6 +87,18 @@ def set_overlap(*, tasks: QuerySet[Task], overlap: int) -> int:
 
 
 @transaction.atomic
+def ask_again(*, tasks: QuerySet[Task]) -> int:
+    """Open complete tasks for one answer more, up to the most that a task may ask for; how many were opened."""
+    projects = projects_of(tasks)
+    complete = tasks.filter(state=Task.State.COMPLETE, done__lt=MOST_ANSWERS).exclude(GONE)
+    changed = complete.update(overlap=F("done") + 1, state=Task.State.OPEN)
+    for project_id in projects:
+        recount(project_id=project_id)
+    start_over(projects)
+    return changed
+
+
+@transaction.atomic
 def set_cap(*, tasks: QuerySet[Task], cap: int | None) -> int:
     """Let the overlap of tasks grow up to `cap` while they are undecided, from the next answer on; None: not at all."""
     if cap is not None:
@@ -97,8 +110,8 @@ def set_cap(*, tasks: QuerySet[Task], cap: int | None) -> int:
 
 def checked(answers: int, field: str = "overlap") -> None:
     """Raises Invalid for a number of answers that no task may ask for."""
-    if not 1 <= answers <= 50:
-        raise Invalid("must be from 1 to 50", field=field)
+    if not 1 <= answers <= MOST_ANSWERS:
+        raise Invalid(f"must be from 1 to {MOST_ANSWERS}", field=field)
 
 
 def usual_in(project: Project, queue: Queue | None) -> tuple[int, int | None]:

@@ -15,6 +15,7 @@ from curation.models import Dataset, DatasetVersion, Gold, ModelVersion, Project
 from curation.services import fits, running
 from curation.services.deciding import last_annotation
 from curation.services.filtering import Filters, applicable, filters_from, kept
+from curation.services.freezing import curated
 from curation.services.freezing.offering import offered
 from curation.services.method import Params
 from curation.services.past import last_change
@@ -22,7 +23,7 @@ from workers.writers import Target, targets
 
 NAME = re.compile(r"[a-z][a-z0-9_-]{0,39}")
 LIKE_A_SHARD = re.compile(r"-\d{5}(-of-\d{5})?$")
-RESERVED = {"annotations", "critiques", "verdicts", "ranks", "lineage", "readme", "manifest"}
+RESERVED = {"annotations", "critiques", "verdicts", "ranks", "lineage", "proposals", "readme", "manifest"}
 
 
 class FreezeParams(Params):
@@ -69,6 +70,7 @@ def request_version(
     shares = check_splits(splits if splits is not None else {"train": 1.0})
     protocol = project.protocol.version if project.protocol else None
     with transaction.atomic():
+        curated.held(checked.curated)
         seen = {"last_annotation": last_annotation(project), "last_change": last_change(project)}
         seen["last_settled"] = fits.last_settled(project)
         dataset, _ = Dataset.objects.get_or_create(project=project, name=dataset_name)
@@ -114,6 +116,7 @@ def checked_filters(project: Project, target: Target, given: Any) -> Filters:
         if "annotators" in filters.model_fields_set and filters.annotators != whose:
             raise Invalid(f"that fit decided by the answers of {whose}", field="filters.annotators")
         filters.decided_by, filters.annotators = str(fit.pk), whose
+    filters.curated = curated.checked(project, target, filters)
     if filters.reliable:
         filters.reliable.run = str(fits.find(project, filters.reliable.run, "filters.reliable.run").pk)
     return filters

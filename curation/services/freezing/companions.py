@@ -10,6 +10,7 @@ from typing import Any
 
 from curation.models import DatasetVersion
 from curation.services.deciding import ANSWERED, STANDING
+from curation.services.freezing import curated
 from curation.services.freezing.moments import in_utc
 from curation.services.freezing.selecting import Fields, loaded, past_of
 
@@ -143,6 +144,11 @@ def write_companions(version: DatasetVersion, building: Path) -> dict[str, int]:
             for row in companion.rows(version):
                 table.add(row)
         counts[companion.stem] = table.rows
+    if version.filters.get("curated"):
+        with Table(building, "proposals", schema_of(curated.COLUMNS), version.lineage.get("shard_rows")) as table:
+            for row in curated.proposals(version):
+                table.add(row)
+        counts["proposals"] = table.rows
     return counts
 
 

@@ -16,7 +16,7 @@ from django.db import transaction
 from curation.errors import Conflict
 from curation.models import DatasetFile, DatasetVersion, Run
 from curation.services import cards, telling
-from curation.services.freezing import changed, consuming, facts, storing
+from curation.services.freezing import changed, consuming, curated, facts, storing
 from curation.services.freezing.companions import schema_of, write_companions
 from curation.services.freezing.croissant import croissant
 from curation.services.freezing.members import Members
@@ -93,7 +93,8 @@ def write_splits(version: DatasetVersion, building: Path, report: Report, member
     with ExitStack() as files:
         most = most_of(version)
         splits = {name: files.enter_context(Split(building, name, target, most)) for name in shares}
-        lineage = files.enter_context(Table(building, "lineage", schema_of((*ROW, *lineage_of(target))), most))
+        columns = (*ROW, *lineage_of(target, flips=curated.flips(version)))
+        lineage = files.enter_context(Table(building, "lineage", schema_of(columns), most))
         where = splitter(version)
         for candidate in candidates(selection_of(version)):
             looked_at += 1

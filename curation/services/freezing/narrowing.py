@@ -22,6 +22,7 @@ from django.utils import timezone
 from curation import bulk
 from curation.models import DatasetVersion, Gold
 from curation.services.filtering import SIDES, Condition, Range, moment
+from curation.services.freezing import curated
 from curation.services.freezing.moments import in_utc
 from curation.services.freezing.selecting import Candidate, Selection, loaded
 from curation.services.past import NOW, Past
@@ -58,6 +59,7 @@ def narrowed(selection: Selection, found: Callable[[Selection], Iterator[Candida
 def judged(selection: Selection, found: Iterator[Candidate]) -> Iterator[Candidate]:
     """Candidates that do not meet a condition get its reason; the others what is needed of them later."""
     wanted, by_source = selection.filters, selection.split_by == DatasetVersion.SplitBy.SOURCE
+    found = curated.followed(selection, found) if wanted.curated else found
     found = apart(selection, found) if wanted.gold != "include" else found
     if not (wanted.where or wanted.scores or wanted.balance or by_source):
         yield from found

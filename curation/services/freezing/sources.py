@@ -8,7 +8,7 @@ from types import ModuleType
 
 from curation.models import Project
 from curation.services.deciding import Filters, last_annotation
-from curation.services.freezing import answered, compared, critiqued, decided
+from curation.services.freezing import answered, compared, critiqued, curated, decided
 from curation.services.freezing.narrowing import narrowed
 from curation.services.freezing.selecting import NOT_ANSWERED, Candidate, Fields, Selection
 from workers.writers import Dropped, Target
@@ -26,10 +26,10 @@ def candidates(selection: Selection) -> Iterator[Candidate]:
     return narrowed(selection, SOURCES[selection.target.source].candidates)
 
 
-def lineage_of(target: Target) -> Fields:
-    """The columns of a candidate's lineage."""
+def lineage_of(target: Target, *, flips: bool = False) -> Fields:
+    """The columns of a candidate's lineage; where proposals are followed also whether its label was flipped."""
     fields: Fields = SOURCES[target.source].LINEAGE
-    return fields
+    return (*fields, *curated.LINEAGE) if flips else fields
 
 
 def count(project: Project, target: Target, filters: Filters, *, most: int) -> tuple[int, int]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 
@@ -36,22 +36,27 @@ def pragmas(values: dict[str, int]) -> None:
 
 
 def tell(report: Report, done: int, total: int | None) -> None:
-    """Record progress while statements are being read. Raises LostLease or Cancelled.
+    """Record progress while statements are being read. Raises LostLease or Cancelled."""
+    apart(lambda: report.checkpoint(done=done, total=total))
+
+
+def apart(write: Callable[[], None]) -> None:
+    """Write while statements are being read.
 
     SQLite refuses a write beside an open read once somebody else has written, so there it has a connection of its own.
     """
     if not alone():
-        report.checkpoint(done=done, total=total)
+        write()
         return
 
-    def apart() -> None:
+    def on_its_own() -> None:
         try:
-            report.checkpoint(done=done, total=total)
+            write()
         finally:
             connection.close()
 
     with ThreadPoolExecutor(1) as thread:
-        thread.submit(apart).result()
+        thread.submit(on_its_own).result()
 
 
 def alone() -> bool:
