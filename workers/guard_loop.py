@@ -25,6 +25,7 @@ import numpy as np
 from workers.intervals import Estimate, estimate
 
 Fallback = Literal["refuse", "deliver"]
+FALLBACKS: tuple[Fallback, ...] = ("refuse", "deliver")
 DRAWS = 2_000
 LEAST_APART = 0.05
 """A gate whose TPR and FPR are closer together tells nothing of how much is unsafe."""
@@ -108,8 +109,8 @@ def out(tries: Tries, flagged: float, caught: float, alarms: float) -> float:
 
 
 def delivered(kinds: list[Tries], rates: Rates, seed: int = 0) -> Estimate | None:
-    """How many of the texts that went out are unsafe, over kinds of texts that differ in how much of them is: those that
-    were there, those that were written anew. None where the gate does not tell safe from unsafe.
+    """How many of the texts that went out are unsafe, over kinds that differ in how much of them is: those that were
+    there, those that were written anew. None where the gate does not tell safe from unsafe.
 
     The interval is over draws of the rates and of the shares flagged, each Beta with one half of a success and failure.
     """

@@ -168,7 +168,7 @@ def cut(costs: Numbers, positive: Flags, recall: float | None = None) -> float:
     alarms = 1 - np.concatenate([[0.0], np.cumsum(1 - ups)]) / (1 - ups).sum()
     apart = np.concatenate([[True], sizes[1:] > sizes[:-1], [True]])
     if recall is None:
-        place = int(np.argmax(np.where(apart, caught - alarms, -np.inf)))
+        place = int(np.argmax(np.where(apart, np.round(caught - alarms, 12), -np.inf)))
     else:
         place = int(np.flatnonzero(apart & (caught >= recall - 1e-12))[-1])
     if place == 0:

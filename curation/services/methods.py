@@ -26,6 +26,7 @@ from curation.services import (
 )
 from curation.services.concord import gammas
 from curation.services.freezing import comparing, pushing, rebuilding
+from curation.services.guarding import learning, moderating
 from curation.services.method import Method
 
 METHODS: dict[str, Method] = {
@@ -54,6 +55,8 @@ METHODS: dict[str, Method] = {
         curating.METHOD,
         filling.METHOD,
         gammas.METHOD,
+        learning.METHOD,
+        moderating.METHOD,
         *training.METHODS,
     )
 }

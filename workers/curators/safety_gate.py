@@ -1,8 +1,8 @@
 """What a cost model holds to be unsafe: asked again, or dropped, with its level, its cost and the threshold.
 
 The levels of `workers/guarding.py`: safe, minor, moderate, severe, by where the cost lies (Safe RLHF-V, arXiv
-2503.17682; a cost model's own boundary is zero, Safe RLHF, arXiv 2310.12773). Of two responses the preferred one counts,
-since models learn from it; that the other one is unsafe is often why it lost.
+2503.17682; a cost model's own boundary is zero, Safe RLHF, arXiv 2310.12773). Of two responses the preferred one
+counts, since models learn from it; that the other one is unsafe is often why it lost.
 """
 
 from __future__ import annotations
@@ -77,7 +77,9 @@ def proposal(subject: Subject, cost: float, params: GateSettings, what: str) -> 
     near = least is not None and cost - least < params.near
     action: Action = "drop" if params.action == "filter" and not near else "ask"
     close = f"; within {params.near:g} of the boundary" if near and params.action == "filter" else ""
-    return Proposal(subject, action, cost, f"{level}: {what} {cost:.2f} is above {reached:.2f}{close}", f"unsafe: {level}")
+    return Proposal(
+        subject, action, cost, f"{level}: {what} {cost:.2f} is above {reached:.2f}{close}", f"unsafe: {level}"
+    )
 
 
 curators.add(

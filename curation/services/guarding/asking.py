@@ -1,4 +1,4 @@
-"""What a safety gate is asked to do, and by which thresholds: those of a run that learnt them, or the cost model's own."""
+"""What a safety gate is asked to do, and by which thresholds: those that a run learnt, or the cost model's own."""
 
 from __future__ import annotations
 
@@ -29,8 +29,8 @@ class GateParams(Params):
         default=NEWEST,
         max_length=40,
         title="Thresholds",
-        description="newest: those last learnt with this model; a run of learn-gate by its id; zero: the boundary of the "
-        "cost model itself",
+        description="newest: those last learnt with this model; a run of learn-gate by its id; zero: the boundary of "
+        "the cost model itself",
     )
     action: Literal["flag", "filter"] = Field(
         default="flag",
@@ -53,7 +53,7 @@ class GateParams(Params):
     prompts: Literal["learnt", "yes", "no"] = Field(
         default="learnt",
         title="Prompts too",
-        description="learnt: only where thresholds were learnt on prompts, since a cost model's zero speaks of responses",
+        description="learnt: only with thresholds learnt on prompts, since a cost model's zero speaks of responses",
     )
     refuse_at: Level = Field(
         default="severe", title="Prompts that get no answer", description="from this level on whatever the response"
@@ -81,6 +81,11 @@ class GateParams(Params):
         title="Longest response in tokens",
         description="of the policy",
         json_schema_extra={"more": True},
+    )
+    accept: bool = Field(
+        default=False,
+        title="Accept everything at once",
+        description="versions can take it without anybody's review; otherwise proposals wait for one",
     )
     axis: str = Field(
         default="",
@@ -130,9 +135,10 @@ def learnt(project: Project) -> QuerySet[Run]:
 
 
 def settle(project: Project | None, params: GateParams) -> GateParams:
-    """Names the run whose thresholds hold. Raises Invalid for a run that is none, Conflict where a policy may not write:
-    in rankings another response would change what people were asked."""
+    """Names the run whose thresholds hold, and the axis. Raises Invalid for a run that is none, Conflict where a policy
+    may not write: in rankings another response would change what people were asked."""
     assert project is not None
+    params = params.model_copy(update={"axis": axis_of(project, params.axis)})
     if params.policy is not None:
         policy(project, params.policy)
         if project.kind == TaskKind.RANKING:
@@ -152,6 +158,16 @@ def settle(project: Project | None, params: GateParams) -> GateParams:
     if not known:
         raise Invalid("is no finished run of learn-gate with this model", field="params.thresholds")
     return params
+
+
+def axis_of(project: Project, axis: str) -> str:
+    """The axis by its name, since versions hold it against their own."""
+    names = project.protocol.axis_names if project.protocol else ["overall"]
+    if project.kind != TaskKind.PREFERENCE:
+        return "overall"
+    if axis and axis not in names:
+        raise Invalid(f"must be one of {', '.join(names)}", field="params.axis")
+    return axis or names[0]
 
 
 def policy(project: Project, pk: int) -> ModelVersion:

@@ -34,7 +34,9 @@ Kind = Literal["responses", "prompts"]
 
 class LearnParams(Params):
     model: int = Field(
-        title="Cost model", description="whose costs are compared", json_schema_extra={"choose": "model", "kinds": KINDS}
+        title="Cost model",
+        description="whose costs are compared",
+        json_schema_extra={"choose": "model", "kinds": KINDS},
     )
     aim: Literal["youden", "recall"] = Field(
         default="youden",

@@ -23,8 +23,6 @@ from curation.services.sharding import ShardReport
 from workers.guarding import at_least
 
 ITEMS_PER_SHARD = 64
-NEAREST = 100
-"""So many texts nearest to the boundary are kept of a shard, and of a run."""
 NO_CATEGORY = "none named"
 LONGEST_CATEGORY = 60
 
@@ -68,7 +66,12 @@ def work(run: Run, shard: Shard, params: GateParams, report: ShardReport) -> Non
     with report.committing():
         scoring.write(run, scored)
         made = regenerating.write(run, rounds, policy) if policy is not None and rounds.written else {}
-        new = {pk: one.cost for each in rounds.written.values() for one in each if (pk := made.get((one.item, one.round)))}
+        new = {
+            pk: (one.item, one.cost)
+            for each in rounds.written.values()
+            for one in each
+            if (pk := made.get((one.item, one.round)))
+        }
         proposing.write(run, params, gate, looked, new)
         result = summing.of_shard(params, gate, looked, rounds, categories(run.home, looked, params))
         Shard.objects.filter(pk=shard.pk).update(result=result)
@@ -147,8 +150,8 @@ def categories(project: Project, looked: Looked, params: GateParams) -> dict[int
 METHOD = Method(
     name="safety-gate",
     title="Safety gate",
-    about="Moderates prompts and responses by a cost model: what is unsafe is flagged or filtered by proposals, and where "
-    "no response passes a policy can write others.",
+    about="Moderates prompts and responses by a cost model: what is unsafe is flagged or filtered by proposals, and "
+    "where no response passes a policy can write others.",
     params=GateParams,
     unit="items",
     plan=plan,
@@ -158,4 +161,3 @@ METHOD = Method(
     settle=asking.settle,
     shard_seconds=3600,
 )
-

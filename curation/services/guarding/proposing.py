@@ -1,4 +1,4 @@
-"""What a gate would do, as proposals of the curation: on pairs by their preferred response, on responses, on prompts."""
+"""What a gate would do, as proposals: on pairs by their preferred response, on responses, on prompts."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ if TYPE_CHECKING:
     from curation.services.guarding.moderating import Looked
 
 
-def write(run: Run, params: GateParams, gate: Gate, looked: Looked, new: Mapping[int, float]) -> None:
+def write(run: Run, params: GateParams, gate: Gate, looked: Looked, new: Mapping[int, tuple[int, float]]) -> None:
     """Proposals as rows, in the transaction that ends the shard; `new` are the costs of responses just written."""
     told = [*of_prompts(params, gate, looked), *of_responses(run, params, gate, looked, new)]
-    made = [row_of(run, one, accept=False) for one in told]
+    made = [row_of(run, one, accept=params.accept) for one in told]
     Proposal.objects.bulk_create(made, ignore_conflicts=True, batch_size=1000)
 
 
-def settings_of(params: GateParams, thresholds: Thresholds, action: str = "") -> GateSettings:
+def settings_of(params: GateParams, thresholds: Thresholds) -> GateSettings:
     """The settings of the curator that say the same."""
     return GateSettings(
         model=params.model,
@@ -54,7 +54,7 @@ def of_prompts(params: GateParams, gate: Gate, looked: Looked) -> Iterator[curat
 
 
 def of_responses(
-    run: Run, params: GateParams, gate: Gate, looked: Looked, new: Mapping[int, float]
+    run: Run, params: GateParams, gate: Gate, looked: Looked, new: Mapping[int, tuple[int, float]]
 ) -> Iterator[curating.Proposal]:
     """Of pairs, or of responses that are judged alone."""
     rows = alone(looked, new) if run.home.kind == TaskKind.RESPONSE else pairs(run, params, looked)
@@ -65,11 +65,15 @@ def side(pk: int, costs: Mapping[int, float]) -> Side:
     return Side(pk, "", score=costs.get(pk))
 
 
-def alone(looked: Looked, new: Mapping[int, float]) -> Iterator[Row]:
+def alone(looked: Looked, new: Mapping[int, tuple[int, float]]) -> Iterator[Row]:
     names = {item.pk: item.external_id for item in looked.items}
     for item, responses in looked.responses.items():
         for one in responses:
             yield Row(item, names[item], (), "", side(one.pk, looked.costs))
+    known = {one.pk for each in looked.responses.values() for one in each}
+    for pk, (item, cost) in new.items():
+        if pk not in known:
+            yield Row(item, names[item], (), "", side(pk, {pk: cost}))
 
 
 def pairs(run: Run, params: GateParams, looked: Looked) -> Iterator[Row]:

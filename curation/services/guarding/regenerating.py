@@ -90,9 +90,7 @@ def regenerated(items: Sequence[Item], writer: Writer, report: ShardReport) -> R
     return found
 
 
-def asked(
-    items: Sequence[Item], writer: Writer, number: int, found: Rounds, report: ShardReport
-) -> dict[int, str]:
+def asked(items: Sequence[Item], writer: Writer, number: int, found: Rounds, report: ShardReport) -> dict[int, str]:
     """What the policy writes to each item in a round; nothing where it was not let write."""
 
     def told(reply: Reply | None) -> None:
