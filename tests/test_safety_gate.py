@@ -28,14 +28,16 @@ from curation.models import (
     Shard,
     Task,
 )
-from curation.services import freezing, running, sharding, starting
+from curation.services import running, sharding, starting
 from curation.services.guarding import said
 from curation.services.guarding.said import Safety, safety
 from tests.answering import Answering, Step
 from tests.cast import Cast, assemble
+from tests.conftest import calling
 from tests.critics import SAFE, ask, frozen, item, land, lines
 from tests.judging import done, finish, model, teach
 from tests.processes import database_url
+from tests.test_people import browser
 from workers import warm
 
 UNSAFE, FINE = {"question": "safe", "answer": False}, {"question": "safe", "answer": True}
@@ -224,7 +226,6 @@ def test_of_a_pair_the_preferred_response_counts_and_versions_leave_it_out(cast:
     version = frozen(cast.project, "trl-preference", filters={"curated": [str(run.pk)]})
     assert sorted(row["chosen"][0]["content"] for row in lines(version)) == ["fine", "good"]
     assert version.counts["dropped"] == {"curated: unsafe: minor": 1}
-    assert freezing is not None
 
 
 def test_what_the_gate_did_is_told_by_category(cast: Cast) -> None:
@@ -256,6 +257,61 @@ def test_what_cannot_be_is_refused_at_the_start(cast: Cast) -> None:
         starting.start(
             project=cast.project, method="safety-gate", params={"model": cost.pk, "policy": policy.pk}, user=None
         )
+
+
+# --- Page and API ---------------------------------------------------------------------------------------
+
+
+def page(cast: Cast, name: str = "olga") -> str:
+    reply = browser(cast.people[name]).get(f"/projects/{cast.project.slug}/safety/")
+    assert reply.status_code == 200
+    return reply.content.decode()
+
+
+def test_the_page_tells_what_is_missing_then_what_was_learnt_and_done(cast: Cast) -> None:
+    assert "No cost model yet" in page(cast)
+    cost = cost_model()
+    assert "Nobody has said what is safe yet" in page(cast) and "No gate has been at work" in page(cast)
+    project = judged(cast.project)
+    learnt(project, cost)
+    gated(project, cost, near=0.6)
+    shown = page(cast)
+    assert "Costs of responses that people called safe" in shown and "minor from 0.00" in shown
+    assert "18 of them unsafe" in shown and "100 % (82 to 100) of 18" in shown
+    assert "Not learnt: people called 0 moderate or worse" in shown  # of prompts
+    assert "What the last gate did" in shown and "estimated from the gate’s errors on gold" in shown
+    assert "Near the boundary" in shown and f"{WORDS[1]} 1" in shown
+    assert "Moderate this project" in shown and "Moderate this project" not in page(cast, "vic")
+
+
+def test_buttons_start_runs_and_repeat_them(cast: Cast) -> None:
+    project, cost = judged(cast.project), cost_model()
+    client, address = browser(cast.olga), f"/projects/{cast.project.slug}/safety/"
+    for given in ({"method": "learn-gate", "model": cost.pk, "aim": "recall"}, {"model": cost.pk, "action": "filter"}):
+        assert client.post(address, given).status_code == 302
+    learning, gate = Run.objects.order_by("created_at")
+    assert (learning.method, learning.params["aim"]) == ("learn-gate", "recall")
+    assert (gate.method, gate.params["action"], gate.params["thresholds"]) == ("safety-gate", "filter", "zero")
+    finish(gate)
+    newest = learnt(project, cost)
+    client.post(address, {"again": str(gate.pk)})
+    again = Run.objects.filter(method="safety-gate").order_by("-created_at")[0]
+    assert again.params == {**gate.params, "thresholds": str(newest.pk)}
+    assert browser(cast.vic).post(address, {"model": cost.pk}).status_code == 403
+    assert client.post(address, {"method": "safety-gate", "model": 10**6}, follow=True).status_code == 200
+    assert Run.objects.count() == 4
+
+
+def test_the_settings_of_the_gate_are_read_over_the_api(cast: Cast) -> None:
+    address = f"/api/v1/projects/{cast.project.slug}/safety"
+    assert calling(cast.vic).get(address).json() == {"learnt": None, "last": None}
+    project, cost = judged(cast.project), cost_model()
+    run = learnt(project, cost)
+    gate = gated(project, cost, at="moderate")
+    told = calling(cast.vic).get(address).json()
+    assert told["learnt"]["run"] == str(run.pk) and told["learnt"]["model"]["name"] == "harm"
+    assert told["learnt"]["result"]["sections"][0]["thresholds"] == {"minor": 0.0, "moderate": 1.0, "severe": 2.0}
+    assert told["last"]["params"]["at"] == "moderate" and told["last"]["result"] == gate.result
 
 
 # --- A policy that writes others ------------------------------------------------------------------------

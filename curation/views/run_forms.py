@@ -51,9 +51,13 @@ class RunForm(forms.Form):
         return [self["run_queue"], self["run_seed"]]
 
     def lacks_model(self) -> bool:
-        """Whether it needs a model and none that fits is ready."""
+        """Whether it needs a model and none that fits is ready; one that may stay open is not needed."""
         fields = (self.fields[name] for name, info in self.method.params.model_fields.items() if picks_model(info))
-        return any(not [value for value, _ in field.choices if value] for field in fields)  # type: ignore[attr-defined]
+        return any(
+            not [value for value, _ in field.choices if value]  # type: ignore[attr-defined]
+            for field in fields
+            if field.required
+        )
 
     def params(self) -> dict[str, Any]:
         """What was filled in; what was left empty keeps the method's own default."""

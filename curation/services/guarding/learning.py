@@ -6,7 +6,7 @@ Shards hold a cost beside what people said; the close learns. What a gate is sta
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from typing import Any, Literal
 
@@ -21,7 +21,7 @@ from curation.services.method import Method, Params, Piece
 from curation.services.running import Report
 from curation.services.sharding import ShardReport
 from workers import guarding
-from workers.guarding import Case, Learnt, Thresholds
+from workers.guarding import Case
 
 LEARN = "learn-gate"
 KINDS = ["cost"]
@@ -95,8 +95,8 @@ def work(run: Run, shard: Shard, params: LearnParams, report: ShardReport) -> No
         texts = {pk: (item, len(text.split())) for pk, item, text in live.values_list("pk", "item_id", "text")}
         rows = [row(costs[pk], of_responses[pk], *texts[pk]) for pk in sorted(texts) if pk in costs]
         words = {one.key: len(one.candidates[0].text.split()) for one in prompts.given(asked)}
-        told = [row(prompt_costs[pk], of_prompts[pk], pk, words[pk]) for pk in sorted(prompt_costs)]
-        result = {**scoring.told(scored), RESPONSES: rows, PROMPTS: told}
+        asked_of = [row(prompt_costs[pk], of_prompts[pk], pk, words[pk]) for pk in sorted(prompt_costs)]
+        result = {**scoring.told(scored), RESPONSES: rows, PROMPTS: asked_of}
         Shard.objects.filter(pk=shard.pk).update(result=result)
 
 
@@ -122,29 +122,32 @@ def close(run: Run, params: LearnParams, report: Report) -> dict[str, Any]:
     if not any(one["learnt"] for one in sections):
         reason = sections[0]["boundaries"][0]["why_not"]
         raise Conflict(f"no boundary can be learnt: of responses that {run.model} scored, {reason}")
-    told: dict[str, Any] = {"aim": params.aim, "sections": sections}
+    result: dict[str, Any] = {"aim": params.aim, "sections": sections}
     for one in sections:
-        told[one["what"]] = one["texts"]
+        result[one["what"]] = one["texts"]
         if one["learnt"]:
-            told[f"thresholds of {one['what']}"] = {
+            result[f"thresholds of {one['what']}"] = {
                 name: round(value, 3) for name, value in one["thresholds"].items() if value is not None
             }
-    return told
+    return result
 
 
 def section(run: Run, params: LearnParams, kind: Kind) -> dict[str, Any]:
     """What was learnt on texts of a kind, as the run keeps it."""
-    cases = collected(run, kind)
     recall = params.recall if params.aim == "recall" else None
-    thresholds, told = guarding.learn(cases, recall=recall, fewest=params.fewest, seed=run.seed)
+    return told(kind, collected(run, kind), params.fewest, recall, run.seed)
+
+
+def told(kind: str, cases: Sequence[Case], fewest: int, recall: float | None, seed: int) -> dict[str, Any]:
+    thresholds, boundaries = guarding.learn(cases, recall=recall, fewest=fewest, seed=seed)
     return {
         "what": kind,
         "texts": len(cases),
         "items": len({case.group for case in cases}),
         "unsafe": sum(case.unsafe for case in cases),
-        "learnt": not told[0].why_not,
+        "learnt": not boundaries[0].why_not,
         "thresholds": thresholds.as_dict(),
-        "boundaries": [asdict(one) for one in told],
+        "boundaries": [asdict(one) for one in boundaries],
         "table": guarding.table(cases, thresholds),
         "spread": guarding.spread(cases),
     }
@@ -162,5 +165,3 @@ METHOD = Method(
     close=close,
     split=candidates.halves,
 )
-
-__all__ = ["LEARN", "METHOD", "PROMPTS", "RESPONSES", "Learnt", "Thresholds"]
