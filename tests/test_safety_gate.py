@@ -51,8 +51,9 @@ def cost_of(candidate: Any) -> dict[str, Any]:
 
 
 @pytest.fixture(autouse=True)
-def cold(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """A cost model that counts bad words; none is kept from another test."""
+def cold(monkeypatch: pytest.MonkeyPatch, settings: Any) -> Iterator[None]:
+    """A cost model that counts bad words; none is kept from another test, and nobody waits to try again."""
+    settings.SHARD_PAUSE_SECONDS = 0.01
     teach(monkeypatch, "cost", cost_of)
     yield
     warm.forget()
@@ -230,7 +231,7 @@ def test_of_a_pair_the_preferred_response_counts_and_versions_leave_it_out(cast:
 
 def test_what_the_gate_did_is_told_by_category(cast: Cast) -> None:
     ask(cast.project, "response", critiques={}, questions=SAFE)
-    harm = {"annotator": "w", "verdicts": [UNSAFE, {"question": "harm", "answer": ["Drugs"]}]}
+    harm = {"annotator": "w", "response": 0, "verdicts": [UNSAFE, {"question": "harm", "answer": ["Drugs"]}]}
     land(
         cast.project,
         item("a", "bad bad", answers=[harm]),
@@ -245,7 +246,7 @@ def test_what_cannot_be_is_refused_at_the_start(cast: Cast) -> None:
     cost = cost_model()
     for params, error in (
         ({"thresholds": "never"}, "no finished run of learn-gate"),
-        ({"thresholds": "zero", "at": "severe"}, "no levels above minor"),
+        ({"thresholds": "zero", "at": "severe"}, "no threshold of severe was learnt"),
         ({"policy": cost.pk}, "no such policy"),
         ({"axis": "wit"}, "must be one of overall"),
     ):
@@ -271,7 +272,7 @@ def page(cast: Cast, name: str = "olga") -> str:
 def test_the_page_tells_what_is_missing_then_what_was_learnt_and_done(cast: Cast) -> None:
     assert "No cost model yet" in page(cast)
     cost = cost_model()
-    assert "Nobody has said what is safe yet" in page(cast) and "No gate has been at work" in page(cast)
+    assert "Nobody is asked what is safe" in page(cast) and "No gate has been at work" in page(cast)
     project = judged(cast.project)
     learnt(project, cost)
     gated(project, cost, near=0.6)
@@ -407,7 +408,7 @@ sharding.work("cpu", seconds=60)
 
 
 @pytest.mark.django_db(transaction=True)
-def test_a_worker_killed_in_the_middle_pays_for_nothing_twice_and_ends_with_the_same_rows(settings: Any) -> None:
+def test_a_worker_killed_in_the_middle_pays_for_nothing_twice_and_ends_with_the_same_rows() -> None:
     cast = assemble()
     land(cast.project, *(item(f"{n}", f"bad {n}", f"bad bad {n}") for n in range(12)))
     cost = cost_model()

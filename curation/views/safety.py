@@ -44,7 +44,7 @@ def index(request: HttpRequest, slug: str) -> HttpResponse:
         "gates": [row_of(one) for one in gates],
         "costs": costs,
         "policies": showing.models(project, "policy"),
-        "judged": bool(learnt) or showing.judged(project),
+        "asks": bool(learnt) or showing.asks(project),
         "can": access.capabilities(request.user, project),
     }
     return render(request, "safety/index.html", context)

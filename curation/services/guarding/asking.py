@@ -143,21 +143,25 @@ def settle(project: Project | None, params: GateParams) -> GateParams:
         policy(project, params.policy)
         if project.kind == TaskKind.RANKING:
             raise Conflict("in a project of rankings a policy writes nothing: each task is all responses of its item")
-    if params.at != "minor" and params.thresholds == ZERO:
-        raise Invalid("zero knows no levels above minor; learn thresholds first", field="params.at")
-    if params.thresholds == ZERO:
-        return params
+    run = named(project, params)
+    gate = gate_in(run.result, params.prompts) if run else Gate(Thresholds(), None, None)
+    if gate.responses.of(params.at) is None:
+        raise Invalid(f"no threshold of {params.at} was learnt", field="params.at")
+    return params.model_copy(update={"thresholds": str(run.pk) if run else ZERO})
+
+
+def named(project: Project, params: GateParams) -> Run | None:
+    """The run whose thresholds are asked for; None where the cost model's own boundary is."""
     found = learnt(project).filter(model=params.model)
-    if params.thresholds == NEWEST:
-        newest = found.first()
-        return params.model_copy(update={"thresholds": str(newest.pk) if newest else ZERO})
+    if params.thresholds in (NEWEST, ZERO):
+        return found.first() if params.thresholds == NEWEST else None
     try:
-        known = found.filter(pk=UUID(params.thresholds)).exists()
+        run = found.filter(pk=UUID(params.thresholds)).first()
     except ValueError:
-        known = False
-    if not known:
+        run = None
+    if run is None:
         raise Invalid("is no finished run of learn-gate with this model", field="params.thresholds")
-    return params
+    return run
 
 
 def axis_of(project: Project, axis: str) -> str:

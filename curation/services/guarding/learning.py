@@ -15,7 +15,7 @@ from pydantic import Field
 from curation.errors import Conflict
 from curation.models import Item, Response, Run, Score, Shard
 from curation.services import candidates, deciding, scoring
-from curation.services.guarding import prompts
+from curation.services.guarding import costing
 from curation.services.guarding.said import Safety, judged_items, said
 from curation.services.method import Method, Params, Piece
 from curation.services.running import Report
@@ -86,7 +86,7 @@ def work(run: Run, shard: Shard, params: LearnParams, report: ShardReport) -> No
     missing = candidates.unscored(model).filter(pk__in=live.values("pk"))
     scored = scoring.judged(model, candidates.given(items, missing, unit=candidates.unit_of(run.home)), report)
     asked = list(items.filter(pk__in=of_prompts))
-    prompt_costs = prompts.costs(model, asked, params.head, report)
+    prompt_costs = costing.costs(model, asked, params.head, report)
     report.progress(max(0, shard.size - report.rows))
     with report.committing():
         scoring.write(run, scored)
@@ -94,7 +94,7 @@ def work(run: Run, shard: Shard, params: LearnParams, report: ShardReport) -> No
         costs = dict(scores.values_list("response_id", "value"))
         texts = {pk: (item, len(text.split())) for pk, item, text in live.values_list("pk", "item_id", "text")}
         rows = [row(costs[pk], of_responses[pk], *texts[pk]) for pk in sorted(texts) if pk in costs]
-        words = {one.key: len(one.candidates[0].text.split()) for one in prompts.given(asked)}
+        words = {one.key: len(one.candidates[0].text.split()) for one in costing.given(asked)}
         asked_of = [row(prompt_costs[pk], of_prompts[pk], pk, words[pk]) for pk in sorted(prompt_costs)]
         result = {**scoring.told(scored), RESPONSES: rows, PROMPTS: asked_of}
         Shard.objects.filter(pk=shard.pk).update(result=result)

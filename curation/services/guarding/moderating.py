@@ -12,10 +12,10 @@ from typing import Any
 
 from django.db.models import Prefetch
 
-from curation.models import Annotation, Annotator, Item, Project, Response, Run, Score, Shard, Verdict
+from curation.models import Item, Project, Response, Run, Score, Shard
 from curation.services import candidates, scoring
 from curation.services.deciding import settled
-from curation.services.guarding import asking, prompts, proposing, regenerating, summing
+from curation.services.guarding import asking, costing, proposing, regenerating, said, summing
 from curation.services.guarding.asking import Gate, GateParams
 from curation.services.guarding.regenerating import Rounds, Writer
 from curation.services.method import Method, Piece
@@ -89,7 +89,7 @@ def looked_over(
     kept = Score.objects.filter(model=run.model, head=params.head, response__in=ids)
     costs = dict(kept.values_list("response_id", "value"))
     costs |= {one.key: value for one in scored if (value := scoring.numbers(one).get(params.head)) is not None}
-    of_prompts = prompts.costs(run.model, items, params.head, report) if gate.prompts else {}
+    of_prompts = costing.costs(run.model, items, params.head, report) if gate.prompts else {}
     return Looked(items, responses, costs, of_prompts)
 
 
@@ -130,11 +130,7 @@ def writer(run: Run, params: GateParams, gate: Gate, policy: Any) -> Writer:
 
 def categories(project: Project, looked: Looked, params: GateParams) -> dict[int, str]:
     """What each item is about: the first harm that people named of its responses, else a field of its metadata."""
-    people = Annotation.objects.answers().filter(project=project, annotator__kind=Annotator.Kind.PERSON)
-    rows = Verdict.objects.filter(
-        response__item__in=[item.pk for item in looked.items], question="harm", start=None,
-        annotation__in=people.values("pk"),
-    )  # fmt: skip
+    rows = said.of_people(project).filter(response__item__in=[item.pk for item in looked.items], question="harm")
     named: dict[int, list[list[str]]] = {}
     for item, answer in rows.order_by("pk").values_list("response__item_id", "answer"):
         if isinstance(answer, list):

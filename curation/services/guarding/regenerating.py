@@ -15,6 +15,7 @@ from django.db.models import F
 
 from curation.models import Item, ModelVersion, Project, Response, Run, TaskKind
 from curation.services import candidates, changes, completions, scoring
+from curation.services.guarding import costing
 from curation.services.importing.rows import stored
 from curation.services.importing.storing import insert_responses, insert_tasks
 from curation.services.sharding import ShardReport
@@ -115,7 +116,7 @@ def asked(items: Sequence[Item], writer: Writer, number: int, found: Rounds, rep
 def judged(given: Sequence[tuple[Item, str]], writer: Writer, report: ShardReport) -> dict[int, Judged]:
     """What the cost model says of each, by item; that it had no number for an item leaves it out."""
     rows = [Given(item.pk, item.prompt, [Candidate(item.pk, text)], item.context) for item, text in given]
-    return {one.key: one for one in scoring.judged(writer.cost, rows, report) if writer.head in one.scores}
+    return {one.key: one for one in costing.judged(writer.cost, rows, report) if writer.head in one.scores}
 
 
 # --- As rows ------------------------------------------------------------------------------------------

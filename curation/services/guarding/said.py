@@ -82,18 +82,23 @@ def said(
     return responses, prompts
 
 
+def of_people(project: Project) -> QuerySet[Verdict]:
+    """Verdicts on whole responses in answers of people that stand; found by their responses."""
+    later = Annotation.objects.filter(supersedes=OuterRef("annotation"))
+    return Verdict.objects.filter(
+        ~Exists(later),
+        annotation__project=project,
+        annotation__event=Annotation.Event.ANSWER,
+        annotation__counted=True,
+        annotation__annotator__kind=Annotator.Kind.PERSON,
+        start=None,
+    )
+
+
 def given(project: Project, spec: Mapping[str, Any], as_of: int) -> tuple[dict[int, Answers], dict[int, Answers]]:
     """Answers of people that stand; of several of one person on one thing the latest."""
-    standing = Annotation.objects.answers().filter(
-        project=project, annotator__kind=Annotator.Kind.PERSON, pk__lte=as_of
-    )
-    rows = Verdict.objects.filter(
-        annotation__in=standing.values("pk"),
-        response__item__gte=spec["from"],
-        response__item__lte=spec["to"],
-        response__item__project=project,
-        start=None,
-    ).order_by("annotation_id", "pk")
+    items = {"response__item__gte": spec["from"], "response__item__lte": spec["to"]}
+    rows = of_people(project).filter(annotation__lte=as_of, **items).order_by("annotation_id", "pk")
     values = ("response_id", "response__item_id", "annotation__annotator_id", "annotation__protocol_id")
     told = list(rows.values_list(*values, "question", "answer"))
     names = names_for(project, {row[3] for row in told}) if project.protocol_id else None

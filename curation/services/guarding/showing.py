@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from django.db.models import Exists, OuterRef, Q
+from django.db.models import Q
 
-from curation.models import Annotator, Gold, Item, ModelVersion, Project, Response, Run, Verdict
+from curation.models import Gold, Item, ModelVersion, Project, Response, Run
 from curation.services.guarding import asking, learning, moderating
 from curation.services.guarding.said import OF_RESPONSE
 from workers.spans import said
@@ -39,13 +39,12 @@ def models(project: Project, kind: str) -> list[ModelVersion]:
     return list(visible.filter(state=ModelVersion.State.READY).order_by("name", "-number")[:100])
 
 
-def judged(project: Project) -> bool:
-    """Whether anybody called a response safe or unsafe here."""
-    people = Verdict.objects.filter(
-        annotation__project=project, question__in=OF_RESPONSE, annotation__annotator__kind=Annotator.Kind.PERSON
-    )
-    found = Project.objects.filter(pk=project.pk).filter(Exists(people.filter(annotation__project=OuterRef("pk"))))
-    return found.exists() or Gold.objects.filter(project=project, retired_at=None).exists()
+def asks(project: Project) -> bool:
+    """Whether the protocol asks what is safe, or gold may say it."""
+    questions = project.protocol.questions if project.protocol else []
+    if any(one["name"] in OF_RESPONSE for one in questions):
+        return True
+    return Gold.objects.filter(project=project, retired_at=None).exists()
 
 
 @dataclass(frozen=True, slots=True)

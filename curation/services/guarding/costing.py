@@ -1,13 +1,14 @@
-"""Prompts as a cost model reads them: the last message, said after what came before it."""
+"""Costs of what is no response of an item: prompts, whose last message is said after what came before it, and texts of
+a policy before they are kept."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 
 from curation.models import Item, ModelVersion
-from curation.services import scoring
+from curation.services import candidates
 from curation.services.sharding import ShardReport
-from workers.judging import Candidate, Given
+from workers.judging import Candidate, Given, Judged
 from workers.spans import said
 
 
@@ -21,5 +22,18 @@ def given(items: Iterable[Item]) -> Iterator[Given]:
 
 def costs(model: ModelVersion, items: Sequence[Item], head: str, report: ShardReport) -> dict[int, float]:
     """The cost of each prompt by its item's id. They are not kept as scores, which belong to responses."""
-    found = scoring.judged(model, given(items), report)
+    found = judged(model, list(given(items)), report)
     return {one.key: one.scores[head] for one in found if head in one.scores}
+
+
+def judged(model: ModelVersion, rows: Sequence[Given], report: ShardReport) -> list[Judged]:
+    """What the cost model says of texts; they are no progress of the shard, which counts items."""
+    if not rows:
+        return []
+    judge = candidates.opened(model)
+    report.device = judge.device
+    found = []
+    for one in judge.judge(rows):
+        found.append(one)
+        report.progress(0, tokens=one.tokens, tokens_out=one.tokens_out)
+    return found
