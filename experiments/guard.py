@@ -5,8 +5,9 @@ Planted: samples are unsafe with probability u, flagged with t or f; 100,000 pro
 
 Real, where TOUCHSTONE_DATA names the data: 990 replies of a chat bot, each called safe or not by some 70 people
 (DICES), in five folds by conversation. A head on the built-in encoder, frozen, learns to put unsafe replies above safe
-ones from three folds; the threshold is learnt on the fourth and the gate tried on the fifth. Beside it: a head that learnt from
-1,503 pairs which of two replies is less harmful (HH-RLHF) and never saw a conversation of DICES, and length alone.
+ones from three folds; the threshold is learnt on the fourth and the gate tried on the fifth. Beside it: a head that
+learnt from 1,503 pairs which of two replies is less harmful (HH-RLHF) and never saw a conversation of DICES, and length
+alone.
 """
 
 from __future__ import annotations
