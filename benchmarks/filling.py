@@ -31,6 +31,7 @@ from curation.models import (  # noqa: E402
     Annotation,
     Annotator,
     Critique,
+    CrowdLink,
     Dataset,
     DatasetVersion,
     Delivery,
@@ -76,8 +77,11 @@ def fill(slug: str, pairs: int) -> dict[str, str]:
         run = work(project, max(60, pairs // 100))
         webhook = told(project, max(60, pairs // 100))
         datasets(project, max(2, pairs // 10_000), run)
+        link = CrowdLink.objects.create(
+            project=project, name="crowd", digest=uuid.uuid4().hex, quota=10, most_people=10, expires_at=timezone.now()
+        )
     bulk.refresh_statistics(Annotation, Critique, Verdict, Score, Run, RunLine, Delivery, Tally, Membership, Progress)
-    return deep(project, webhook)
+    return deep(project, webhook, link)
 
 
 def versions_of_models(count: int) -> list[int]:
@@ -182,7 +186,7 @@ def datasets(project: Project, count: int, run: Run) -> None:
     )
 
 
-def deep(project: Project, webhook: Webhook) -> dict[str, str]:
+def deep(project: Project, webhook: Webhook, link: CrowdLink) -> dict[str, str]:
     """By list of the API or page, the query of a page far behind the first; what the addresses need."""
     item = far(Item.objects.filter(project=project))
     annotation = far(Annotation.objects.filter(project=project))
@@ -202,6 +206,8 @@ def deep(project: Project, webhook: Webhook) -> dict[str, str]:
         "webhook": str(webhook.pk),
         "item": str(Item.objects.filter(project=project, pk__gte=item).order_by("pk")[0].pk),
         "run": str(runs[0].pk),
+        "task": str(project.tasks.filter(pk__gte=task).order_by("pk")[0].pk),
+        "link": str(link.pk),
         "dataset": name,
         "number": str(number),
         "list_items": f"cursor={item}",
