@@ -282,6 +282,7 @@ def test_the_page_tells_what_is_missing_then_what_was_learnt_and_done(cast: Cast
     assert "Not learnt: people called 0 moderate or worse" in shown  # of prompts
     assert "What the last gate did" in shown and "estimated from the gate’s errors on gold" in shown
     assert "Near the boundary" in shown and f"{WORDS[1]} 1" in shown
+    assert f"/curation/{Run.objects.get(method='safety-gate').pk}/" in shown and "decide on 12 of them" in shown
     assert "Moderate this project" in shown and "Moderate this project" not in page(cast, "vic")
 
 

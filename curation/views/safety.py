@@ -169,8 +169,8 @@ def row_of(run: Run) -> dict[str, Any]:
         "refused": section["refused"],
         "unsafe": figure(unsafe, delivered) if unsafe else "",
         "why_not": section["why_not"],
-        "ask": run.result["proposed to ask"],
-        "drop": run.result["proposed to drop"],
+        **{name: sum(run.result["states"].get(name, {}).values()) for name in ("ask", "drop")},
+        "open": sum(states.get("open", 0) for states in run.result["states"].values()),
         "written": run.result["written"],
     }
 

@@ -11,6 +11,7 @@ from django.db import transaction
 
 from curation.models import Proposal, Run, Shard
 from curation.services.curating import asked
+from curation.services.curating.performing import told as proposed
 from curation.services.guarding import asking
 from curation.services.guarding.asking import Gate, GateParams
 from curation.services.guarding.regenerating import Rounds
@@ -105,9 +106,8 @@ def close(run: Run, params: GateParams, report: Report) -> dict[str, Any]:
     told = summed(run)
     if params.accept:
         ask_again(run, report)
-    actions = Counter(Proposal.objects.filter(run=run).order_by().values_list("action", flat=True))
-    result = {name: told["counts"][name] for name in COUNTS}
-    result |= {"proposed to ask": actions["ask"], "proposed to drop": actions["drop"]}
+    result: dict[str, Any] = {name: told["counts"][name] for name in COUNTS}
+    result |= proposed(run)
     figures = outcome(run, params, gate, told)
     if figures["unsafe"]:
         result["unsafe of those delivered"] = round(figures["unsafe"]["value"], 1)
