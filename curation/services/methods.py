@@ -31,6 +31,7 @@ from curation.services import (
 )
 from curation.services.concord import gammas
 from curation.services.freezing import comparing, pushing, rebuilding
+from curation.services.guarding import learning, moderating
 from curation.services.method import Method
 
 METHODS: dict[str, Method] = {
@@ -64,6 +65,8 @@ METHODS: dict[str, Method] = {
         filling.METHOD,
         gammas.METHOD,
         *planning.METHODS,
+        learning.METHOD,
+        moderating.METHOD,
         *training.METHODS,
     )
 }
