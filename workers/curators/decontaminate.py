@@ -1,0 +1,87 @@
+"""Pairs that overlap with a benchmark, or with an evaluation split of an earlier version: dropped, with the row named.
+
+A run of 13 words in common with a prompt of a benchmark, as Skywork-Reward-V2 is cleaned (arXiv 2507.01352); besides,
+so that disguises are found too, the share of the benchmark's runs of five words, and MinHash (workers/overlap.py).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from itertools import islice
+from typing import Any, Literal
+
+from pydantic import Field
+
+from workers.curating import Aid, Curator, Proposal, Row, Settings, curators
+from workers.overlap import Guard, Hit, Protected, Ways
+
+AT_ONCE = 512
+
+
+class DecontaminateSettings(Settings):
+    against: list[str] = Field(
+        default=["own"],
+        min_length=1,
+        max_length=50,
+        title="Against",
+        description="names of benchmarks; own: the evaluation splits of the project's earlier versions",
+    )
+    look_in: Literal["prompt", "everything"] = Field(
+        default="prompt", title="Look in", description="the prompts of the pairs, or their responses too"
+    )
+    ngram: int = Ways.model_fields["ngram"]  # type: ignore[assignment]
+    containment: float = Ways.model_fields["containment"]  # type: ignore[assignment]
+    minhash: float = Ways.model_fields["minhash"]  # type: ignore[assignment]
+
+
+def propose(rows: Iterable[Row], params: DecontaminateSettings, aid: Aid) -> Iterator[Proposal]:
+    """`aid.references` has the texts of each set. The score is how much of the protected text is there."""
+    protected = (Protected(name, row, text) for name, texts in aid.references.items() for row, text in texts())
+    ways = Ways(ngram=params.ngram, containment=params.containment, minhash=params.minhash)
+    guard = Guard(protected, ways)
+    aid.log(f"{len(guard.entries)} different texts of {', '.join(aid.references) or 'no set'} are protected")
+    source = iter(rows)
+    while some := list(islice(source, AT_ONCE)):
+        for row, hit in zip(some, looked_at(guard, some, params.look_in), strict=True):
+            if hit is not None:
+                yield Proposal(row.subject, "drop", hit.score, hit.reason, cause(hit.protected.set))
+
+
+def looked_at(guard: Guard, rows: list[Row], where: str) -> list[Hit | None]:
+    """What each row overlaps with; its prompt is looked at first."""
+    found = guard.hits([prompt_of(row.prompt) for row in rows])
+    if where == "everything":
+        left = [(n, side.text) for n, row in enumerate(rows) if found[n] is None for side in sides(row)]
+        for (n, _), hit in zip(left, guard.hits([text for _, text in left]), strict=True):
+            found[n] = found[n] or hit
+    return found
+
+
+def sides(row: Row) -> Iterator[Any]:
+    yield row.first
+    if row.second is not None:
+        yield row.second
+
+
+def prompt_of(messages: Iterable[Mapping[str, Any]]) -> str:
+    """What the user said: the words of systems and of models are no prompt."""
+    said = [str(one.get("content") or "") for one in messages if one.get("role") == "user"]
+    return "\n\n".join(said)
+
+
+def cause(name: str) -> str:
+    return f"overlaps with {name}"
+
+
+curators.add(
+    Curator(
+        name="decontaminate",
+        title="Decontaminate",
+        about="Drops pairs that overlap with a benchmark or an evaluation split, with the row and the words in common.",
+        propose=propose,
+        params=DecontaminateSettings,
+        paper="arXiv 2507.01352",
+        needs=frozenset({"references"}),
+        of="any",
+    )
+)
