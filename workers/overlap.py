@@ -19,7 +19,7 @@ import re
 import unicodedata
 from array import array
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import accumulate
@@ -32,6 +32,8 @@ from workers.clustering import PERMUTATIONS, banded, signatures
 UNSPACED = "぀-ヿ㐀-䶿一-鿿豈-﫿"
 WORDS = re.compile(rf"[{UNSPACED}]|\d+|[^\W\d_{UNSPACED}]+")
 """Words, numbers, and single characters of languages that are written without spaces."""
+OWN = "own"
+"""What the names of a project's own evaluation splits begin with."""
 RUN = 5
 COMMON = 50
 FEWEST_SHARED = 5
@@ -217,6 +219,12 @@ class Guard:
         alike = ((sum(map(int.__eq__, signature, self.signed[n])) / PERMUTATIONS, -n) for n in places)
         score, place = max(alike)
         return Hit(self.entries[-place], "minhash", score) if score >= self.ways.minhash else None
+
+
+def said_by_user(messages: Iterable[Mapping[str, Any]]) -> str:
+    """What the user said in a prompt: the words of systems and of models are the same in many."""
+    said = [str(one.get("content") or "") for one in messages if one.get("role") == "user"]
+    return "\n\n".join(said)
 
 
 def words(text: str) -> list[str]:

@@ -6,21 +6,21 @@ so that disguises are found too, the share of the benchmark's runs of five words
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from itertools import islice
-from typing import Any, Literal
+from typing import Literal
 
 from pydantic import Field
 
-from workers.curating import Aid, Curator, Proposal, Row, Settings, curators
-from workers.overlap import Guard, Hit, Protected, Ways
+from workers.curating import Aid, Curator, Proposal, Row, Settings, Side, curators
+from workers.overlap import OWN, Guard, Hit, Protected, Ways, said_by_user
 
 AT_ONCE = 512
 
 
 class DecontaminateSettings(Settings):
     against: list[str] = Field(
-        default=["own"],
+        default=[OWN],
         min_length=1,
         max_length=50,
         title="Against",
@@ -43,13 +43,13 @@ def propose(rows: Iterable[Row], params: DecontaminateSettings, aid: Aid) -> Ite
     source = iter(rows)
     while some := list(islice(source, AT_ONCE)):
         for row, hit in zip(some, looked_at(guard, some, params.look_in), strict=True):
-            if hit is not None:
+            if hit is not None and not at_home(hit):
                 yield Proposal(row.subject, "drop", hit.score, hit.reason, cause(hit.protected.set))
 
 
 def looked_at(guard: Guard, rows: list[Row], where: str) -> list[Hit | None]:
     """What each row overlaps with; its prompt is looked at first."""
-    found = guard.hits([prompt_of(row.prompt) for row in rows])
+    found = guard.hits([said_by_user(row.prompt) for row in rows])
     if where == "everything":
         left = [(n, side.text) for n, row in enumerate(rows) if found[n] is None for side in sides(row)]
         for (n, _), hit in zip(left, guard.hits([text for _, text in left]), strict=True):
@@ -57,16 +57,15 @@ def looked_at(guard: Guard, rows: list[Row], where: str) -> list[Hit | None]:
     return found
 
 
-def sides(row: Row) -> Iterator[Any]:
+def sides(row: Row) -> Iterator[Side]:
     yield row.first
     if row.second is not None:
         yield row.second
 
 
-def prompt_of(messages: Iterable[Mapping[str, Any]]) -> str:
-    """What the user said: the words of systems and of models are no prompt."""
-    said = [str(one.get("content") or "") for one in messages if one.get("role") == "user"]
-    return "\n\n".join(said)
+def at_home(hit: Hit) -> bool:
+    """Whether it is the very prompt of an own evaluation split: equal prompts go to that split by themselves."""
+    return hit.how == "exact" and hit.protected.set.startswith(f"{OWN} ")
 
 
 def cause(name: str) -> str:

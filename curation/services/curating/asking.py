@@ -10,7 +10,7 @@ from pydantic import Field, ValidationError
 
 from curation.errors import Invalid
 from curation.models import Embedding, ModelVersion, Project, Run
-from curation.services import fits
+from curation.services import fits, protecting
 from curation.services.deciding import last_annotation
 from curation.services.filtering import moment
 from curation.services.freezing.selecting import Selection
@@ -62,6 +62,8 @@ def settle(project: Project | None, params: CurateParams) -> CurateParams:
     for field in ("model", "embedder"):
         if (pk := getattr(settings, field, None)) is not None:
             visible(project, pk, f"params.settings.{field}")
+    if "references" in curator.needs:
+        protecting.checked(getattr(settings, "against", []), "params.settings.against")
     changes: dict[str, Any] = {"settings": settings.model_dump(mode="json", exclude_none=True)}
     if params.decided_by != fits.MAJORITY:
         fit = fits.find(project, params.decided_by, "params.decided_by")

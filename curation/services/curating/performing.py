@@ -17,6 +17,7 @@ from django.utils import timezone
 from curation import bulk
 from curation.errors import Conflict, Invalid
 from curation.models import Proposal, Run
+from curation.services import protecting
 from curation.services.curating import asked
 from curation.services.curating.asking import CurateParams, begun, curator_of, selection_of, settings_of
 from curation.services.curating.rows import Rows
@@ -43,11 +44,15 @@ def execute(run: Run, report: Report) -> dict[str, Any]:
     curator = curator_of(params.curator)
     settings = settings_of(curator, params.settings)
     at = begun(run)
+    if "references" in curator.needs and "references" not in at:
+        at["references"] = protecting.gathered(run.home, getattr(settings, "against", []), run.created_at)
     report.checkpoint(done=0, at=at)
     rows = Rows(selection_of(run, params, at), curator, settings, at["last_embedding"], lambda n: tell(report, n, None))
     try:
         with sorting_on_disk():
-            proposals = curator.propose(rows, settings, Aid(run.seed, report.log))
+            proposals = curator.propose(
+                rows, settings, Aid(run.seed, report.log, protecting.references(at.get("references", [])))
+            )
             write(run, report, at, islice(proposals, at["written"], None), params.accept)
     except Missing as problem:
         raise Conflict(str(problem)) from None

@@ -10,6 +10,7 @@ from django.db import connection
 from curation.models import DatasetVersion, Run, TaskKind
 from curation.services import fits
 from curation.services.deciding import ANSWERED
+from curation.services.freezing import unseen
 from curation.services.freezing.selecting import Selection, selection_of
 from curation.services.reading import stream
 from workers.agreement import Agreement
@@ -29,6 +30,7 @@ def facts_of(version: DatasetVersion) -> dict[str, Any]:
         "sources": sources(selection),
         "protocols": protocols(selection),
         **decided_by(selection),
+        **checked_against(version),
     }
 
 
@@ -39,6 +41,12 @@ def decided_by(selection: Selection) -> dict[str, Any]:
     run = Run.objects.get(pk=selection.filters.decided_by)
     told = {"run": str(run.pk), "method": run.result["method"], "upto": run.result["answers up to"], "seed": run.seed}
     return {"decided_by": told}
+
+
+def checked_against(version: DatasetVersion) -> dict[str, Any]:
+    """The benchmarks and evaluation splits that it was compared with, and how much of it overlapped with each."""
+    found = unseen.counted(version)
+    return {"decontaminated": found} if found or unseen.wanted(version) else {}
 
 
 def annotators(selection: Selection) -> dict[str, dict[str, float]]:
