@@ -37,6 +37,7 @@ from curation.models import (
     Item,
     ModelVersion,
     Project,
+    Proposal,
     Reliability,
     Run,
     RunLine,
@@ -78,6 +79,10 @@ def full(cast: Cast) -> Cast:
     )
     Check.objects.create(project=cast.project, run=run, signals={"style": {}}, flags=["position"])
     task = Task.objects.order_by("pk")[0]
+    Proposal.objects.create(
+        project=cast.project, run=run, subject="item:1", item_id=spare[0], action="drop", score=0.5, reason="x",
+        cause="y",
+    )  # fmt: skip
     Decision.objects.create(
         project=cast.project, run=run, task=task, kind="axis", name="overall", place="axis:overall", outcome="tie",
         confidence=1, how="majority",
@@ -189,6 +194,14 @@ def test_overlap_changed_in_the_admin_reaches_the_tasks(full: Cast, staff: Clien
 
 def test_a_dataset_version_is_made_from_the_list_of_projects(full: Cast, staff: Client) -> None:
     assert "1 runs started" in act(staff, "project", "make_version", full.project.pk)
+    assert "1 runs started" in act(staff, "project", "curate_agreement", full.project.pk)
+    Run.objects.filter(proposals__isnull=False).update(state="succeeded")
+    kept = Proposal.objects.get()
+    for action, words, state in (("accept", "accepted", "accepted"), ("refuse", "refused", "refused")):
+        assert f"1 {words}" in act(staff, "proposal", action, kept.pk)
+        kept.refresh_from_db()
+        assert (kept.state, kept.decided_by) == (state, full.ada)
+    assert "1 open again" in act(staff, "proposal", "open_again", kept.pk)
     version = DatasetVersion.objects.get(dataset__name="preferences")
     assert version.target == "trl-preference" and version.run is not None and version.run.created_by == full.ada
 

@@ -28,6 +28,10 @@ FIRST, SECOND = "first", "second"
 MOST_REASON, MOST_CAUSE = 500, 60
 
 
+class Unfit(Exception):
+    """The rows are not such that a curator could say anything of them: why, in words for a person."""
+
+
 class Settings(BaseModel):
     """Base of the parameters of a curator; unknown names are refused.
 
@@ -105,6 +109,11 @@ class Row:
         return self.second is not None and self.outcome in (FIRST, SECOND)
 
     @property
+    def settled(self) -> bool:
+        """Whether people settled the label by hand: it is to learn from, and not to be contradicted."""
+        return self.how in ("adjudicated", "gold")
+
+    @property
     def chosen(self) -> Side:
         """The preferred response; where there is none, the first."""
         return self.second if self.second is not None and self.outcome == SECOND else self.first
@@ -163,7 +172,8 @@ class Aid:
 class Curator:
     """A method: `propose(rows, settings, aid)`. Rows may be gone through several times, and give the same each time;
     what is kept of them between is the curator's to keep small. The same rows and seed give the same proposals, in the
-    same order, and one subject at most once. Raises Missing (`workers/aggregating.py`) where its library is not there.
+    same order, and one subject at most once. Raises Unfit, and Missing (`workers/aggregating.py`) where its library is
+    not there.
     """
 
     name: str

@@ -38,6 +38,7 @@ TABS = (
             ("Decisions", "decisions/", access.READ),
             ("Gold", "gold/", access.MANAGE),
             ("Checks", "checks/", access.READ),
+            ("Curation", "curation/", access.READ),
         ),
     ),
     ("Items", (("Items", "items/", access.READ),)),

@@ -41,7 +41,8 @@ def index(request: HttpRequest, slug: str) -> HttpResponse:
 @require_http_methods(["GET", "POST"])
 def make(request: HttpRequest, slug: str) -> HttpResponse:
     project = access.project_for(request.user, slug, access.FREEZE)
-    form = VersionForm(request.POST or None, project=project, initial=request.GET.dict())
+    first = {**request.GET.dict(), "curated": request.GET.getlist("curated")}
+    form = VersionForm(request.POST or None, project=project, initial=first)
     if request.method == "POST" and form.is_valid():
         try:
             version = freezing.request_version(

@@ -11,6 +11,7 @@ from django.db.models import Q
 from curation.errors import DomainError
 from curation.models import DatasetVersion, Gold, ModelVersion, Progress, Project
 from curation.services import deciding, fits, freezing
+from curation.services.curating import showing
 from workers.writers import Target
 
 PREFERENCES = ("trl-preference", "trl-preference-implicit")
@@ -93,6 +94,12 @@ class VersionForm(forms.Form):
     not_names = forms.CharField(label="All but these annotators", required=False)
     since = forms.DateTimeField(label="Answers from", required=False, widget=Moments, help_text="UTC.")
     until = forms.DateTimeField(label="Answers before", required=False, widget=Moments, help_text="UTC.")
+    curated = forms.MultipleChoiceField(
+        label="Follow what was accepted of",
+        required=False,
+        widget=forms.SelectMultiple(attrs={"size": 4}),
+        help_text="Accepted drops are left out, accepted flips exchange chosen and rejected. None, or several.",
+    )
     split_by = forms.ChoiceField(
         label="Stays in one split",
         required=False,
@@ -158,6 +165,10 @@ class VersionForm(forms.Form):
         self.choose("target", [(target.name, target.title) for target in fitting])
         self.choose("axis", [(axis, axis) for axis in axes_of(project)])
         self.choose("decided_by", [(fits.MAJORITY, "The majority"), *fits_of(project)])
+        proposing = runs_with_proposals(project)
+        self.fields["curated"].choices = proposing  # type: ignore[attr-defined]
+        if not proposing:
+            del self.fields["curated"]
         self.choose("score_model", [("", "—"), *models_of(project)])
         self.initial.setdefault("target", usual)
         self.initial.setdefault("name", "preferences" if usual in PREFERENCES else "critiques")
@@ -187,12 +198,14 @@ class VersionForm(forms.Form):
     def more(self) -> list[tuple[str, list[forms.BoundField]]]:
         """What is asked under "More", in groups with their titles."""
         groups = {
+            "Proposals of curators": ("curated",),
             "Who and when": ("names", "not_names", "since", "until", "min_reliability"),
             "Scores of a model": ("score_model", "score_head", "score_of", "score_min", "score_max"),
             "How many": ("cap_prompt", "cap_rows", "balance_by", "balance_most"),
             "Splits": ("split_by",),
         }
-        return [(title, [self[name] for name in names]) for title, names in groups.items()]
+        there = {title: [self[name] for name in names if name in self.fields] for title, names in groups.items()}
+        return [(title, fields) for title, fields in there.items() if fields]
 
     @property
     def opened(self) -> bool:
@@ -224,7 +237,7 @@ class VersionForm(forms.Form):
             told.pop("annotators", None)
         if given["min_reliability"] is not None:
             told["reliable"] = {"min": given["min_reliability"]}
-        told["where"] = given["where"]
+        told["where"], told["curated"] = given["where"], given.get("curated")
         if given["score_model"] or given["score_min"] is not None or given["score_max"] is not None:
             wanted = {name: given[f"score_{name}"] for name in ("head", "of", "min", "max")}
             told["scores"] = [{**spoken(wanted), "model": int(given["score_model"] or 0)}]
@@ -265,6 +278,20 @@ def fits_of(project: Project) -> list[tuple[str, str]]:
         (str(run.pk), f"{run.result.get('method')}, {run.ended_at:%-d %b %Y, %H:%M}") for run in runs if run.ended_at
     ]
     return [(fits.IN_USE, "The fit in use"), *told] if project.fit_id else told
+
+
+def runs_with_proposals(project: Project) -> list[tuple[str, str]]:
+    """The newest finished runs that made proposals, with how many are accepted."""
+    made = [(run, showing.counts(run)) for run in showing.runs(project) if run.state == run.State.SUCCEEDED]
+    return [
+        (
+            str(run.pk),
+            f"{run.result.get('curator') or run.method}, {run.ended_at:%-d %b %Y, %H:%M}: "
+            f"{sum(one.accepted for one in counts)} of {sum(one.total for one in counts)} accepted",
+        )
+        for run, counts in made
+        if counts and run.ended_at
+    ]
 
 
 def usual_deciders(project: Project) -> str:

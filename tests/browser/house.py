@@ -50,6 +50,8 @@ from curation.services import (
 )
 from curation.services.adjudicating import cases
 from curation.services.adjudicating import deciding as adjudicating
+from curation.services.curating import deciding as curating
+from curation.services.curating.deciding import Wanted
 from curation.services.gold import marking, rules
 from curation.services.suggestions import Leaning, Suggestion, suggest
 from tests.cast import Cast, make_pairs
@@ -166,6 +168,20 @@ def fit_of(project: Project, method: str) -> Run:
     return run
 
 
+def curated_of(project: Project) -> Run:
+    """A run whose curator has something to say of every pair, with one proposal accepted."""
+    settings = {"least": 1.0, "ask_below": 50, "votes": 1}
+    params = {"curator": "agreement", "settings": settings, "annotators": "all"}
+    run = starting.start(project=project, method="curate", params=params, user=None)
+    running.execute(str(run.pk))
+    run.refresh_from_db()
+    assert run.state == "succeeded", run.error
+    first = run.proposals.order_by("pk").first()
+    assert first is not None
+    curating.accept(run, Wanted(ids=[first.pk]), user=None)
+    return run
+
+
 def someone(run: Run) -> int:
     """An annotator of whom a fit knows something."""
     row = Reliability.objects.filter(run=run, kind="axis").order_by("annotator_id").first()
@@ -217,6 +233,7 @@ def furnish(crew: Cast, folder: Path) -> House:
     teach(project, crew)
     decided = settle(project, olga)
     fitted, beside = (fit_of(project, method) for method in ("dawid_skene", "majority"))
+    curated = curated_of(project)
     failed = Run.objects.create(project=project, method="freeze", state="failed", error=LONG)
     failed.lines.create(text=LONG)
     queued = Run.objects.create(project=project, method="freeze", params={"target": LONG}, created_by=olga)
@@ -280,6 +297,11 @@ def furnish(crew: Cast, folder: Path) -> House:
         "run": f"{root}/runs/{landed.pk}/",
         "failed run": f"{root}/runs/{failed.pk}/",
         "checks": f"{root}/checks/",
+        "curation": f"{root}/curation/",
+        "a curator": f"{root}/curation/new/?curator=confidence",
+        "proposals": f"{root}/curation/{curated.pk}/",
+        "all proposals": f"{root}/curation/{curated.pk}/?state=all",
+        "nothing proposed": f"/projects/{empty.slug}/curation/",
         "adjudicate": f"{root}/adjudicate/?all=1",
         "a task to decide": f"{root}/adjudicate/{decided}/",
         "guidelines": f"{root}/guidelines/",

@@ -26,7 +26,7 @@ from curation.services.running import Report
 from curation.statements import rows as fetched
 from workers import curating
 from workers.aggregating import Missing
-from workers.curating import MOST_CAUSE, MOST_REASON, Aid
+from workers.curating import MOST_CAUSE, MOST_REASON, Aid, Unfit
 
 AT_ONCE = 1000
 BINS = 20
@@ -54,7 +54,7 @@ def execute(run: Run, report: Report) -> dict[str, Any]:
                 rows, settings, Aid(run.seed, report.log, protecting.references(at.get("references", [])))
             )
             write(run, report, at, islice(proposals, at["written"], None), params.accept)
-    except Missing as problem:
+    except (Missing, Unfit) as problem:
         raise Conflict(str(problem)) from None
     except Invalid as problem:  # a fit or an axis that is not there any more
         raise Conflict(problem.detail) from None
