@@ -35,7 +35,7 @@ class Unfit(Exception):
 class Settings(BaseModel):
     """Base of the parameters of a curator; unknown names are refused.
 
-    Of a curator that needs scores the field `model` (int) says whose, of one that needs embeddings `embedder` does,
+    Of a curator that needs scores the field `model` (int) says whose, and `second` whose besides, of one that needs embeddings `embedder` does,
     each with `json_schema_extra={"choose": "model", "kinds": [...]}`.
     """
 
@@ -71,6 +71,8 @@ class Side:
     model: str = ""
     metadata: Mapping[str, Any] = field(default_factory=dict)
     score: float | None = None
+    second: float | None = None
+    """What another model says, where the curator asks for two."""
     vector: Vector | None = None
 
 

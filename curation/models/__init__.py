@@ -15,6 +15,7 @@ from curation.models.images import Image
 from curation.models.items import Change, Item, Pair, Response, Source
 from curation.models.machines import Schedule, Worker
 from curation.models.people import Annotator, ApiToken, Invite, Membership, Role, Scope, SignInLink, User
+from curation.models.plans import Plan, PlanPair, PlanStep
 from curation.models.projects import Project, Protocol, TaskKind
 from curation.models.registry import Calibration, Completion, ModelVersion
 from curation.models.runs import IdempotentReply, Run, RunLine
@@ -64,6 +65,9 @@ __all__ = [
     "Mention",
     "ModelVersion",
     "Pair",
+    "Plan",
+    "PlanPair",
+    "PlanStep",
     "Preference",
     "Progress",
     "Project",

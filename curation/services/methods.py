@@ -17,6 +17,7 @@ from curation.services import (
     importing,
     inspecting,
     pairing,
+    planning,
     prelabelling,
     prioritising,
     probing,
@@ -56,6 +57,7 @@ METHODS: dict[str, Method] = {
         curating.METHOD,
         filling.METHOD,
         gammas.METHOD,
+        *planning.METHODS,
         *training.METHODS,
     )
 }

@@ -59,7 +59,7 @@ def settle(project: Project | None, params: CurateParams) -> CurateParams:
     assert project is not None
     curator = curator_of(params.curator)
     settings = settings_of(curator, params.settings)
-    for field in ("model", "embedder"):
+    for field in ("model", "second", "embedder"):
         if (pk := getattr(settings, field, None)) is not None:
             visible(project, pk, f"params.settings.{field}")
     if "references" in curator.needs:

@@ -83,15 +83,16 @@ class Rows:
                 side.metadata = sides.get(side.id) or {}
 
     def add_scores(self, some: list[Row]) -> None:
-        """What the curator's `model` said by the moment at which the run began, of its `head`."""
+        """What the curator's `model`, and its `second`, said by the moment at which the run began, of its `head`."""
         assert self.selection.as_of is not None
-        model, head = getattr(self.settings, "model", None), getattr(self.settings, "head", "")
-        until = bulk.moment(self.selection.as_of)
-        found = looked_up(NOW, SCORES, ids_of(some), {model}, params=[until])
-        scores = {response: value for _, its, response, value in found if its == head}
+        model, second = (getattr(self.settings, name, None) for name in ("model", "second"))
+        head, until = getattr(self.settings, "head", ""), bulk.moment(self.selection.as_of)
+        models = {pk for pk in (model, second) if pk is not None}
+        found = looked_up(NOW, SCORES, ids_of(some), models, params=[until])
+        scores = {(whose, response): value for whose, its, response, value in found if its == head}
         for row in some:
             for side in sides_of(row):
-                side.score = scores.get(side.id)
+                side.score, side.second = scores.get((model, side.id)), scores.get((second, side.id))
 
     def add_vectors(self, some: list[Row]) -> None:
         import numpy as np
