@@ -35,8 +35,8 @@ class Unfit(Exception):
 class Settings(BaseModel):
     """Base of the parameters of a curator; unknown names are refused.
 
-    Of a curator that needs scores the field `model` (int) says whose, and `second` whose besides, of one that needs embeddings `embedder` does,
-    each with `json_schema_extra={"choose": "model", "kinds": [...]}`.
+    Of a curator that needs scores the field `model` (int) says whose, and `second` whose besides; of one that needs
+    embeddings `embedder` does. Each has `json_schema_extra={"choose": "model", "kinds": [...]}`.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
