@@ -5,7 +5,7 @@
 For each size a throw-away database on the PostgreSQL server of TOUCHSTONE_BENCH_POSTGRES gets that many decided pairs
 of realistic length with the scores of two models, written as Parquet too. Planted among them: exact copies, copies with
 a word of twenty replaced, and prompts that hold 20 words of a protected set. Each gate is a run of the product from its
-start to its last row, in a process of its own; so is the pass of Polars over the Parquet that comes nearest to it, which
+start to its last row, in a process of its own; so is the pass of Polars over the Parquet that comes nearest, which
 reads no database, writes no proposals and names no reason. Most memory is that of the process, without PostgreSQL.
 """
 
