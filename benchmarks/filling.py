@@ -31,6 +31,7 @@ from curation.models import (  # noqa: E402
     Annotation,
     Annotator,
     Critique,
+    CrowdLink,
     Dataset,
     DatasetVersion,
     Delivery,
@@ -39,6 +40,7 @@ from curation.models import (  # noqa: E402
     ModelVersion,
     Progress,
     Project,
+    Reliability,
     Role,
     Run,
     RunLine,
@@ -48,6 +50,7 @@ from curation.models import (  # noqa: E402
     Verdict,
     Webhook,
 )
+from curation.services import fits  # noqa: E402
 from curation.services.reading import stream  # noqa: E402
 
 DAYS, OUTCOMES = 30, ("-2", "-1", "0", "1", "2")
@@ -73,11 +76,15 @@ def fill(slug: str, pairs: int) -> dict[str, str]:
         models = versions_of_models(max(60, pairs // 1000))
         said(project, models[0])
         people(project, max(60, pairs // 1000))
+        fitted(project)
         run = work(project, max(60, pairs // 100))
         webhook = told(project, max(60, pairs // 100))
         datasets(project, max(2, pairs // 10_000), run)
+        link = CrowdLink.objects.create(
+            project=project, name="crowd", digest=uuid.uuid4().hex, quota=10, most_people=10, expires_at=timezone.now()
+        )
     bulk.refresh_statistics(Annotation, Critique, Verdict, Score, Run, RunLine, Delivery, Tally, Membership, Progress)
-    return deep(project, webhook)
+    return deep(project, webhook, link)
 
 
 def versions_of_models(count: int) -> list[int]:
@@ -132,6 +139,18 @@ def people(project: Project, count: int) -> None:
     )
 
 
+def fitted(project: Project) -> None:
+    """A fit in use that says of every member how reliable they are."""
+    now = timezone.now()
+    run = Run.objects.create(project=project, method="decide", state=Run.State.SUCCEEDED, started_at=now, ended_at=now)
+    rows = Annotator.objects.filter(project=project, kind=Annotator.Kind.PERSON)
+    Reliability.objects.bulk_create(
+        (Reliability(project=project, run=run, annotator=one, value=0.8, low=0.7, high=0.9, n=100) for one in rows),
+        batch_size=1000,
+    )
+    fits.adopt(project, run)
+
+
 def work(project: Project, count: int) -> Run:
     """Runs that ended, the latest, which is given back, with a long log."""
     now = timezone.now()
@@ -182,7 +201,7 @@ def datasets(project: Project, count: int, run: Run) -> None:
     )
 
 
-def deep(project: Project, webhook: Webhook) -> dict[str, str]:
+def deep(project: Project, webhook: Webhook, link: CrowdLink) -> dict[str, str]:
     """By list of the API or page, the query of a page far behind the first; what the addresses need."""
     item = far(Item.objects.filter(project=project))
     annotation = far(Annotation.objects.filter(project=project))
@@ -202,6 +221,8 @@ def deep(project: Project, webhook: Webhook) -> dict[str, str]:
         "webhook": str(webhook.pk),
         "item": str(Item.objects.filter(project=project, pk__gte=item).order_by("pk")[0].pk),
         "run": str(runs[0].pk),
+        "task": str(project.tasks.filter(pk__gte=task).order_by("pk")[0].pk),
+        "link": str(link.pk),
         "dataset": name,
         "number": str(number),
         "list_items": f"cursor={item}",

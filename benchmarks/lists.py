@@ -52,7 +52,16 @@ PAGES = {
 }
 """Pages that show a list, or all that a project is; those behind a deep key are found by their name."""
 DEEP_PAGES = {"items": "items", "runs": "runs", "models": "models", "webhook": "webhook page"}
-NAMED = {"webhook_id": "webhook", "run_id": "run", "name": "dataset", "model_id": "model"}
+NAMED = {
+    "webhook_id": "webhook",
+    "run_id": "run",
+    "name": "dataset",
+    "model_id": "model",
+    "item_id": "item",
+    "task_id": "task",
+    "link_id": "link",
+}
+"""What the addresses of the API name, in the words of `filling.deep`; slug and number are the same in both."""
 
 
 def measure(touchstone: Touchstone, slug: str, size: int) -> dict[str, Any]:
@@ -115,7 +124,11 @@ def pages(deep: dict[str, str]) -> dict[str, str]:
 
 def operations(owner: Client) -> dict[str, str]:
     """Every list of the API as its schema tells it: the name of the operation, and its address."""
-    schema = owner.json("GET", "/api/v1/schema", Accept="application/vnd.oai.openapi+json")
+    return lists_of(owner.json("GET", "/api/v1/schema", Accept="application/vnd.oai.openapi+json"))
+
+
+def lists_of(schema: dict[str, Any]) -> dict[str, str]:
+    """Of an OpenAPI schema: the name of each list and its address. Raises Unexpected where there is none."""
     found = {}
     for path, methods in schema["paths"].items():
         name = methods.get("get", {}).get("operationId", "")

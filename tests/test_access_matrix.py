@@ -107,6 +107,7 @@ API: dict[str, tuple[str, str, set[str]]] = {
     "api-comment": ("DELETE", "/api/v1/projects/{slug}/comments/{comment}", MANAGERS),
     "api-task-comments": ("GET", "/api/v1/tasks/{task}/comments", ANNOTATORS),
     "api-inbox": ("GET", "/api/v1/inbox", SIGNED_IN),
+    "api-switch": ("POST", "/api/v1/switch?dry_run=true", STAFF),
     "api-import": ("POST", "/api/v1/projects/{slug}/import", FEEDERS),
     "api-items": ("POST", "/api/v1/projects/{slug}/items", FEEDERS),
     "api-item": ("GET", "/api/v1/projects/{slug}/items/{item}", READERS),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -83,19 +84,19 @@ class ImportView(APIView):
     def post(self, request: Request, slug: str) -> Reply:
         project = access.project_for(request.user, slug, access.FEED)
         user = caller(request)
-        path, filename, companion = received(request, user)
+        got = received(request, user, "companion")
         options: dict[str, Any] = {
-            "filename": filename,
+            "filename": got.name,
             "format": request.query_params.get("format", "auto"),
             "pairing": request.query_params.get("pairing", "auto"),
             "mapping": importing.mapping_from(request.query_params.getlist("mapping")),
-            "companion": companion,
+            "companion": got.beside,
             **{name: request.query_params.get(name, "") for name in ("source", "licence", "source_url")},
             "move": True,
         }
-        if is_small(path):
-            return Reply(shown(importing.import_now(project=project, user=user, path=path, **options)))
-        return Reply(shown(importing.request_import(project=project, user=user, path=path, **options)), status=202)
+        if is_small(got.path):
+            return Reply(shown(importing.import_now(project=project, user=user, path=got.path, **options)))
+        return Reply(shown(importing.request_import(project=project, user=user, path=got.path, **options)), status=202)
 
 
 class ItemsView(APIView):
@@ -113,19 +114,31 @@ class ItemsView(APIView):
         return Reply(shown(run))
 
 
-def received(request: Request, user: User) -> tuple[Path, str, Path | None]:
-    """The uploaded file, its name, and the companion file if one came along."""
+@dataclass(frozen=True, slots=True)
+class Received:
+    """An upload that is kept, and the file that came beside it in its form."""
+
+    path: Path
+    name: str
+    beside: Path | None = None
+    beside_name: str = ""
+
+
+def received(request: Request, user: User, beside: str) -> Received:
+    """What came as the body, or as `file` in a form with another file under the name `beside`. Raises Invalid."""
     folder = settings.VAR_DIR / "uploads" / str(user.pk)
+
+    def kept(chunks: Iterable[bytes]) -> Path:
+        return folder / str(importing.keep_upload(chunks, user=user))
+
     if (request.content_type or "").startswith("multipart/"):
         files = request.FILES
         if "file" not in files:
             raise Invalid("is missing", field="file")
-        path = folder / str(importing.keep_upload(files["file"].chunks(), user=user))
-        beside = files.get("companion")
-        companion = folder / str(importing.keep_upload(beside.chunks(), user=user)) if beside else None
-        return path, files["file"].name, companion
-    path = folder / str(importing.keep_upload(body_of(request), user=user))
-    return path, request.query_params.get("filename", "upload"), None
+        file, other = files["file"], files.get(beside)
+        path = kept(file.chunks())
+        return Received(path, file.name, kept(other.chunks()), other.name) if other else Received(path, file.name)
+    return Received(kept(body_of(request)), request.query_params.get("filename", "upload"))
 
 
 def body_of(request: Request) -> Iterator[bytes]:

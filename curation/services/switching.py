@@ -17,6 +17,7 @@ from typing import Any
 from django.conf import settings
 from django.db import transaction
 
+from curation import access
 from curation.errors import Conflict, Invalid
 from curation.models import Project, Run, User
 from curation.services import importing, projects, running
@@ -153,6 +154,13 @@ def switch_now(*, asked: Asked, slug: str, name: str, user: User) -> Run:
     return run
 
 
+def check_may_switch_into(slug: str, user: User) -> None:
+    """An earlier project takes more rows only from those who may import there. Raises Conflict."""
+    there = Project.objects.filter(slug=slug, deleted_at=None).first()
+    if there and access.FEED not in access.capabilities(user, there):
+        raise Conflict("another project has this address", field="slug")
+
+
 def read(asked: Asked) -> tuple[Tool, Plan, int]:
     """The tool, its plan, and how many bytes hold rows. Raises Invalid."""
     with unreadable(), asked.export() as export:
@@ -240,4 +248,4 @@ METHOD = Method(
     startable=False,
 )
 
-__all__ = ["METHOD", "Asked", "Look", "look", "request_switch", "switch_now", "wanted_from"]
+__all__ = ["METHOD", "Asked", "Look", "check_may_switch_into", "look", "request_switch", "switch_now", "wanted_from"]

@@ -15,9 +15,8 @@ from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.views.decorators.http import require_http_methods
 
-from curation import access
-from curation.errors import Conflict, Forbidden, Invalid
-from curation.models import Project, Protocol, Run, User
+from curation.errors import Forbidden, Invalid
+from curation.models import Protocol, Run, User
 from curation.services import importing, switching
 from curation.views.forms import refusals_into
 from curation.views.imports import name_of, sentence
@@ -125,9 +124,7 @@ def look(request: HttpRequest, upload: UUID) -> HttpResponse:
 def made(user: User, asked: switching.Asked, form: ProjectForm) -> HttpResponse:
     """The project, its rows on their way; an earlier one only for those who may import there."""
     slug = form.cleaned_data["slug"]
-    there = Project.objects.filter(slug=slug, deleted_at=None).first()
-    if there and access.FEED not in access.capabilities(user, there):
-        raise Conflict("another project has this address", field="slug")
+    switching.check_may_switch_into(slug, user)
     run: Run = switching.request_switch(asked=asked, user=user, move=True, **form.cleaned_data)
     return redirect("import-report", slug, run.pk)
 
