@@ -14,9 +14,14 @@ from curation.services import running
 from curation.services.curating import showing
 from tests.cast import Cast, make_pairs
 from tests.conftest import calling
-from tests.test_curating import curated, planted  # noqa: F401 - a fixture
+from tests.curations import curated, plant
 from tests.test_decide import prefer
 from tests.test_people import browser
+
+
+@pytest.fixture
+def planted(cast: Cast, monkeypatch: pytest.MonkeyPatch) -> Cast:
+    return plant(cast, monkeypatch)
 
 
 @pytest.fixture
@@ -51,7 +56,7 @@ def test_a_curator_is_set_up_on_its_page_and_its_proposals_are_shown(cast: Cast,
     assert "Nothing proposed yet" not in index and address(cast, run) in index
 
 
-def test_one_card_is_decided_and_comes_back_with_the_counts(planted: Cast, olga: Client) -> None:  # noqa: F811
+def test_one_card_is_decided_and_comes_back_with_the_counts(planted: Cast, olga: Client) -> None:
     run = curated(planted)
     first = Proposal.objects.filter(run=run, action="flip").order_by("-score")[0]
     form = {"to": "accepted", "proposal": first.pk, "action": "flip"}
@@ -64,7 +69,7 @@ def test_one_card_is_decided_and_comes_back_with_the_counts(planted: Cast, olga:
     assert olga.post(address(planted, run, "curation-decide"), other).status_code == 404
 
 
-def test_all_of_a_filter_are_decided_and_the_page_tells_what_to_do_next(planted: Cast, olga: Client) -> None:  # noqa: F811
+def test_all_of_a_filter_are_decided_and_the_page_tells_what_to_do_next(planted: Cast, olga: Client) -> None:
     run = curated(planted)
     form = {"to": "accepted", "action": "drop", "state": "open", "low": "0.3"}
     after = olga.post(address(planted, run, "curation-decide"), form, follow=True).content.decode()
@@ -88,7 +93,7 @@ def test_all_of_a_filter_are_decided_and_the_page_tells_what_to_do_next(planted:
 def test_pages_of_proposals_go_on_by_score_and_id(
     planted: Cast,
     olga: Client,
-    monkeypatch: pytest.MonkeyPatch,  # noqa: F811
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(showing, "SHOWN", 3)
     run = curated(planted)
@@ -103,7 +108,7 @@ def test_pages_of_proposals_go_on_by_score_and_id(
     assert strange.status_code == 200
 
 
-def test_readers_see_proposals_and_decide_nothing(planted: Cast) -> None:  # noqa: F811
+def test_readers_see_proposals_and_decide_nothing(planted: Cast) -> None:
     run, vic = curated(planted), browser(planted.people["vic"])
     shown = vic.get(address(planted, run)).content.decode()
     assert "data-proposal=" in shown and 'name="to"' not in shown
@@ -112,7 +117,7 @@ def test_readers_see_proposals_and_decide_nothing(planted: Cast) -> None:  # noq
 # --- API ----------------------------------------------------------------------------------------------
 
 
-def test_proposals_are_listed_by_cursor_and_streamed(planted: Cast) -> None:  # noqa: F811
+def test_proposals_are_listed_by_cursor_and_streamed(planted: Cast) -> None:
     run, client = curated(planted), calling(planted.people["olga"])
     place = f"/api/v1/projects/{planted.project.slug}/proposals"
     ids, cursor = [], ""
@@ -128,7 +133,7 @@ def test_proposals_are_listed_by_cursor_and_streamed(planted: Cast) -> None:  # 
         assert client.get(place, wrong).status_code == 422, wrong
 
 
-def test_proposals_are_decided_over_the_api(planted: Cast) -> None:  # noqa: F811
+def test_proposals_are_decided_over_the_api(planted: Cast) -> None:
     run, client = curated(planted), calling(planted.people["sol"])
     place = f"/api/v1/projects/{planted.project.slug}/proposals"
 
@@ -146,7 +151,7 @@ def test_proposals_are_decided_over_the_api(planted: Cast) -> None:  # noqa: F81
     assert client.post(f"{place}/accept", {}, format="json").status_code in (400, 422)
 
 
-def test_a_run_is_started_over_the_api_like_any_other(planted: Cast) -> None:  # noqa: F811
+def test_a_run_is_started_over_the_api_like_any_other(planted: Cast) -> None:
     client = calling(planted.people["sol"])
     place = f"/api/v1/projects/{planted.project.slug}/runs"
     body: dict[str, Any] = {"method": "curate", "params": {"curator": "balance", "settings": {"by": "model"}}}

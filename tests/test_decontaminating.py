@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import struct
 from pathlib import Path
 from typing import Any
 
@@ -9,10 +10,11 @@ import orjson
 import pytest
 
 from curation.errors import Conflict, Invalid
-from curation.models import DatasetVersion, Item, Proposal, Run
+from curation.models import DatasetVersion, Embedding, Item, Proposal, Run
 from curation.services import protecting, running
 from tests.cast import Cast, make_pairs
 from tests.conftest import calling
+from tests.judging import model, teach
 from tests.test_curating import curated, started
 from tests.test_decide import prefer
 from tests.test_freezing import frozen, lines
@@ -128,3 +130,18 @@ def test_over_the_api_a_list_of_names_is_enough(decided: Cast, bench: Path) -> N
     version = DatasetVersion.objects.get()
     assert version.counts["dropped"] == {"overlaps with ours": 3}
     assert version.filters["decontaminate"]["against"] == ["ours"]
+
+
+def test_prompts_near_protected_ones_by_an_embedder_are_found(
+    decided: Cast, bench: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An embedder that gives the protected questions, and item-9, the same vector."""
+    embedder = model("seer", kind="embedder", reference="program:length")
+    teach(monkeypatch, "program", lambda candidate: {"vector": [1.0, 0.0]})
+    for item in Item.objects.filter(project=decided.project):
+        vector = [1.0, 0.1] if item.external_id == "item-9" else [0.2, 1.0]
+        Embedding.objects.create(model=embedder, item=item, vector=struct.pack("<2e", *vector))
+    run = curated(decided, "decontaminate", settings={"against": ["ours"], "embedder": embedder.pk})
+    found = dict(Proposal.objects.filter(run=run).values_list("item__external_id", "reason"))
+    assert found.keys() == {"item-1", "item-4", "item-7", "item-9"}
+    assert found["item-9"] == "overlaps with ours, test q0, by a cosine of 0.995"

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 Action = Literal["keep", "flip", "drop", "ask"]
 ACTIONS: tuple[Action, ...] = ("keep", "flip", "drop", "ask")
-Need = Literal["scores", "embeddings", "agreement", "metadata", "references"]
+Need = Literal["scores", "embeddings", "prompt vectors", "agreement", "metadata", "references"]
 FIRST, SECOND = "first", "second"
 MOST_REASON, MOST_CAUSE = 500, 60
 
@@ -104,6 +104,8 @@ class Row:
     """majority, reviewed, the method of a fit, adjudicated or gold."""
     source: str = ""
     metadata: Mapping[str, Any] = field(default_factory=dict)
+    vector: Vector | None = None
+    """Of the prompt alone, where the curator needs prompt vectors and its `embedder` gave one."""
 
     @property
     def labelled(self) -> bool:
@@ -168,6 +170,8 @@ class Aid:
     log: Callable[[str], None] = nothing
     references: Mapping[str, Callable[[], Iterator[tuple[str, str]]]] = field(default_factory=dict)
     """Texts to compare with, by the name of the set they are of: each call gives its (row, text) anew."""
+    embed: Callable[[Sequence[str]], Sequence[Vector | None]] | None = None
+    """Prompts to vectors, by the `embedder` of the settings; None where there is none."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -104,7 +104,7 @@ class Guard:
     """Protected texts, ready to be compared with any number of others."""
 
     def __init__(self, protected: Iterable[Protected], ways: Ways, vectors: Any = None) -> None:
-        """`vectors`: those of the protected texts (n, d), in their order, where embeddings are compared."""
+        """`vectors`: those of the protected texts, in their order, None where one has none, to compare embeddings."""
         self.ways = ways
         self.entries: list[Protected] = []
         self.whole: dict[str, int] = {}
@@ -155,19 +155,21 @@ class Guard:
             return None
         from workers.neighbours import Neighbours
 
+        there = [n for n, vector in enumerate(vectors) if vector is not None]
         made = Neighbours()
-        made.add(range(len(vectors)), vectors)
+        made.add(there, [vectors[n] for n in there])
         return made if len(made) else None
 
     def hits(self, texts: Sequence[str], vectors: Any = None) -> list[Hit | None]:
-        """Of each text what it overlaps with, or None. `vectors`: (n, d), as those of the protected texts."""
+        """Of each text what it overlaps with, or None. `vectors`: its vector or None, as of the protected texts."""
         found = [self.by_words(text) for text in texts]
         left = [n for n, hit in enumerate(found) if hit is None]
         if self.signed and left:
             for n, signature in zip(left, signatures([texts[n] for n in left]), strict=True):
                 found[n] = self.by_signature(signature)
-        left = [n for n in left if found[n] is None]
-        if self.neighbours is not None and vectors is not None and left:
+        if self.neighbours is None or vectors is None:
+            return found
+        if left := [n for n in left if found[n] is None and vectors[n] is not None]:
             keys, likeness = self.neighbours.nearest([vectors[n] for n in left])
             for n, key, cosine in zip(left, keys, likeness, strict=True):
                 if key is not None and cosine >= self.ways.embedding:

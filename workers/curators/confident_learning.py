@@ -150,7 +150,11 @@ def blocks(count: int) -> Iterator[slice]:
 
 def fold_of(group: Any, folds: int, seed: int) -> int:
     """The fold of a prompt: it follows from the seed and the prompt, not from what else there is."""
-    return int.from_bytes(blake2b(f"{seed}:{group}".encode(), digest_size=8).digest(), "big") % folds
+    return number_of(f"{seed}:{group}") % folds
+
+
+def number_of(text: str) -> int:
+    return int.from_bytes(blake2b(text.encode(), digest_size=8).digest(), "big")
 
 
 # --- On rows ------------------------------------------------------------------------------------------
@@ -159,14 +163,13 @@ def fold_of(group: Any, folds: int, seed: int) -> int:
 def propose(rows: Iterable[Row], params: ConfidentSettings, aid: Aid) -> Iterator[Proposal]:
     """Goes through the rows twice: for the vectors, which are kept on the disk, and for what is said of each."""
     np = numpy()
-    groups: list[str] = []
-    labels = array("b")
+    groups, labels = array("Q"), array("b")
     with TemporaryFile() as kept:
         width = 0
         for row, difference in compared(rows):
             kept.write(difference.astype("<f4").tobytes())
             width = len(difference)
-            groups.append(row.prompt_hash)
+            groups.append(number_of(row.prompt_hash))
             labels.append(1 if row.outcome == "first" else -1)
         if len(groups) < FEWEST:
             raise Unfit(

@@ -32,24 +32,36 @@ class DecontaminateSettings(Settings):
     ngram: int = Ways.model_fields["ngram"]  # type: ignore[assignment]
     containment: float = Ways.model_fields["containment"]  # type: ignore[assignment]
     minhash: float = Ways.model_fields["minhash"]  # type: ignore[assignment]
+    embedder: int | None = Field(
+        default=None,
+        title="Embedder",
+        description="prompts whose vectors are near those of protected ones are found too; 'embed' gives vectors",
+        json_schema_extra={"choose": "model", "kinds": ["embedder"]},
+    )
+    embedding: float = Field(default=0.9, gt=0, le=1, title="Cosine", description="of the embedder: from which on")
 
 
 def propose(rows: Iterable[Row], params: DecontaminateSettings, aid: Aid) -> Iterator[Proposal]:
     """`aid.references` has the texts of each set. The score is how much of the protected text is there."""
-    protected = (Protected(name, row, text) for name, texts in aid.references.items() for row, text in texts())
-    ways = Ways(ngram=params.ngram, containment=params.containment, minhash=params.minhash)
-    guard = Guard(protected, ways)
+    protected = [Protected(name, row, text) for name, texts in aid.references.items() for row, text in texts()]
+    near = params.embedding if aid.embed else 0.0
+    ways = Ways(ngram=params.ngram, containment=params.containment, minhash=params.minhash, embedding=near)
+    vectors = aid.embed([one.text for one in protected]) if aid.embed else None
+    guard = Guard(protected, ways, vectors)
     aid.log(f"{len(guard.entries)} different texts of {', '.join(aid.references) or 'no set'} are protected")
-    source = iter(rows)
+    source, without = iter(rows), 0
     while some := list(islice(source, AT_ONCE)):
+        without += sum(row.vector is None for row in some)
         for row, hit in zip(some, looked_at(guard, some, params.look_in), strict=True):
             if hit is not None and not at_home(hit):
                 yield Proposal(row.subject, "drop", hit.score, hit.reason, cause(hit.protected.set))
+    if aid.embed and without:
+        aid.log(f"{without} prompts have no vector; a run of 'embed' with prompts gives them")
 
 
 def looked_at(guard: Guard, rows: list[Row], where: str) -> list[Hit | None]:
     """What each row overlaps with; its prompt is looked at first."""
-    found = guard.hits([said_by_user(row.prompt) for row in rows])
+    found = guard.hits([said_by_user(row.prompt) for row in rows], [row.vector for row in rows])
     if where == "everything":
         left = [(n, side.text) for n, row in enumerate(rows) if found[n] is None for side in sides(row)]
         for (n, _), hit in zip(left, guard.hits([text for _, text in left]), strict=True):
@@ -80,7 +92,7 @@ curators.add(
         propose=propose,
         params=DecontaminateSettings,
         paper="arXiv 2507.01352",
-        needs=frozenset({"references"}),
+        needs=frozenset({"references", "prompt vectors"}),
         of="any",
     )
 )
