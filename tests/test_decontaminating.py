@@ -14,8 +14,8 @@ from curation.models import DatasetVersion, Embedding, Item, Proposal, Run
 from curation.services import protecting, running
 from tests.cast import Cast, make_pairs
 from tests.conftest import calling
+from tests.curations import curated, started
 from tests.judging import model, teach
-from tests.test_curating import curated, started
 from tests.test_decide import prefer
 from tests.test_freezing import frozen, lines
 from tests.test_rebuilding import checked

@@ -15,7 +15,7 @@ from curation.models import DatasetVersion, Item, Proposal, Source
 from curation.services import freezing
 from tests.cast import Cast, make_pairs
 from tests.conftest import calling
-from tests.test_curating import curated
+from tests.curations import curated
 from tests.test_decide import prefer
 from tests.test_freezing import answer_all, frozen, lines
 from workers.clustering import near_duplicates, shingles
