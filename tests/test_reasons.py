@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
+
 from curation.models import Annotation, Critique, Verdict
 from tests.cast import Cast, make_pairs
+from tests.curations import curated, plant
 from tests.test_decide import prefer
 from tests.test_freezing import frozen, lines
 from tests.test_rebuilding import checked
@@ -71,6 +74,16 @@ def test_what_others_said_is_no_reason(cast: Cast) -> None:
     assert told(cast)[0]["reasons"] == []
     everybody = frozen(cast, target="redi", filters={"annotators": "all"})
     assert lines(everybody, "train")[0]["reasons"] == ["a model's words"]
+
+
+def test_a_label_that_a_curator_turned_says_so(cast: Cast, monkeypatch: pytest.MonkeyPatch) -> None:
+    run = curated(plant(cast, monkeypatch), accept=True)
+    version = frozen(cast, target="redi", filters={"curated": [str(run.pk)]})
+    turned = {trace["row"] for trace in lines(version, "lineage") if trace["flipped"]}
+    rows = lines(version, "train")
+    assert len(turned) == 4
+    assert {n for n, row in enumerate(rows) if row["reasons"] == ["turned: planted flip"]} == turned
+    assert all(row["chosen"][0]["content"].startswith("Answer 1") == (n in turned) for n, row in enumerate(rows))
 
 
 def test_the_trainer_reads_rows_with_both_and_leaves_the_others(tmp_path: Any) -> None:

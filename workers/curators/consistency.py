@@ -7,13 +7,14 @@ pairs alone, the other is the best there is. The plan of that name asks judges t
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from typing import Any
 
 from pydantic import Field
 
 from workers.consistency import Outcome, agrees, outcome, reason
 from workers.curating import Aid, Curator, Proposal, Row, Settings, Side, curators
 
-KINDS = {"choose": "model", "kinds": ["reward"]}
+KINDS: dict[str, Any] = {"choose": "model", "kinds": ["reward"]}
 CAUSES = {
     Outcome.FLIP: "two models prefer the other",
     Outcome.DROP: "two models do not agree on the label",

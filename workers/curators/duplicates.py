@@ -60,7 +60,7 @@ class Entries:
 
 
 def propose(rows: Iterable[Row], params: DuplicateSettings, aid: Aid) -> Iterator[Proposal]:
-    """Three times through the rows: to find the twins, to learn the names of those that are kept, to tell."""
+    """Twice through the rows: to find the twins, and to tell them."""
     entries = Entries()
     found = {twin.place: twin for twin in twins(rows, params, entries)}
     if params.on == "prompt":
@@ -70,12 +70,21 @@ def propose(rows: Iterable[Row], params: DuplicateSettings, aid: Aid) -> Iterato
 
 
 def named(rows: Iterable[Row], found: Mapping[int, Twin]) -> Iterator[tuple[Row, Twin, str]]:
-    """Each row that has a twin, with the name of the item that is kept."""
+    """Each row that has a twin, with the name of the item that is kept, as soon as both have come by."""
     kept = {twin.kept for twin in found.values()}
-    names = {place: row.name for place, row in enumerate(rows if kept else ()) if place in kept}
+    names: dict[int, str] = {}
+    waiting: dict[int, list[tuple[Row, Twin]]] = {}
     for place, row in enumerate(rows if kept else ()):
-        if (twin := found.get(place)) is not None:
-            yield row, twin, names[twin.kept]
+        if place in kept:
+            names[place] = row.name
+            for other, twin in waiting.pop(place, ()):
+                yield other, twin, row.name
+        elif place in found:
+            own = found[place]
+            if own.kept in names:
+                yield row, own, names[own.kept]
+            else:
+                waiting.setdefault(own.kept, []).append((row, own))
 
 
 def twins(rows: Iterable[Row], params: DuplicateSettings, entries: Entries) -> Iterator[Twin]:
