@@ -81,6 +81,7 @@ def card(version: DatasetVersion, files: list[DatasetFile], repo: str = "") -> s
         )
         if counts["dropped"]
         else "Nothing.",
+        decontaminated(version, target),
         GOLD.get(version.filters.get("gold", ""), ""),
         "## Who says so",
         provenance(version),
@@ -100,6 +101,25 @@ def card(version: DatasetVersion, files: list[DatasetFile], repo: str = "") -> s
         loading_from(version, repo) if repo else loading(version),
     ]
     return "\n\n".join(part for part in parts if part) + "\n"
+
+
+def decontaminated(version: DatasetVersion, target: Target) -> str:
+    """Against what it was checked, and how; empty where nobody asked for it."""
+    asked = version.filters.get("decontaminate")
+    if not asked:
+        return ""
+    sets = version.facts.get("decontaminated", [])
+    ways = [
+        f"{asked['ngram']} words in a row in common with it" if asked["ngram"] else "",
+        f"{asked['containment']:g} of its runs of five words" if asked["containment"] else "",
+        f"a likeness of {asked['minhash']:g} by MinHash" if asked["minhash"] else "",
+    ]
+    words = f"Left out is what has the words of a protected prompt, or {', or '.join(way for way in ways if way)}."
+    rows = [[plain(one["name"]), str(one["texts"]), str(one["left_out"]), f"`{one['sha256'][:16]}`"] for one in sets]
+    head = ["Kept out", "Prompts", f"{target.what.capitalize()}s left out", "SHA-256"]
+    if not rows:
+        return f"{words} There was no evaluation split of an earlier version to check against."
+    return f"{words}\n\n{table(head, rows)}"
 
 
 def title(version: DatasetVersion) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import struct
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Sequence
 from typing import Any, Literal
 
 from django.db.models import Exists, OuterRef
@@ -70,6 +70,15 @@ def prompts(run: Run, spec: dict[str, Any]) -> Iterator[Given]:
     for some in candidates.batches(items):
         for item in some:
             yield Given(key=item.pk, prompt=item.prompt, context=item.context, candidates=[])
+
+
+def prompts_to_vectors(model: ModelVersion, texts: Sequence[str]) -> list[Any]:
+    """The vector of each text as a prompt of one message; None where the model gives none."""
+    import numpy as np
+
+    rows = (Given(n, [{"role": "user", "content": text}], []) for n, text in enumerate(texts))
+    found = {one.key: np.asarray(one.vector, dtype=np.float32) for one in candidates.opened(model).judge(rows)}
+    return [found[n] if n in found and len(found[n]) else None for n in range(len(texts))]
 
 
 def write(run: Run, found: list[Judged], *, of_prompts: bool) -> None:

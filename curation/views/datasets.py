@@ -78,6 +78,7 @@ def count(request: HttpRequest, slug: str) -> HttpResponse:
         else:
             rows, answered = freezing.count(project, form.chosen, filters, most=COUNTED)
             context |= {"rows": rows, "answered": answered, "what": form.chosen.what}
+            context["keeps_out"] = filters.decontaminate is not None
     return render(request, "datasets/_count.html", context)
 
 
