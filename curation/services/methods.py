@@ -18,9 +18,9 @@ from curation.services import (
     guiding,
     importing,
     inspecting,
+    learning,
     pairing,
     planning,
-    learning,
     prelabelling,
     prioritising,
     probing,
@@ -32,7 +32,8 @@ from curation.services import (
 )
 from curation.services.concord import gammas
 from curation.services.freezing import comparing, pushing, rebuilding
-from curation.services.guarding import learning, moderating
+from curation.services.guarding import learning as gate
+from curation.services.guarding import moderating
 from curation.services.method import Method
 
 METHODS: dict[str, Method] = {
@@ -67,7 +68,7 @@ METHODS: dict[str, Method] = {
         filling.METHOD,
         gammas.METHOD,
         *planning.METHODS,
-        learning.METHOD,
+        gate.METHOD,
         moderating.METHOD,
         *training.METHODS,
     )
