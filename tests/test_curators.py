@@ -187,7 +187,7 @@ def test_curators_are_listed_without_numpy_and_torch() -> None:
         "print(sorted(one.name for one in curators if one.params.model_json_schema()))"
     )
     said = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=60)
-    for name in ("agreement", "balance", "confidence", "confident-learning", "margin"):
+    for name in ("agreement", "balance", "confidence", "confident-learning", "margin", "wrong-labels"):
         assert name in said.stdout, said.stderr
 
 

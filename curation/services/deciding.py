@@ -19,7 +19,7 @@ from uuid import UUID
 from django.db.models import Max
 
 from curation.models import Annotation, Project, Protocol, TaskKind
-from curation.services.filtering import Filters, applicable, filters_from, who
+from curation.services.filtering import CHOOSING, Filters, applicable, filters_from, who
 from curation.services.label_names import current_names
 from curation.services.past import NOW, Past
 from curation.services.reading import stream
@@ -28,6 +28,8 @@ from curation.services.settled import Row, by_hand, of_fit
 __all__ = ["Decision", "Filters", "applicable", "decide", "decisions", "filters_from", "last_annotation", "settled"]
 
 FIRST, SECOND, TIE, BOTH_BAD, UNDECIDED = "first", "second", "tie", "both_bad", "undecided"
+BAD = "both bad"
+"""Why a pair is left out of which neither response is good."""
 REVIEWED = "reviewed"
 """How a pair was decided whose answer a reviewer fixed: the latest fix decides, whatever the other answers say."""
 
@@ -112,7 +114,7 @@ def decisions(
 
 def by_all(filters: Filters) -> bool:
     """Whether labels of the whole project are asked for: what people settled is no part of what only some said."""
-    narrowed = filters.names or filters.not_names or filters.since or filters.until or filters.reliable
+    narrowed = any(getattr(filters, name) for name in CHOOSING)
     return filters.labels == "decided" and filters.annotators in ("people", "all") and not narrowed
 
 
@@ -273,7 +275,7 @@ def dropped_because(decision: Decision, filters: Filters) -> str | None:
     if decision.votes < filters.min_annotations and decision.how not in BY_HAND:
         return "too few answers"
     if decision.outcome not in (FIRST, SECOND):
-        return {TIE: "tie", BOTH_BAD: "both bad", UNDECIDED: "no majority"}[decision.outcome]
+        return {TIE: "tie", BOTH_BAD: BAD, UNDECIDED: "no majority"}[decision.outcome]
     if decision.confidence < filters.min_confidence:
         return "below the confidence"
     if abs(decision.value or 0) < filters.min_margin:

@@ -25,6 +25,8 @@ SAID_BY = {
     "balance": "balance_by",
     "name": "name",
     "reliable": "min_reliability",
+    "gold_score": "min_gold",
+    "decontaminate": "keep_out",
 }
 """Under which field an error in a part of the filters is told; others are called the same."""
 EXAMPLE = '[{"field": "item.metadata.topic", "op": "in", "value": ["code", "maths"]}]'
@@ -106,12 +108,31 @@ class VersionForm(forms.Form):
         choices=DatasetVersion.SplitBy.choices,
         help_text="Near-duplicate prompts are found by their text; it takes minutes for a million of them.",
     )
+    keep_out = forms.CharField(
+        label="Keep out what overlaps with",
+        required=False,
+        help_text="Names with commas between: own, for the test splits of earlier versions, and benchmarks.",
+    )
     min_reliability = forms.FloatField(
         label="Only annotators as reliable as, 0 to 1",
         min_value=0,
         max_value=1,
         required=False,
         help_text="By the fit in use, under Decisions.",
+    )
+    min_gold = forms.FloatField(
+        label="Only annotators right on gold, 0 to 1",
+        min_value=0,
+        max_value=1,
+        required=False,
+        help_text="Share of their hidden gold, as it stands now; the version keeps who they are.",
+    )
+    gold_of = forms.IntegerField(
+        label="… of at least so many",
+        min_value=1,
+        max_value=10_000,
+        required=False,
+        help_text="Who answered less gold is left out. Empty: 10.",
     )
     score_model = forms.ChoiceField(label="Model", required=False)
     score_head = forms.CharField(
@@ -199,10 +220,10 @@ class VersionForm(forms.Form):
         """What is asked under "More", in groups with their titles."""
         groups = {
             "Proposals of curators": ("curated",),
-            "Who and when": ("names", "not_names", "since", "until", "min_reliability"),
+            "Who and when": ("names", "not_names", "since", "until", "min_reliability", "min_gold", "gold_of"),
             "Scores of a model": ("score_model", "score_head", "score_of", "score_min", "score_max"),
             "How many": ("cap_prompt", "cap_rows", "balance_by", "balance_most"),
-            "Splits": ("split_by",),
+            "Splits and benchmarks": ("split_by", "keep_out"),
         }
         there = {title: [self[name] for name in names if name in self.fields] for title, names in groups.items()}
         return [(title, fields) for title, fields in there.items() if fields]
@@ -229,14 +250,15 @@ class VersionForm(forms.Form):
         """What was chosen, as the service takes it; what was left empty is as usual."""
         given = self.cleaned_data
         told: dict[str, Any] = {name: given.get(name) for name in FILTERS if name in self.applicable}
-        told |= {
-            name: [one.strip() for one in given[name].split(",") if one.strip()] for name in ("names", "not_names")
-        }
+        told |= {name: listed(given[name]) for name in ("names", "not_names")}
+        told["decontaminate"] = listed(given["keep_out"])
         told |= {name: given[name].isoformat() if given[name] else None for name in ("since", "until")}
         if told.get("decided_by") not in (None, "", fits.MAJORITY):
             told.pop("annotators", None)
         if given["min_reliability"] is not None:
             told["reliable"] = {"min": given["min_reliability"]}
+        if given["min_gold"] is not None:
+            told["gold_score"] = spoken({"min": given["min_gold"], "of": given["gold_of"]})
         told["where"], told["curated"] = given["where"], given.get("curated")
         if given["score_model"] or given["score_min"] is not None or given["score_max"] is not None:
             wanted = {name: given[f"score_{name}"] for name in ("head", "of", "min", "max")}
@@ -258,6 +280,11 @@ class VersionForm(forms.Form):
         name = SAID_BY.get(first, first)
         place = f"{'.'.join(rest)}: " if name == "where" and rest else ""
         self.add_error(name if name in self.fields else None, f"{place}{error.detail}")
+
+
+def listed(text: str) -> list[str]:
+    """What stands between commas."""
+    return [one.strip() for one in text.split(",") if one.strip()]
 
 
 def spoken(given: dict[str, Any]) -> dict[str, Any]:
