@@ -20,6 +20,8 @@ from curation.models import (
     Annotation,
     Annotator,
     ApiToken,
+    AttributesEdit,
+    BiasReport,
     Change,
     Check,
     Completion,
@@ -35,8 +37,14 @@ from curation.models import (
     GuidelineCase,
     Invite,
     Item,
+    LearningCurve,
     ModelVersion,
+    PairAttributes,
+    Plan,
+    PlanPair,
+    PlanStep,
     Project,
+    Proposal,
     Reliability,
     Repeat,
     Run,
@@ -78,11 +86,22 @@ def full(cast: Cast) -> Cast:
         model=length, run=run, benchmark="llmbar", main="average", value=0.5, n=1, total=1, scores={"average": {}}
     )
     Check.objects.create(project=cast.project, run=run, signals={"style": {}}, flags=["position"])
+    BiasReport.objects.create(project=cast.project, run=run, version=version, told={"pairs": 0})
+    LearningCurve.objects.create(project=cast.project, run=run, told={"advice": "stop"})
     task = Task.objects.order_by("pk")[0]
+    Proposal.objects.create(
+        project=cast.project, run=run, subject="item:1", item_id=spare[0], action="drop", score=0.5, reason="x",
+        cause="y",
+    )  # fmt: skip
     Decision.objects.create(
         project=cast.project, run=run, task=task, kind="axis", name="overall", place="axis:overall", outcome="tie",
         confidence=1, how="majority",
     )  # fmt: skip
+    plan = Plan.objects.create(project=cast.project, method="skywork-reward-v2", stage="seed", params={"axis": "a"})
+    PlanStep.objects.create(plan=plan, stage="seed", run=run, counts={"asked": 9})
+    PlanPair.objects.create(plan=plan, task=task, label="first")
+    about = PairAttributes.objects.create(pair=task.pair, category="math", objectivity="mixed", controversiality="low")
+    AttributesEdit.objects.create(attributes=about, by=cast.rita, after={"category": "math"})
     judge = Annotator.objects.filter(project=cast.project)[0]
     Reliability.objects.create(project=cast.project, run=run, annotator=judge, value=0.5, low=0.2, high=0.8, n=9)
     decided = Adjudication.objects.create(annotation=Annotation.objects.all()[0], made_by=cast.rita)
@@ -193,6 +212,14 @@ def test_overlap_changed_in_the_admin_reaches_the_tasks(full: Cast, staff: Clien
 
 def test_a_dataset_version_is_made_from_the_list_of_projects(full: Cast, staff: Client) -> None:
     assert "1 runs started" in act(staff, "project", "make_version", full.project.pk)
+    assert "1 runs started" in act(staff, "project", "curate_agreement", full.project.pk)
+    Run.objects.filter(proposals__isnull=False).update(state="succeeded")
+    kept = Proposal.objects.get()
+    for action, words, state in (("accept", "accepted", "accepted"), ("refuse", "refused", "refused")):
+        assert f"1 {words}" in act(staff, "proposal", action, kept.pk)
+        kept.refresh_from_db()
+        assert (kept.state, kept.decided_by) == (state, full.ada)
+    assert "1 open again" in act(staff, "proposal", "open_again", kept.pk)
     version = DatasetVersion.objects.get(dataset__name="preferences")
     assert version.target == "trl-preference" and version.run is not None and version.run.created_by == full.ada
 

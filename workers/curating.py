@@ -23,16 +23,20 @@ if TYPE_CHECKING:
 
 Action = Literal["keep", "flip", "drop", "ask"]
 ACTIONS: tuple[Action, ...] = ("keep", "flip", "drop", "ask")
-Need = Literal["scores", "embeddings", "agreement", "metadata", "references"]
+Need = Literal["scores", "embeddings", "prompt vectors", "agreement", "metadata", "references"]
 FIRST, SECOND = "first", "second"
 MOST_REASON, MOST_CAUSE = 500, 60
+
+
+class Unfit(Exception):
+    """The rows are not such that a curator could say anything of them: why, in words for a person."""
 
 
 class Settings(BaseModel):
     """Base of the parameters of a curator; unknown names are refused.
 
-    Of a curator that needs scores the field `model` (int) says whose, of one that needs embeddings `embedder` does,
-    each with `json_schema_extra={"choose": "model", "kinds": [...]}`.
+    Of a curator that needs scores the field `model` (int) says whose, and `second` whose besides; of one that needs
+    embeddings `embedder` does. Each has `json_schema_extra={"choose": "model", "kinds": [...]}`.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -67,6 +71,8 @@ class Side:
     model: str = ""
     metadata: Mapping[str, Any] = field(default_factory=dict)
     score: float | None = None
+    second: float | None = None
+    """What another model says, where the curator asks for two."""
     vector: Vector | None = None
 
 
@@ -98,11 +104,18 @@ class Row:
     """majority, reviewed, the method of a fit, adjudicated or gold."""
     source: str = ""
     metadata: Mapping[str, Any] = field(default_factory=dict)
+    vector: Vector | None = None
+    """Of the prompt alone, where the curator needs prompt vectors and its `embedder` gave one."""
 
     @property
     def labelled(self) -> bool:
         """Whether one of the two is preferred."""
         return self.second is not None and self.outcome in (FIRST, SECOND)
+
+    @property
+    def settled(self) -> bool:
+        """Whether people settled the label by hand: it is to learn from, and not to be contradicted."""
+        return self.how in ("adjudicated", "gold")
 
     @property
     def chosen(self) -> Side:
@@ -157,13 +170,16 @@ class Aid:
     log: Callable[[str], None] = nothing
     references: Mapping[str, Callable[[], Iterator[tuple[str, str]]]] = field(default_factory=dict)
     """Texts to compare with, by the name of the set they are of: each call gives its (row, text) anew."""
+    embed: Callable[[Sequence[str]], Sequence[Vector | None]] | None = None
+    """Prompts to vectors, by the `embedder` of the settings; None where there is none."""
 
 
 @dataclass(frozen=True, slots=True)
 class Curator:
     """A method: `propose(rows, settings, aid)`. Rows may be gone through several times, and give the same each time;
     what is kept of them between is the curator's to keep small. The same rows and seed give the same proposals, in the
-    same order, and one subject at most once. Raises Missing (`workers/aggregating.py`) where its library is not there.
+    same order, and one subject at most once. Raises Unfit, and Missing (`workers/aggregating.py`) where its library is
+    not there.
     """
 
     name: str

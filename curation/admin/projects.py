@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from django import forms
@@ -18,7 +19,8 @@ from curation.admin.lists import BigList, InlineRows, OnlyRead, excerpt, list_li
 from curation.errors import DomainError
 from curation.models import Membership, Project, Protocol, User
 from curation.presets import DEFAULT, PRESETS
-from curation.services import freezing, projects
+from curation.services import freezing, projects, starting
+from workers.curating import Curator, curators
 
 SPLITS = {"train": 0.9, "test": 0.1}
 
@@ -136,6 +138,18 @@ class ProjectAdmin(ModelAdmin):
 
         one_by_one(request, queryset, make, "runs started; see Runs.")
 
+    def get_actions(self, request: HttpRequest) -> dict[str, Any]:
+        """Those above, and one for each curator that needs nothing to be said."""
+        actions: dict[str, Any] = super().get_actions(request)
+        if not actions or not request.user.has_perm("curation.change_project"):
+            return actions
+        ready = [one for one in curators if not any(info.is_required() for info in one.params.model_fields.values())]
+        named = {f"curate_{one.name}": one for one in ready}
+        return actions | {
+            name: (curate_by(one), name, f"Curate by {one.title[:1].lower()}{one.title[1:]}; others on its page")
+            for name, one in named.items()
+        }
+
     @admin.action(description="Remove (rows are kept)")
     def remove(self, request: HttpRequest, queryset: QuerySet[Project]) -> None:
         one_by_one(request, queryset, lambda project: projects.remove_project(project=project), "projects removed.")
@@ -155,6 +169,19 @@ class ProtocolAdmin(OnlyRead, BigList):
     @admin.display(description="asked")
     def asked(self, protocol: Protocol) -> str:
         return excerpt("; ".join(axis["question"] for axis in protocol.axes))
+
+
+def curate_by(curator: Curator) -> Callable[[ProjectAdmin, HttpRequest, QuerySet[Project]], None]:
+    """The action that starts a run of a curator with its usual settings in each of some projects."""
+
+    def act(_admin: ProjectAdmin, request: HttpRequest, queryset: QuerySet[Project]) -> None:
+        def begin(project: Project) -> None:
+            params = {"curator": curator.name}
+            starting.start(project=project, method="curate", params=params, user=acting(request))
+
+        one_by_one(request, queryset, begin, "runs started; what they propose is on each project's Curation page.")
+
+    return act
 
 
 def acting(request: HttpRequest) -> User:

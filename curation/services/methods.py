@@ -5,6 +5,7 @@ from __future__ import annotations
 from curation.services import (
     accepting,
     aggregating,
+    bias,
     calibrating,
     checking,
     critiquing,
@@ -14,18 +15,25 @@ from curation.services import (
     evaluating,
     filling,
     freezing,
+    guiding,
     importing,
     inspecting,
+    learning,
+    pairing,
+    planning,
     prelabelling,
     prioritising,
     probing,
     scoring,
+    self_referencing,
     switching,
     training,
     trying,
 )
 from curation.services.concord import gammas
 from curation.services.freezing import comparing, pushing, rebuilding
+from curation.services.guarding import learning as gate
+from curation.services.guarding import moderating
 from curation.services.method import Method
 
 METHODS: dict[str, Method] = {
@@ -43,7 +51,10 @@ METHODS: dict[str, Method] = {
         prelabelling.METHOD,
         calibrating.METHOD,
         prioritising.METHOD,
+        pairing.METHOD,
         critiquing.METHOD,
+        self_referencing.METHOD,
+        guiding.METHOD,
         inspecting.METHOD,
         trying.METHOD,
         default_model.METHOD,
@@ -52,8 +63,13 @@ METHODS: dict[str, Method] = {
         evaluating.METHOD,
         checking.METHOD,
         curating.METHOD,
+        bias.METHOD,
+        learning.METHOD,
         filling.METHOD,
         gammas.METHOD,
+        *planning.METHODS,
+        gate.METHOD,
+        moderating.METHOD,
         *training.METHODS,
     )
 }

@@ -29,7 +29,7 @@ from curation.views.run_forms import RunForm
 
 SHOWN = 50
 ASIDE_SHOWN = 20
-OWN_PAGES = {"import": "imports", "freeze": "version-new"}
+OWN_PAGES = {"import": "imports", "freeze": "version-new", "curate": "curation"}
 """Methods that are started on a page of their own."""
 
 

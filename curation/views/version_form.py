@@ -11,6 +11,7 @@ from django.db.models import Q
 from curation.errors import DomainError
 from curation.models import DatasetVersion, Gold, ModelVersion, Progress, Project
 from curation.services import deciding, fits, freezing
+from curation.services.curating import showing
 from workers.writers import Target
 
 PREFERENCES = ("trl-preference", "trl-preference-implicit")
@@ -25,6 +26,7 @@ SAID_BY = {
     "name": "name",
     "reliable": "min_reliability",
     "gold_score": "min_gold",
+    "decontaminate": "keep_out",
 }
 """Under which field an error in a part of the filters is told; others are called the same."""
 EXAMPLE = '[{"field": "item.metadata.topic", "op": "in", "value": ["code", "maths"]}]'
@@ -94,11 +96,22 @@ class VersionForm(forms.Form):
     not_names = forms.CharField(label="All but these annotators", required=False)
     since = forms.DateTimeField(label="Answers from", required=False, widget=Moments, help_text="UTC.")
     until = forms.DateTimeField(label="Answers before", required=False, widget=Moments, help_text="UTC.")
+    curated = forms.MultipleChoiceField(
+        label="Follow what was accepted of",
+        required=False,
+        widget=forms.SelectMultiple(attrs={"size": 4}),
+        help_text="Accepted drops are left out, accepted flips exchange chosen and rejected. None, or several.",
+    )
     split_by = forms.ChoiceField(
         label="Stays in one split",
         required=False,
         choices=DatasetVersion.SplitBy.choices,
         help_text="Near-duplicate prompts are found by their text; it takes minutes for a million of them.",
+    )
+    keep_out = forms.CharField(
+        label="Keep out what overlaps with",
+        required=False,
+        help_text="Names with commas between: own, for the test splits of earlier versions, and benchmarks.",
     )
     min_reliability = forms.FloatField(
         label="Only annotators as reliable as, 0 to 1",
@@ -173,6 +186,10 @@ class VersionForm(forms.Form):
         self.choose("target", [(target.name, target.title) for target in fitting])
         self.choose("axis", [(axis, axis) for axis in axes_of(project)])
         self.choose("decided_by", [(fits.MAJORITY, "The majority"), *fits_of(project)])
+        proposing = runs_with_proposals(project)
+        self.fields["curated"].choices = proposing  # type: ignore[attr-defined]
+        if not proposing:
+            del self.fields["curated"]
         self.choose("score_model", [("", "—"), *models_of(project)])
         self.initial.setdefault("target", usual)
         self.initial.setdefault("name", "preferences" if usual in PREFERENCES else "critiques")
@@ -202,12 +219,14 @@ class VersionForm(forms.Form):
     def more(self) -> list[tuple[str, list[forms.BoundField]]]:
         """What is asked under "More", in groups with their titles."""
         groups = {
+            "Proposals of curators": ("curated",),
             "Who and when": ("names", "not_names", "since", "until", "min_reliability", "min_gold", "gold_of"),
             "Scores of a model": ("score_model", "score_head", "score_of", "score_min", "score_max"),
             "How many": ("cap_prompt", "cap_rows", "balance_by", "balance_most"),
-            "Splits": ("split_by",),
+            "Splits and benchmarks": ("split_by", "keep_out"),
         }
-        return [(title, [self[name] for name in names]) for title, names in groups.items()]
+        there = {title: [self[name] for name in names if name in self.fields] for title, names in groups.items()}
+        return [(title, fields) for title, fields in there.items() if fields]
 
     @property
     def opened(self) -> bool:
@@ -231,9 +250,8 @@ class VersionForm(forms.Form):
         """What was chosen, as the service takes it; what was left empty is as usual."""
         given = self.cleaned_data
         told: dict[str, Any] = {name: given.get(name) for name in FILTERS if name in self.applicable}
-        told |= {
-            name: [one.strip() for one in given[name].split(",") if one.strip()] for name in ("names", "not_names")
-        }
+        told |= {name: listed(given[name]) for name in ("names", "not_names")}
+        told["decontaminate"] = listed(given["keep_out"])
         told |= {name: given[name].isoformat() if given[name] else None for name in ("since", "until")}
         if told.get("decided_by") not in (None, "", fits.MAJORITY):
             told.pop("annotators", None)
@@ -241,7 +259,7 @@ class VersionForm(forms.Form):
             told["reliable"] = {"min": given["min_reliability"]}
         if given["min_gold"] is not None:
             told["gold_score"] = spoken({"min": given["min_gold"], "of": given["gold_of"]})
-        told["where"] = given["where"]
+        told["where"], told["curated"] = given["where"], given.get("curated")
         if given["score_model"] or given["score_min"] is not None or given["score_max"] is not None:
             wanted = {name: given[f"score_{name}"] for name in ("head", "of", "min", "max")}
             told["scores"] = [{**spoken(wanted), "model": int(given["score_model"] or 0)}]
@@ -264,6 +282,11 @@ class VersionForm(forms.Form):
         self.add_error(name if name in self.fields else None, f"{place}{error.detail}")
 
 
+def listed(text: str) -> list[str]:
+    """What stands between commas."""
+    return [one.strip() for one in text.split(",") if one.strip()]
+
+
 def spoken(given: dict[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in given.items() if value not in (None, "")}
 
@@ -282,6 +305,20 @@ def fits_of(project: Project) -> list[tuple[str, str]]:
         (str(run.pk), f"{run.result.get('method')}, {run.ended_at:%-d %b %Y, %H:%M}") for run in runs if run.ended_at
     ]
     return [(fits.IN_USE, "The fit in use"), *told] if project.fit_id else told
+
+
+def runs_with_proposals(project: Project) -> list[tuple[str, str]]:
+    """The newest finished runs that made proposals, with how many are accepted."""
+    made = [(run, showing.counts(run)) for run in showing.runs(project) if run.state == run.State.SUCCEEDED]
+    return [
+        (
+            str(run.pk),
+            f"{run.result.get('curator') or run.method}, {run.ended_at:%-d %b %Y, %H:%M}: "
+            f"{sum(one.accepted for one in counts)} of {sum(one.total for one in counts)} accepted",
+        )
+        for run, counts in made
+        if counts and run.ended_at
+    ]
 
 
 def usual_deciders(project: Project) -> str:

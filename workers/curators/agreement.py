@@ -38,7 +38,7 @@ class AgreementSettings(Settings):
 def propose(rows: Iterable[Row], params: AgreementSettings, aid: Aid) -> Iterator[Proposal]:
     for row in rows:
         share = row.agreement
-        if share is None or row.votes < params.votes or (row.labelled and share >= params.least):
+        if share is None or row.settled or row.votes < params.votes or (row.labelled and share >= params.least):
             continue
         on = f"{round(share * row.votes)} of {row.votes} answers agree"
         reason = on if row.labelled else f"{on}, and no response has the majority" if row.outcome == "undecided" else ""

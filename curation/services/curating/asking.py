@@ -9,10 +9,10 @@ from django.utils import timezone
 from pydantic import Field, ValidationError
 
 from curation.errors import Invalid
-from curation.models import Embedding, ModelVersion, Project, Run
-from curation.services import fits
+from curation.models import Embedding, ModelVersion, Project, Protocol, Run
+from curation.services import fits, protecting
 from curation.services.deciding import last_annotation
-from curation.services.filtering import moment
+from curation.services.filtering import Filters, moment
 from curation.services.freezing.selecting import Selection
 from curation.services.method import Params
 from curation.services.past import Past, last_change
@@ -59,9 +59,11 @@ def settle(project: Project | None, params: CurateParams) -> CurateParams:
     assert project is not None
     curator = curator_of(params.curator)
     settings = settings_of(curator, params.settings)
-    for field in ("model", "embedder"):
+    for field in ("model", "second", "embedder"):
         if (pk := getattr(settings, field, None)) is not None:
             visible(project, pk, f"params.settings.{field}")
+    if "references" in curator.needs:
+        protecting.checked(getattr(settings, "against", []), "params.settings.against")
     changes: dict[str, Any] = {"settings": settings.model_dump(mode="json", exclude_none=True)}
     if params.decided_by != fits.MAJORITY:
         fit = fits.find(project, params.decided_by, "params.decided_by")
@@ -116,9 +118,6 @@ def begun(run: Run) -> dict[str, Any]:
 
 def selection_of(run: Run, params: CurateParams, at: dict[str, Any]) -> Selection:
     """The decided pairs of the project as the run began."""
-    from curation.models import Protocol
-    from curation.services.filtering import Filters
-
     project = run.home
     filters = Filters(axis=params.axis, annotators=params.annotators, decided_by=params.decided_by)
     protocol = Protocol.objects.filter(pk=at["protocol"]).first()

@@ -12,6 +12,9 @@ from itertools import islice
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
+import orjson
+from django.utils import timezone
+
 from curation import bulk
 from curation.errors import Invalid
 from curation.models import DatasetVersion, Project, Proposal, Run
@@ -31,27 +34,21 @@ LINEAGE: Fields = (("flipped", "flag"),)
 COLUMNS: Fields = (
     ("proposal", "whole"), ("run", "text"), ("curator", "text"), ("item", "text"), ("pair", "whole"),
     ("response", "whole"), ("chosen", "whole"), ("rejected", "whole"), ("action", "text"), ("score", "real"),
-    ("reason", "text"), ("cause", "text"), ("decided_by", "text"), ("decided_at", "text"),
+    ("reason", "text"), ("cause", "text"), ("decided_by", "whole"), ("decided_at", "text"),
 )  # fmt: skip
 """Of the companion file `proposals`."""
-ACCEPTED = """
-FROM curation_proposal p
-WHERE p.run_id {} AND p.state = 'accepted' AND p.decided_at <= %s
-"""
+ACCEPTED = "WHERE p.run_id {} AND p.state = 'accepted' AND p.decided_at <= %s"
 OF_ITEMS = f"""
-SELECT p.item_id, p.response_id, p.chosen_id, p.rejected_id, p.action, p.cause {ACCEPTED}
-  AND p.action IN ('drop', 'flip') AND p.item_id {{}} ORDER BY p.id
+SELECT p.item_id, p.response_id, p.chosen_id, p.rejected_id, p.action, p.cause FROM curation_proposal p
+{ACCEPTED} AND p.action IN ('drop', 'flip') AND p.item_id {{}} ORDER BY p.id
 """
 ALL = f"""
 SELECT p.id, p.run_id, r.params, r.method, i.external_id, p.pair_id, p.response_id, p.chosen_id, p.rejected_id,
-       p.action, p.score, p.reason, p.cause, u.username, p.decided_at
-{
-    ACCEPTED.replace(
-        "WHERE",
-        '''JOIN curation_run r ON r.id = p.run_id JOIN curation_item i ON i.id = p.item_id
-LEFT JOIN curation_user u ON u.id = p.decided_by_id WHERE''',
-    )
-} ORDER BY p.id
+       p.action, p.score, p.reason, p.cause, p.decided_by_id, p.decided_at
+FROM curation_proposal p
+JOIN curation_run r ON r.id = p.run_id
+JOIN curation_item i ON i.id = p.item_id
+{ACCEPTED} ORDER BY p.id
 """
 
 
@@ -83,7 +80,8 @@ def held(runs: Sequence[str]) -> None:
 def taken(run: Run) -> DatasetVersion | None:
     """The last version that follows what a run proposed, if any does."""
     after = DatasetVersion.objects.filter(dataset__project=run.project_id, created_at__gt=run.created_at)
-    for version in after.select_related("dataset").order_by("-created_at").iterator(chunk_size=100):
+    few = after.select_related("dataset").only("filters", "created_at", "number", "dataset__name")
+    for version in few.order_by("-created_at").iterator(chunk_size=500):
         if str(run.pk) in version.filters.get("curated", ()):
             return version
     return None
@@ -152,8 +150,6 @@ def accepted(selection: Selection, items: Collection[int]) -> Accepted:
 
 
 def of_items(selection: Selection, items: Collection[int]) -> list[tuple[Any, ...]]:
-    from django.utils import timezone
-
     among, runs = one_of_runs(selection.filters.curated)
     some, ids = bulk.one_of(sorted(items))
     moment = bulk.moment(selection.as_of or timezone.now())
@@ -181,8 +177,6 @@ def swapped(trace: Mapping[str, Any]) -> dict[str, Any]:
 
 def proposals(version: DatasetVersion) -> Iterator[dict[str, Any]]:
     """What was accepted of the runs that a version follows, as its companion file has it."""
-    import orjson
-
     among, runs = one_of_runs(version.filters["curated"])
     names = [name for name, _ in COLUMNS]
     for pk, run, params, method, *rest, decided_at in stream(
