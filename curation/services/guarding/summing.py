@@ -167,7 +167,10 @@ def outcome(run: Run, params: GateParams, gate: Gate, told: Mapping[str, Any]) -
 
 
 def ask_again(run: Run, report: Report) -> None:
-    """People are asked again what was accepted at once; a close that is done twice asks once."""
+    """People are asked again what was accepted at once; a close that is done twice asks once, and one that will be done
+    again, since shards were set aside, leaves it to the next."""
+    if Shard.objects.filter(run=run, state=Shard.State.FAILED).exists():
+        return
     with transaction.atomic():
         if not run.checkpoint.get("asked"):
             state = Proposal.State.ACCEPTED
