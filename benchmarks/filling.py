@@ -40,6 +40,7 @@ from curation.models import (  # noqa: E402
     ModelVersion,
     Progress,
     Project,
+    Reliability,
     Role,
     Run,
     RunLine,
@@ -49,6 +50,7 @@ from curation.models import (  # noqa: E402
     Verdict,
     Webhook,
 )
+from curation.services import fits  # noqa: E402
 from curation.services.reading import stream  # noqa: E402
 
 DAYS, OUTCOMES = 30, ("-2", "-1", "0", "1", "2")
@@ -74,6 +76,7 @@ def fill(slug: str, pairs: int) -> dict[str, str]:
         models = versions_of_models(max(60, pairs // 1000))
         said(project, models[0])
         people(project, max(60, pairs // 1000))
+        fitted(project)
         run = work(project, max(60, pairs // 100))
         webhook = told(project, max(60, pairs // 100))
         datasets(project, max(2, pairs // 10_000), run)
@@ -134,6 +137,18 @@ def people(project: Project, count: int) -> None:
             for outcome in OUTCOMES
         ),
     )
+
+
+def fitted(project: Project) -> None:
+    """A fit in use that says of every member how reliable they are."""
+    now = timezone.now()
+    run = Run.objects.create(project=project, method="decide", state=Run.State.SUCCEEDED, started_at=now, ended_at=now)
+    rows = Annotator.objects.filter(project=project, kind=Annotator.Kind.PERSON)
+    Reliability.objects.bulk_create(
+        (Reliability(project=project, run=run, annotator=one, value=0.8, low=0.7, high=0.9, n=100) for one in rows),
+        batch_size=1000,
+    )
+    fits.adopt(project, run)
 
 
 def work(project: Project, count: int) -> Run:

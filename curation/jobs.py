@@ -7,6 +7,7 @@ from celery import shared_task
 
 from curation import queue
 from curation.services import assigning, delivering, running, scheduling, sharding, tidying
+from curation.services.planning import advancing
 
 
 @shared_task
@@ -30,6 +31,11 @@ def resume_lost_runs() -> None:
 @shared_task
 def start_due_schedules() -> None:
     scheduling.start_due()
+
+
+@shared_task
+def advance_plans() -> None:
+    advancing.advance_all()
 
 
 @shared_task

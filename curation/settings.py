@@ -279,6 +279,7 @@ def every(seconds: float, job: str) -> dict[str, object]:
 CELERY_BEAT_SCHEDULE = {
     "resume-lost-runs": every(5.0, "resume_lost_runs"),
     "start-due-schedules": every(30.0, "start_due_schedules"),
+    "advance-plans": every(30.0, "advance_plans"),
     "return-expired-assignments": every(30.0, "return_expired_assignments"),
     "tidy": every(3600.0, "tidy"),
     "deliver-webhooks": every(10.0, "deliver_webhooks"),

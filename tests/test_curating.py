@@ -147,7 +147,7 @@ def test_what_is_decided_later_changes_no_version(planted: Cast) -> None:
     run, olga = curated(planted), planted.people["olga"]
     deciding.accept(run, Wanted(action="drop"), user=olga)
     version = frozen(planted, filters={"curated": [str(run.pk)]})
-    with pytest.raises(Conflict, match="preferences v1 follows"):
+    with pytest.raises(Conflict, match="prefs v1 follows"):
         deciding.refuse(run, Wanted(action="drop", state="accepted"), user=olga)
     assert deciding.accept(run, Wanted(action="flip"), user=olga) == 4
     flip = Proposal.objects.filter(run=run, action="flip").first()

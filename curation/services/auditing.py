@@ -37,6 +37,7 @@ KINDS = {
     "schedule": "Schedules",
     "import": "Imports",
     "run": "Runs",
+    "plan": "Plans",
     "proposals": "Proposals accepted and refused",
     "items": "Items removed and brought back",
     "version": "Downloads",

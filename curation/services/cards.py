@@ -11,6 +11,7 @@ from typing import Any
 import yaml
 
 from curation.models import DatasetFile, DatasetVersion, TaskKind
+from curation.services.bias import telling as reports
 from workers.writers import Target, targets
 
 WHOSE = {
@@ -35,6 +36,12 @@ GOLD = {
     "learns from this can be tested on them. The files of single answers hold those on gold too.",
     "only": "Only prompts with gold are here, by which annotators and models are checked: not to learn from.",
     "include": "Prompts with gold, by which annotators and models are checked, are among these.",
+}
+COEFFICIENTS = {
+    "percent": "Equal answers",
+    "alpha_nominal": "Alpha, sides",
+    "alpha_ordinal": "Alpha, scale",
+    "ac1": "AC1, sides",
 }
 SIZES = (
     (1_000, "n<1K"),
@@ -78,6 +85,8 @@ def card(version: DatasetVersion, files: list[DatasetFile], repo: str = "") -> s
         "## Who says so",
         provenance(version),
         agreement(version),
+        known_answers(version.facts),
+        bias(version) if repo else "",
         "## Sources",
         sources(version),
         "## Read before it was offered",
@@ -226,14 +235,52 @@ def provenance(version: DatasetVersion) -> str:
 
 
 def decided(facts: dict[str, Any]) -> str:
-    """How labels were decided, where a fit did it."""
+    """How labels were decided, where a fit did it, and how reliable it finds the annotators."""
     found = facts.get("decided_by")
     if not found:
         return ""
-    return (
+    if found.get("planned"):
+        return (
+            f"Labels are those of {found['method']} (run `{found['run']}`, seed {found['seed']}, answers up to "
+            f"annotation {found['upto']}): verified by people (`how` begins with gold in the lineage), by judges "
+            "(judge), or as they were imported (pool). The confidence is the share of the answers behind a label."
+        )
+    words = (
         f"Labels are decided by {found['method']} (run `{found['run']}`, seed {found['seed']}, answers up to "
         f"annotation {found['upto']}), except what people settled by hand. The confidence is the probability that the "
         "method gives."
+    )
+    return " ".join(part for part in (words, reliability(facts)) if part)
+
+
+def reliability(facts: dict[str, Any]) -> str:
+    """How often the fit that decided finds the annotators right, without their names."""
+    told = facts.get("reliability")
+    if told is None:
+        return ""
+    if not told["annotators"]:
+        return "That fit could estimate nobody's reliability, so that is undefined."
+    verb = "is" if told["annotators"] == 1 else "are"
+    words = (
+        f"By that fit {several(told['annotators'], 'annotator')} here {verb} right in {share(told['median'])} of "
+        f"answers (median; {share(told['least'])} to {share(told['most'])})"
+    )
+    if told["undefined"]:
+        words += f"; of {told['undefined']} more it is undefined, since nobody else answered the same"
+    return f"{words}."
+
+
+def known_answers(facts: dict[str, Any]) -> str:
+    """How right the annotators were where the answer is known, all together."""
+    told = facts.get("gold")
+    if told is None:
+        return ""
+    if not told["answers"]:
+        return "Nobody whose answers are here answered hidden gold, so accuracy on it is undefined."
+    whose = f"{several(told['annotators'], 'annotator')} of these gave {several(told['answers'], 'answer')}"
+    return (
+        f"On hidden gold {whose}, of which {share(told['share'])} were right ({share(told['low'])} to "
+        f"{share(told['high'])}, Wilson's 95 % interval over answers)."
     )
 
 
@@ -242,28 +289,74 @@ def several(n: int, kind: str) -> str:
 
 
 def selection(version: DatasetVersion) -> str:
-    """The filters, without what is as it always is."""
-    return ", ".join(f"{name}: {plain(str(value))}" for name, value in version.filters.items()) or "everything"
+    """The filters, without what is as it always is, and without ids of annotators."""
+    said = dict(version.filters)
+    if found := said.get("gold_score"):
+        n = several(len(found["annotators"]), "annotator")
+        said["gold_score"] = f"{share(found['min'])} of at least {found['of']}, then true of {n}"
+    return ", ".join(f"{name}: {plain(str(value))}" for name, value in said.items()) or "everything"
 
 
 def agreement(version: DatasetVersion) -> str:
     found = version.facts.get("agreement", {})
     if not found:
         return ""
+    titles, told = agreed(found)
     rows = [
         [
-            plain(axis),
-            str(told["pairs"]),
-            share(told["unanimous"] / told["pairs"] if told["pairs"] else None),
-            share(told["percent"]),
-            figure(told["alpha_nominal"]),
-            figure(told["alpha_ordinal"]),
+            plain(one["axis"]),
+            str(one["pairs"]),
+            share(one["unanimous"] / one["pairs"] if one["pairs"] else None),
+            *(f"{value} ({between})" if between else value for value, between in one["figures"]),
         ]
+        for one in told
+    ]
+    words = (
+        "Alpha is Krippendorff's: nominal over first, second, tie and both bad; ordinal over the strengths. AC1 is "
+        "Gwet's, over the same four. In brackets are 95 % intervals, bootstrapped over pairs; from ten pairs on."
+    )
+    reasons = {why for told in found.values() for why in told.get("why", {}).values()}
+    undefined = f"Undefined: {'; '.join(sorted(reasons))}." if reasons else ""
+    head = table(["Axis", "Pairs with two answers", "Unanimous", *titles], rows)
+    return "\n\n".join(part for part in (head, words, undefined) if part)
+
+
+def agreed(found: dict[str, dict[str, Any]]) -> tuple[list[str], list[dict[str, Any]]]:
+    """Titles of the figures of agreement that there are, and a row for each axis with each of them as it is written,
+    and its interval."""
+    names = [name for name in COEFFICIENTS if any(name in told for told in found.values())]
+    rows = [
+        {
+            "axis": axis,
+            "pairs": told["pairs"],
+            "unanimous": told["unanimous"],
+            "figures": [written(told, name) for name in names],
+        }
         for axis, told in found.items()
     ]
-    head = ["Axis", "Pairs with two answers", "Unanimous", "Equal answers", "Alpha, sides", "Alpha, scale"]
-    words = "Alpha is Krippendorff's: nominal over first, second, tie and both bad; ordinal over the strengths."
-    return f"{table(head, rows)}\n\n{words} It is undefined where nobody or everybody agrees by construction."
+    return [COEFFICIENTS[name] for name in names], rows
+
+
+def written(told: dict[str, Any], name: str) -> tuple[str, str]:
+    """A figure and its interval, which may be empty."""
+    write = share if name == "percent" else figure
+    low, high = told.get("intervals", {}).get(name) or (None, None)
+    return write(told.get(name)), f"{write(low)} to {write(high)}" if low is not None else ""
+
+
+def bias(version: DatasetVersion) -> str:
+    """What its preferences go by, in short, where a report was made: later than the version, so in no file of it."""
+    found = reports.latest(version.dataset.project, version)
+    if found is None:
+        return ""
+    rows = [
+        [plain(f"{row['signal']}: {row['name']}"), share(row["share"]), f"{share(row['low'])} to {share(row['high'])}",
+         str(row["n"])]
+        for row in reports.in_short(found)
+    ]  # fmt: skip
+    words = "How often the response with a property is chosen where the other has it not; one half is no pull."
+    head = ["What", "Chosen in", "95 % interval", "Of"]
+    return f"## Bias\n\n{words}\n\n{table(head, rows) if rows else 'Nothing speaks of it.'}"
 
 
 def share(value: float | None) -> str:

@@ -16,6 +16,8 @@ from curation.errors import Invalid
 from curation.models import Annotator, Decision, Project, Reliability, Run, Task, User
 
 METHOD = "decide"
+PLANNED = "plan-label"
+"""Labels that a plan wrote down: a version may be decided by them, and no fit of a project is."""
 IN_USE = "in-use"
 MAJORITY = "majority"
 BATCH = 500
@@ -26,15 +28,20 @@ def finished(project: Project) -> QuerySet[Run]:
     return Run.objects.filter(project=project, method=METHOD, state=Run.State.SUCCEEDED).order_by("-created_at")
 
 
-def find(project: Project, given: str, field: str) -> Run:
-    """The fit called so: `in-use`, or the id of its run. Raises Invalid naming `field`."""
+def find(project: Project, given: str, field: str, *, planned: bool = False) -> Run:
+    """The fit called so: `in-use`, or the id of its run; with `planned` also the labels of a plan.
+
+    Raises Invalid naming `field`.
+    """
     if given == IN_USE:
         if project.fit_id is None:
             raise Invalid("no fit is in use in this project; put one in use, or name its run", field=field)
         found = Run.objects.filter(pk=project.fit_id).first()
     else:
         try:
-            found = finished(project).filter(pk=UUID(given)).first()
+            methods = (METHOD, PLANNED) if planned else (METHOD,)
+            ended = Run.objects.filter(project=project, method__in=methods, state=Run.State.SUCCEEDED)
+            found = ended.filter(pk=UUID(given)).first()
         except ValueError:
             found = None
     if found is None:

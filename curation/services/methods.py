@@ -5,6 +5,7 @@ from __future__ import annotations
 from curation.services import (
     accepting,
     aggregating,
+    bias,
     calibrating,
     checking,
     critiquing,
@@ -16,6 +17,8 @@ from curation.services import (
     freezing,
     importing,
     inspecting,
+    planning,
+    learning,
     prelabelling,
     prioritising,
     probing,
@@ -26,7 +29,8 @@ from curation.services import (
 )
 from curation.services.concord import gammas
 from curation.services.freezing import comparing, pushing, rebuilding
-from curation.services.guarding import learning, moderating
+from curation.services.guarding import moderating
+from curation.services.guarding.learning import METHOD as LEARN_GATE
 from curation.services.method import Method
 
 METHODS: dict[str, Method] = {
@@ -53,9 +57,12 @@ METHODS: dict[str, Method] = {
         evaluating.METHOD,
         checking.METHOD,
         curating.METHOD,
+        bias.METHOD,
+        learning.METHOD,
         filling.METHOD,
         gammas.METHOD,
-        learning.METHOD,
+        *planning.METHODS,
+        LEARN_GATE,
         moderating.METHOD,
         *training.METHODS,
     )

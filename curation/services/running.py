@@ -269,8 +269,9 @@ def finish(run: Run, state: str, *, result: dict[str, Any] | None = None, error:
 
 
 def ended(run: Run) -> None:
-    """Take its queued shards away and tell its method."""
+    """Take its queued shards away, tell its method, and move the plan that waits for it."""
     from curation.services import methods
+    from curation.services.planning import advancing
 
     run.refresh_from_db()
     if run.state != Run.State.SUCCEEDED:
@@ -279,6 +280,7 @@ def ended(run: Run) -> None:
     method = methods.METHODS.get(run.method)
     if method and method.ended:
         method.ended(run)
+    advancing.run_ended(run)
 
 
 @contextmanager

@@ -9,10 +9,10 @@ from django.utils import timezone
 from pydantic import Field, ValidationError
 
 from curation.errors import Invalid
-from curation.models import Embedding, ModelVersion, Project, Run
+from curation.models import Embedding, ModelVersion, Project, Protocol, Run
 from curation.services import fits
 from curation.services.deciding import last_annotation
-from curation.services.filtering import moment
+from curation.services.filtering import Filters, moment
 from curation.services.freezing.selecting import Selection
 from curation.services.method import Params
 from curation.services.past import Past, last_change
@@ -116,9 +116,6 @@ def begun(run: Run) -> dict[str, Any]:
 
 def selection_of(run: Run, params: CurateParams, at: dict[str, Any]) -> Selection:
     """The decided pairs of the project as the run began."""
-    from curation.models import Protocol
-    from curation.services.filtering import Filters
-
     project = run.home
     filters = Filters(axis=params.axis, annotators=params.annotators, decided_by=params.decided_by)
     protocol = Protocol.objects.filter(pk=at["protocol"]).first()

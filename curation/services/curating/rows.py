@@ -17,6 +17,7 @@ from curation.services.freezing import decided
 from curation.services.freezing.narrowing import AT_ONCE, ITEMS, RESPONSES, SCORES, looked_up
 from curation.services.freezing.selecting import Selection, loaded
 from curation.services.past import NOW
+from workers.aggregating import numpy
 from workers.curating import Curator, Row, Settings, Side
 
 TOLD_EVERY = 5000
@@ -94,8 +95,7 @@ class Rows:
                 side.score = scores.get(side.id)
 
     def add_vectors(self, some: list[Row]) -> None:
-        import numpy as np
-
+        np = numpy()
         embedder = getattr(self.settings, "embedder", None)
         found = looked_up(NOW, VECTORS, ids_of(some), {embedder}, params=[self.last_embedding])
         vectors = {response: np.frombuffer(vector, dtype="<f2").astype(np.float32) for response, vector in found}

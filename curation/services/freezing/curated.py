@@ -80,7 +80,8 @@ def held(runs: Sequence[str]) -> None:
 def taken(run: Run) -> DatasetVersion | None:
     """The last version that follows what a run proposed, if any does."""
     after = DatasetVersion.objects.filter(dataset__project=run.project_id, created_at__gt=run.created_at)
-    for version in after.select_related("dataset").order_by("-created_at").iterator(chunk_size=100):
+    few = after.select_related("dataset").only("filters", "created_at", "number", "dataset__name")
+    for version in few.order_by("-created_at").iterator(chunk_size=500):
         if str(run.pk) in version.filters.get("curated", ()):
             return version
     return None
