@@ -69,7 +69,7 @@ class Writer:
 def opened(policy: ModelVersion) -> Speaker:
     """The policy, ready to be asked. Raises Unusable."""
     spec = candidates.spec_of(policy)
-    return cast(Speaker, warm.get(policy.pk, lambda: open_critic(spec)))  # type: ignore[arg-type]
+    return cast(Speaker, warm.get(policy.pk, lambda: open_critic(spec)))
 
 
 def regenerated(items: Sequence[Item], writer: Writer, report: ShardReport) -> Rounds:
