@@ -109,7 +109,7 @@ def moderate(project: Project, crew: Cast) -> Run:
         name=f"c{LONG.lower()}"[:90], kind="cost", reference="program:length", state="ready"
     )
     Item.objects.filter(project=project).update(metadata={"category": LONG})
-    cases = [Case(n / 9, n > 30 + n % 3, n % 4 if n > 30 else 0, n, n) for n in range(60)]
+    cases = [Case(n / 9, n > 30 + n % 3, 1 + n % 3 if n > 30 + n % 3 else 0, n, n) for n in range(60)]
     sections = [learnt_on(name, some, 5, None, 0) for name, some in (("responses", cases), ("prompts", cases[:45]))]
     learnt = Run.objects.create(
         project=project, method="learn-gate", model=cost, state="succeeded", ended_at=timezone.now(),
