@@ -23,8 +23,8 @@ from workers import warm
 from workers.asking import Reply, Request, Speaker
 from workers.judges.critic import open_critic
 from workers.judging import Candidate, Given, Judged
-from workers.nn.texts import words
 from workers.rows import ResponseRow
+from workers.spans import said
 
 MOST_RESPONSES = 100
 """An item with so many responses gets no other."""
@@ -69,7 +69,7 @@ class Writer:
 def opened(policy: ModelVersion) -> Speaker:
     """The policy, ready to be asked. Raises Unusable."""
     spec = candidates.spec_of(policy)
-    return cast(Speaker, warm.get(policy.pk, lambda: open_critic(spec)))  # type: ignore[arg-type]
+    return cast(Speaker, warm.get(policy.pk, lambda: open_critic(spec)))
 
 
 def regenerated(items: Sequence[Item], writer: Writer, report: ShardReport) -> Rounds:
@@ -99,7 +99,7 @@ def asked(items: Sequence[Item], writer: Writer, number: int, found: Rounds, rep
 
     requests = [
         Request(
-            [{"role": str(one.get("role", "user")), "content": words(one)} for one in item.prompt],
+            [{"role": str(one.get("role", "user")), "content": said([one])} for one in item.prompt],
             temperature=writer.temperature,
             max_tokens=writer.max_tokens,
             seed=(writer.seed * SEEDS_APART + number) % 2**31,
