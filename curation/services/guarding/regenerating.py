@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
-from typing import cast
+from typing import Any, cast
 
 from django.db.models import F
 
@@ -135,7 +135,8 @@ def write(run: Run, rounds: Rounds, policy: ModelVersion) -> dict[tuple[int, int
     last: dict[int, int] = {}
     for item, position in Response.objects.filter(item__in=rounds.written).values_list("item_id", "position"):
         last[item] = max(last.get(item, -1), position)
-    fresh, ids = [], {}
+    fresh: list[tuple[int, int, Any]] = []
+    ids: dict[Any, int] = {}
     for item in sorted(rounds.written):
         for one in rounds.written[item]:
             row = stored(ResponseRow(one.text, str(policy), metadata={"gate": str(run.pk), "round": one.round}))
