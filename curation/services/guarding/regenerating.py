@@ -21,8 +21,7 @@ from curation.services.importing.storing import insert_responses, insert_tasks
 from curation.services.sharding import ShardReport
 from workers import warm
 from workers.asking import Reply, Request, Speaker
-from workers.judges.critic import open_critic
-from workers.judging import Candidate, Given, Judged
+from workers.judging import Candidate, Given, Judged, judges
 from workers.rows import ResponseRow
 from workers.spans import said
 
@@ -69,7 +68,7 @@ class Writer:
 def opened(policy: ModelVersion) -> Speaker:
     """The policy, ready to be asked. Raises Unusable."""
     spec = candidates.spec_of(policy)
-    return cast(Speaker, warm.get(policy.pk, lambda: open_critic(spec)))
+    return cast(Speaker, warm.get(policy.pk, lambda: judges.get("critic").open(spec)))
 
 
 def regenerated(items: Sequence[Item], writer: Writer, report: ShardReport) -> Rounds:
