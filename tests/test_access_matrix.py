@@ -16,6 +16,7 @@ from curation.access import GUESTS_OPEN, GUESTS_WORK, annotator_for
 from curation.models import (
     Annotation,
     Assignment,
+    BiasReport,
     Dataset,
     DatasetVersion,
     Delivery,
@@ -26,6 +27,8 @@ from curation.models import (
     Invite,
     Membership,
     ModelVersion,
+    Plan,
+    PlanPair,
     Progress,
     Project,
     Queue,
@@ -142,6 +145,10 @@ API: dict[str, tuple[str, str, set[str]]] = {
     "api-proposals-refuse": ("POST", "/api/v1/projects/{slug}/proposals/refuse", FEEDERS),
     "api-proposals-reopen": ("POST", "/api/v1/projects/{slug}/proposals/reopen", FEEDERS),
     "api-checks": ("GET", "/api/v1/projects/{slug}/checks", READERS),
+    "api-repeats": ("GET", "/api/v1/projects/{slug}/checks/repeats", READERS),
+    "api-bias-reports": ("GET", "/api/v1/projects/{slug}/bias-reports", READERS),
+    "api-learning-curves": ("GET", "/api/v1/projects/{slug}/learning-curves", READERS),
+    "api-safety": ("GET", "/api/v1/projects/{slug}/safety", READERS),
     "api-decisions": ("GET", "/api/v1/projects/{slug}/decisions", READERS),
     "api-runs": ("GET", "/api/v1/projects/{slug}/runs", READERS),
     "api-run": ("GET", "/api/v1/runs/{run}", READERS),
@@ -152,6 +159,10 @@ API: dict[str, tuple[str, str, set[str]]] = {
     "api-run-retry": ("POST", "/api/v1/runs/{run}/retry", FEEDERS),
     "api-methods": ("GET", "/api/v1/methods", SIGNED_IN),
     "api-run-cancel": ("POST", "/api/v1/runs/{run}/cancel", FEEDERS),
+    "api-plans": ("GET", "/api/v1/projects/{slug}/plans", READERS),
+    "api-plan": ("GET", "/api/v1/projects/{slug}/plans/{plan}", READERS),
+    "api-plan-advance": ("POST", "/api/v1/projects/{slug}/plans/{plan}/advance", MANAGERS),
+    "api-plan-cancel": ("POST", "/api/v1/projects/{slug}/plans/{plan}/cancel", MANAGERS),
     "api-schedules": ("GET", "/api/v1/projects/{slug}/schedules", READERS),
     "api-schedule": ("GET", "/api/v1/projects/{slug}/schedules/{schedule}", READERS),
     "api-reliabilities": ("GET", "/api/v1/projects/{slug}/reliabilities?run={fit}", READERS),
@@ -200,6 +211,7 @@ WRITES: dict[str, tuple[str, str, set[str]]] = {
     "ask for a review": ("POST", "/api/v1/projects/{slug}/reviews", REVIEWERS),
     "comment on an item": ("POST", "/api/v1/projects/{slug}/items/{item}/comments", READERS),
     "comment on a task": ("POST", "/api/v1/tasks/{task}/comments", ANNOTATORS),
+    "start a plan": ("POST", "/api/v1/projects/{slug}/plans", MANAGERS),
     "make a schedule": ("POST", "/api/v1/projects/{slug}/schedules", FEEDERS),
     "change a schedule": ("PATCH", "/api/v1/projects/{slug}/schedules/{schedule}", FEEDERS),
     "delete a schedule": ("DELETE", "/api/v1/projects/{slug}/schedules/{schedule}", FEEDERS),
@@ -257,6 +269,18 @@ PAGES: dict[str, tuple[str, str, set[str]]] = {
     "curation-run": ("GET", "/projects/{slug}/curation/{fit}/", READERS),
     "curation-decide": ("POST", "/projects/{slug}/curation/{fit}/decide/", FEEDERS),
     "checks": ("GET", "/projects/{slug}/checks/", READERS),
+    "plans": ("GET", "/projects/{slug}/plans/", READERS),
+    "plans-compare": ("GET", "/projects/{slug}/plans/compare/?one={plan}&other={plan}", READERS),
+    "plan": ("GET", "/projects/{slug}/plans/{plan}/", READERS),
+    "plan-pairs": ("GET", "/projects/{slug}/plans/{plan}/pairs/", READERS),
+    "plan-pair": ("GET", "/projects/{slug}/plans/{plan}/pairs/{task}/", REVIEWERS),
+    "plan-go-on": ("POST", "/projects/{slug}/plans/{plan}/go-on/", MANAGERS),
+    "plan-stop": ("POST", "/projects/{slug}/plans/{plan}/stop/", MANAGERS),
+    "plan-again": ("POST", "/projects/{slug}/plans/{plan}/again/", MANAGERS),
+    "bias": ("GET", "/projects/{slug}/bias/", READERS),
+    "bias-items": ("GET", "/projects/{slug}/bias/items/?report={report}&signal=length&name=x", READERS),
+    "next": ("GET", "/projects/{slug}/next/", READERS),
+    "safety": ("GET", "/projects/{slug}/safety/", READERS),
     "adjudicate": ("GET", "/projects/{slug}/adjudicate/", REVIEWERS),
     "adjudicate-task": ("GET", "/projects/{slug}/adjudicate/{task}/", REVIEWERS),
     "adjudicate-back": ("POST", "/projects/{slug}/adjudicate/{task}/back/", REVIEWERS),
@@ -430,6 +454,9 @@ def places(cast: Cast) -> dict[str, object]:
     case = cases.quote(project=cast.project, adjudication=adjudication, words="So it is.", user=cast.rita)
     run = Run.objects.create(project=cast.project, method="freeze")
     schedule = Schedule.objects.create(project=cast.project, method="freeze", cron="0 3 * * *")
+    asked = {"axis": "overall"}
+    plan = Plan.objects.create(project=cast.project, method="skywork-reward-v2", stage="verify", params=asked)
+    PlanPair.objects.create(plan=plan, task_id=in_hand.task_id, role="gold", label="first")
     model = ModelVersion.objects.create(name="length", kind="reward", reference="program:length", state="ready")
     own_model = ModelVersion.objects.create(name="own", kind="reward", reference="program:length", project=cast.project)
     evaluation = evaluate(cast.project, model)
@@ -481,7 +508,9 @@ def places(cast: Cast) -> dict[str, object]:
     service = service_accounts.make(project=cast.project, by=cast.olga, name="Nightly")
     token, _ = service_accounts.make_token(service, name="t", scopes=["read"], expires_at=None)
     link, secret = crowd.make_link(project=cast.project, by=cast.mia, name="Pilot", quota=2, most_people=3, days=1)
+    counted = {"axis": "overall", "pairs": 0, "answers": 0, "figures": []}
     return {
+        "report": BiasReport.objects.create(project=cast.project, run=run, told=counted).pk,
         "service": service.pk,
         "token": token.pk,
         "crowd": secret,
@@ -508,6 +537,7 @@ def places(cast: Cast) -> dict[str, object]:
         "fit": Run.objects.create(project=cast.project, method="decide", state="succeeded").pk,
         "work": Run.objects.create(method="freeze").pk,
         "schedule": schedule.pk,
+        "plan": plan.pk,
         "model": model.pk,
         "own_model": own_model.pk,
         "evaluation": evaluation.pk,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from curation.access import annotator_for
-from curation.models import Adjudication, Annotation, Annotator, Critique, Preference, Project, Task
+from curation.models import Adjudication, Annotation, Annotator, Critique, Decision, Preference, Project, Task
 from curation.services import projects
 from curation.services.adjudicating import deciding as adjudicating
 from curation.services.deciding import Filters, decisions
@@ -28,12 +28,12 @@ def speak(cast: Cast, name: str, task: Task, value: int | None, *, kind: str = "
     return annotation
 
 
-def mark(annotation: Annotation, start: int, end: int, type_: str = "wrong") -> Critique:
+def mark(annotation: Annotation, start: int, end: int, type_: str = "wrong", edit: str = "") -> Critique:
     response = annotation.task.pair.first if annotation.task.pair else annotation.task.response
     assert response is not None
     return Critique.objects.create(
         annotation=annotation, response=response, start=start, end=end, quote=response.text[start:end], type=type_,
-        severity="major", comment=f"{type_} here",
+        severity="major", comment=f"{type_} here", edit=edit,
     )  # fmt: skip
 
 
@@ -99,6 +99,41 @@ def test_marks_are_laid_over_each_other_and_decided_one_by_one(cast: Cast) -> No
     assert adjudicating.standing(task).annotation.critiques.count() == 2  # type: ignore[union-attr]
     assert calling(cast.ann).get(url).status_code == 403
     assert calling(cast.zed).get(url).status_code == 404
+
+
+def test_the_ends_of_a_chosen_mark_are_moved(cast: Cast) -> None:
+    projects.revise_protocol(project=cast.project, critiques=CRITIQUES)
+    cast.project.refresh_from_db()
+    (task,) = make_pairs(cast.project, 1)
+    ann, bob = (speak(cast, name, task, 1) for name in ("ann", "bob"))
+    mark(ann, 0, 6, edit="Reply")
+    mark(bob, 0, 8)
+    url = f"/api/v1/tasks/{task.pk}/adjudication"
+    element = calling(cast.rita).get(url).json()["elements"][0]
+    place, key = element["place"], element["options"][0]["key"]
+
+    def send(ends: list[int], chosen: str = key, name: str = "", at: str = place) -> tuple[int, str]:
+        body = {"choices": {place: chosen}, "bounds": {at: ends}}
+        told = calling(cast.rita).post(url, body, format="json", HTTP_IDEMPOTENCY_KEY=name or str(ends))
+        return told.status_code, told.content.decode()
+
+    for ends, words in (([4, 4], "a start before an end"), ([0, 99], "a start before an end"), ([9, 13], "share some")):
+        status, told = send(ends)
+        assert status == 422 and words in told, told
+    assert send([0, 13], "rejected")[0] == 422 and send([0, 13], at="axis:overall")[0] == 422
+    assert send([0, 13], at="span:0:0:0")[0] == 409 and not Adjudication.objects.exists()
+    assert send([0, 13])[0] == 200
+    made = Adjudication.objects.get().annotation.critiques.get()
+    assert (made.start, made.end, made.quote, made.edit, made.comment) == (0, 13, "Answer 0 to 0", "", "wrong here")
+    label = Decision.objects.get(task=task, kind="span")
+    assert (label.start, label.end, label.place) == (0, 13, place)
+    assert send([0, 6], name="same")[0] == 200
+    assert Critique.objects.latest("pk").edit == "Reply", "ends that stay where they were change nothing"
+    form = {"key": "k", f"choice:{place}": key, f"bounds:{place}": "0,x"}
+    page = browser(cast.rita).post(f"/projects/helpfulness/adjudicate/{task.pk}/", form)
+    assert page.status_code == 422 and "0,x" in page.content.decode()
+    browser(cast.rita).post(f"/projects/helpfulness/adjudicate/{task.pk}/", form | {f"bounds:{place}": "0,8"})
+    assert Critique.objects.latest("pk").quote == "Answer 0"
 
 
 def test_answers_that_came_meanwhile_are_not_decided_unseen(cast: Cast) -> None:

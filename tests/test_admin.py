@@ -20,6 +20,8 @@ from curation.models import (
     Annotation,
     Annotator,
     ApiToken,
+    AttributesEdit,
+    BiasReport,
     Change,
     Check,
     Completion,
@@ -35,10 +37,16 @@ from curation.models import (
     GuidelineCase,
     Invite,
     Item,
+    LearningCurve,
     ModelVersion,
+    PairAttributes,
+    Plan,
+    PlanPair,
+    PlanStep,
     Project,
     Proposal,
     Reliability,
+    Repeat,
     Run,
     RunLine,
     Schedule,
@@ -78,6 +86,8 @@ def full(cast: Cast) -> Cast:
         model=length, run=run, benchmark="llmbar", main="average", value=0.5, n=1, total=1, scores={"average": {}}
     )
     Check.objects.create(project=cast.project, run=run, signals={"style": {}}, flags=["position"])
+    BiasReport.objects.create(project=cast.project, run=run, version=version, told={"pairs": 0})
+    LearningCurve.objects.create(project=cast.project, run=run, told={"advice": "stop"})
     task = Task.objects.order_by("pk")[0]
     Proposal.objects.create(
         project=cast.project, run=run, subject="item:1", item_id=spare[0], action="drop", score=0.5, reason="x",
@@ -87,6 +97,11 @@ def full(cast: Cast) -> Cast:
         project=cast.project, run=run, task=task, kind="axis", name="overall", place="axis:overall", outcome="tie",
         confidence=1, how="majority",
     )  # fmt: skip
+    plan = Plan.objects.create(project=cast.project, method="skywork-reward-v2", stage="seed", params={"axis": "a"})
+    PlanStep.objects.create(plan=plan, stage="seed", run=run, counts={"asked": 9})
+    PlanPair.objects.create(plan=plan, task=task, label="first")
+    about = PairAttributes.objects.create(pair=task.pair, category="math", objectivity="mixed", controversiality="low")
+    AttributesEdit.objects.create(attributes=about, by=cast.rita, after={"category": "math"})
     judge = Annotator.objects.filter(project=cast.project)[0]
     Reliability.objects.create(project=cast.project, run=run, annotator=judge, value=0.5, low=0.2, high=0.8, n=9)
     decided = Adjudication.objects.create(annotation=Annotation.objects.all()[0], made_by=cast.rita)
@@ -100,6 +115,9 @@ def full(cast: Cast) -> Cast:
     home = {"project": cast.project, "protocol": cast.project.protocol}
     gold = Gold.objects.create(task=done.task, expected=said, place=1, made_from="hand", **home)
     GoldResult.objects.create(gold=gold, annotator=done.annotator, annotation=done, correct=True, score=1)
+    Repeat.objects.create(
+        project=cast.project, annotator=done.annotator, task=done.task, first=done, place=50, order="ba"
+    )
     machines.report(machines.Self("cpu@test", ("cpu",)))
     kept_up(cast.project)
     item = Item.objects.order_by("pk")[0]

@@ -151,6 +151,7 @@ def test_a_superuser_resets_it_and_so_does_the_command(ann: User, cast: Cast) ->
 def require(owner: Client) -> Any:
     form = {"action": "general", "name": "Helpfulness", "description": "", "overlap": "1", "two_factor": "on"}
     form |= {"certainty": "0.9", "review_levels": "0", "review_percent": "10"}
+    form |= {"repeat_percent": "0", "repeat_after": "50"}
     return owner.post("/projects/helpfulness/settings/", form)
 
 

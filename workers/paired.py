@@ -76,7 +76,7 @@ def lineage_of(job: Job, split: str) -> dict[int, dict[str, Any]]:
     return found
 
 
-KEPT = ("item", "task", "value", "confidence", "votes", "chosen", "rejected")
+KEPT = ("item", "task", "value", "confidence", "votes", "annotations", "chosen", "rejected")
 
 
 def explicit(split: str, number: int, row: Mapping[str, Any], trace: Mapping[str, Any]) -> PairRow:

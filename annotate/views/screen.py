@@ -17,11 +17,14 @@ from django.views.decorators.http import require_GET, require_POST
 from annotate.choices import choices
 from annotate.content import content, protocol_for_screen, what_was_said, why_here
 from curation.errors import NotFound
-from curation.models import Annotator, Assignment, Protocol
+from curation.models import Annotation, Annotator, Assignment, Protocol, Repeat
+from curation.models.repeats import REPEATED
 from curation.rendering import markdown
 from curation.services import annotating, assigning, crowd, drafting, pausing
 from curation.services.desk import Desk, desk_in
 from curation.services.gold import telling
+from curation.services.repeating import keeping
+from curation.services.repeating import serving as repeating
 from curation.services.taking import Shown, held
 
 LONGEST_ID = 19
@@ -86,6 +89,8 @@ def task(request: HttpRequest, slug: str, task_id: int) -> HttpResponse:
     """A task that is or was in the caller's hands; an answered one may show now what was held back before."""
     desk = desk_in(request.user, slug)
     check_id(task_id)
+    if task_id >= REPEATED:
+        return fragment(request, desk, repeating.held(desk, task_id))
     mine = Assignment.objects.filter(task=task_id, annotator=desk.annotator_id, state=Assignment.State.ANSWERED)
     return fragment(request, desk, held(desk, task_id), answered=not desk.scale.plain and mine.exists())
 
@@ -107,12 +112,20 @@ def last(request: HttpRequest, slug: str) -> JsonResponse:
     """Whose screen this is now, and what an undo after a reload takes back."""
     desk = desk_in(request.user, slug)
     found = annotating.last_of(desk=desk)
+    again = keeping.last_of(desk.annotator_id) if desk.again else None
     standing: dict[str, Any] = {}
-    if found:
+    if again and later(again, found):
+        standing = {"annotation": again.last_event, "task": again.number, "rationale": again.rationale}
+    elif found:
         standing = {"annotation": found.pk, "task": found.task_id, "rationale": found.rationale}
         if not desk.scale.plain and found.event == found.Event.ANSWER:
             standing["body"] = what_was_said(desk, found, held(desk, found.task_id))
     return JsonResponse({"scope": scope(request, slug), **standing})
+
+
+def later(again: Repeat, annotation: Annotation | None) -> bool:
+    """Whether a repeat was committed after everything else that stands."""
+    return annotation is None or (again.committed_at is not None and again.committed_at > annotation.created_at)
 
 
 def check_id(number: int) -> None:

@@ -36,6 +36,7 @@ STAGES = (
             ("Annotations", "curation.annotation", "rate_review", "every answer, skip and undo"),
             ("Gold", "curation.gold", "verified", "tasks whose answer is known; take back, keep"),
             ("Results on gold", "curation.goldresult", "fact_check", "how right each answer to gold was"),
+            ("Asked again", "curation.repeat", "repeat", "pairs shown once more, sides swapped; only checks read them"),
             ("Annotators", "curation.annotator", "groups", "who judges, people and models"),
             ("Agreement", "curation.agreementstate", "handshake", "how far its sums are; delete one to make it anew"),
             ("Queues", "curation.queue", "queue", "tasks given out apart: to whom, how often, until when"),

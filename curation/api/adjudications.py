@@ -72,6 +72,11 @@ class DecisionShape(serializers.Serializer):
     choices = serializers.DictField(
         child=fields.Text(), help_text="of each disputed element its place and the key of the chosen option"
     )
+    bounds = serializers.DictField(
+        child=serializers.ListField(child=fields.Whole(min_value=0, max_value=2**31 - 1), min_length=2, max_length=2),
+        required=False,
+        help_text="of a place whose chosen option marks a span: another start and end",
+    )
     reason = fields.Text(required=False, allow_blank=True, max_length=2_000)
 
 
@@ -140,7 +145,8 @@ class AdjudicationView(APIView):
         body.is_valid(raise_exception=True)
         made: Adjudication = deciding.adjudicate(
             project=task.project, task=task, user=caller(request), choices=body.validated_data["choices"],
-            reason=body.validated_data.get("reason", ""), key=request.headers.get("Idempotency-Key", ""),
+            bounds=body.validated_data.get("bounds"), reason=body.validated_data.get("reason", ""),
+            key=request.headers.get("Idempotency-Key", ""),
         )  # fmt: skip
         return Reply(AdjudicationShape(made).data)
 

@@ -42,6 +42,8 @@ class ProjectShape(serializers.Serializer):
     paused = fields.Flag(help_text="whether the project's own queue rests")
     review_levels = fields.Whole(help_text="how many people look at an answer again: 0, 1 or 2")
     review_share = fields.Real(help_text="of the answers that are looked at again")
+    repeat_percent = fields.Whole(help_text="behind so many of 100 tasks a person gets an earlier one, sides swapped")
+    repeat_after = fields.Whole(help_text="at least so many answers lie between the two")
     two_factor = fields.Flag(help_text="whether managers and owners need two-factor sign-in")
     items = fields.Whole(source="item_count")
     tasks = fields.Whole(source="task_count")
@@ -65,6 +67,8 @@ class ProjectChange(serializers.Serializer):
     paused = fields.Flag(required=False)
     review_levels = fields.Whole(required=False, min_value=0, max_value=2)
     review_share = fields.Real(required=False, min_value=0, max_value=1)
+    repeat_percent = fields.Whole(required=False, min_value=0, max_value=20)
+    repeat_after = fields.Whole(required=False, min_value=1, max_value=1000)
     two_factor = fields.Flag(required=False, help_text="owners only, and only with two-factor of their own")
 
 

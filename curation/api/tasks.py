@@ -15,11 +15,13 @@ from curation import access
 from curation.api import shapes
 from curation.api.auth import caller
 from curation.errors import NotFound
-from curation.models import Annotation, ApiToken, Task
+from curation.models import Annotation, Annotator, ApiToken, Task, User
+from curation.models.repeats import REPEATED
 from curation.services import annotating, assigning, crowd, reviewed, suggesting
 from curation.services.answering import units_in
 from curation.services.desk import Desk, ProgressNow, desk_at, desk_in, desk_of
 from curation.services.gold import telling
+from curation.services.repeating import keeping
 from curation.services.taking import Shown, ShownResponse
 
 KEY = OpenApiParameter(
@@ -103,13 +105,21 @@ class UndoView(APIView):
 
     @extend_schema(operation_id="undo_annotation", parameters=[KEY], request=None, responses={200: shapes.Committed})
     def post(self, request: Request, annotation_id: int) -> Reply:
-        found = Annotation.objects.select_related("annotator", "project__protocol").filter(pk=annotation_id).first()
-        if found is None or found.annotator.user_id != request.user.pk:
-            raise NotFound("this annotation is not yours")
-        access.allow(request.user, found.project, access.ANNOTATE)
-        desk = desk_of(found.project, found.annotator)
+        annotator = whose(caller(request), annotation_id)
+        access.allow(request.user, annotator.project, access.ANNOTATE)
+        desk = desk_of(annotator.project, annotator)
         undone = annotating.undo(desk=desk, annotation_id=annotation_id, commit=commit(request, {}))
         return committed(request, undone)
+
+
+def whose(user: User, annotation_id: int) -> Annotator:
+    """The annotator of the caller's own annotation. Raises NotFound for anybody else's."""
+    if annotation_id >= REPEATED:
+        return keeping.whose(user, annotation_id)
+    found = Annotation.objects.select_related("annotator__project__protocol").filter(pk=annotation_id).first()
+    if found is None or found.annotator.user_id != user.pk:
+        raise NotFound("this annotation is not yours")
+    return found.annotator
 
 
 def commit(request: Request, data: dict[str, Any]) -> annotating.Commit:

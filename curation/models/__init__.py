@@ -15,9 +15,11 @@ from curation.models.images import Image
 from curation.models.items import Change, Item, Pair, Response, Source
 from curation.models.machines import Schedule, Worker
 from curation.models.people import Annotator, ApiToken, Invite, Membership, Role, Scope, SignInLink, User
-from curation.models.plans import Plan, PlanPair, PlanStep
+from curation.models.plans import AttributesEdit, PairAttributes, Plan, PlanPair, PlanStep
 from curation.models.projects import Project, Protocol, TaskKind
 from curation.models.registry import Calibration, Completion, ModelVersion
+from curation.models.repeats import Repeat
+from curation.models.reports import BiasReport, LearningCurve
 from curation.models.runs import IdempotentReply, Run, RunLine
 from curation.models.scores import Embedding, Score, ScoreMap
 from curation.models.shards import Shard
@@ -36,7 +38,9 @@ __all__ = [
     "Annotator",
     "ApiToken",
     "Assignment",
+    "AttributesEdit",
     "AuditEvent",
+    "BiasReport",
     "Calibration",
     "Change",
     "Check",
@@ -61,10 +65,12 @@ __all__ = [
     "Image",
     "Invite",
     "Item",
+    "LearningCurve",
     "Membership",
     "Mention",
     "ModelVersion",
     "Pair",
+    "PairAttributes",
     "Plan",
     "PlanPair",
     "PlanStep",
@@ -76,6 +82,7 @@ __all__ = [
     "Queue",
     "Rank",
     "Reliability",
+    "Repeat",
     "Response",
     "Review",
     "Role",

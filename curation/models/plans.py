@@ -113,3 +113,40 @@ class PlanPair(models.Model):
 
     def __str__(self) -> str:
         return f"task {self.task_id}: {self.get_role_display()}"
+
+
+class PairAttributes(models.Model):
+    """What is known of a pair besides its label: by a critic that did not see the label, or by a person."""
+
+    pair = models.OneToOneField("curation.Pair", on_delete=models.PROTECT, related_name="attributes")
+    category = models.CharField(max_length=20)
+    objectivity = models.CharField(max_length=10)
+    controversiality = models.CharField(max_length=10)
+    desired = models.JSONField(default=list, help_text="what users want in a good answer here")
+    guideline = models.TextField(help_text="by which a third person could choose")
+    model = models.ForeignKey(
+        "curation.ModelVersion", on_delete=models.PROTECT, null=True, blank=True, related_name="+", help_text="who said"
+    )
+    created_at = models.DateTimeField(default=timezone.now)
+
+    class Meta:
+        verbose_name_plural = "pair attributes"
+
+    def __str__(self) -> str:
+        return f"{self.category}, {self.objectivity}"
+
+
+class AttributesEdit(models.Model):
+    """One change of a pair's attributes by a person: what they were, and what they are since."""
+
+    attributes = models.ForeignKey(PairAttributes, on_delete=models.CASCADE, related_name="edits")
+    by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+")
+    before = models.JSONField(default=dict)
+    after = models.JSONField(default=dict)
+    at = models.DateTimeField(default=timezone.now)
+
+    class Meta:
+        ordering = ["-id"]
+
+    def __str__(self) -> str:
+        return f"edit {self.pk} of the attributes of {self.attributes_id}"

@@ -63,6 +63,18 @@ class Project(models.Model):
         validators=[MinValueValidator(0), MaxValueValidator(1)],
         help_text="share of the answers that is looked at again, drawn at random",
     )
+    repeat_percent = models.PositiveSmallIntegerField(
+        default=0,
+        db_default=0,
+        validators=[MaxValueValidator(20)],
+        help_text="behind so many of each hundred tasks, a person gets an earlier one of theirs with its sides swapped",
+    )
+    repeat_after = models.PositiveSmallIntegerField(
+        default=50,
+        db_default=50,
+        validators=[MinValueValidator(1), MaxValueValidator(1000)],
+        help_text="at least so many answers of theirs lie between the two",
+    )
     protocol = models.ForeignKey("Protocol", on_delete=models.PROTECT, null=True, related_name="+")
     seed = models.PositiveIntegerField(
         default=new_seed, help_text="decides the shown order of each pair for each person"

@@ -16,6 +16,7 @@ from django.utils import timezone
 
 from curation.errors import Conflict, Invalid, NotFound, OverlapFull, Withdrawn
 from curation.models import GONE, Annotation, Assignment, Protocol, Task, TaskKind
+from curation.models.repeats import REPEATED, repeat_of_event
 from curation.services import assigning, reviewed, taking
 from curation.services.answering import Answer, check, check_ranks
 from curation.services.counting import (
@@ -32,6 +33,7 @@ from curation.services.counting import (
 )
 from curation.services.desk import Desk, ProgressNow, Scale, progress_now
 from curation.services.gold import scoring
+from curation.services.repeating import keeping
 from curation.services.reviewing import Suggested, suggested_for, write
 from curation.services.suggesting import answered_before, help_on
 from curation.services.taking import Shown
@@ -40,6 +42,7 @@ from curation.statements import Statement, row, together
 
 DAY_MS = 24 * 3600 * 1000
 LONGEST_KEY = 100
+BOTH_BAD = "both_bad"
 NOTHING = Answer()
 OWN_WORK = (Annotation.Source.WEB, Annotation.Source.API)
 """What is accepted in bulk, or said to correct somebody, tells nothing of what the help of models does."""
@@ -97,6 +100,8 @@ def submit(
     meanwhile: the answer is kept, but not counted.
     """
     check_commit(commit)
+    if task_id >= REPEATED:
+        return repeated_answer(desk, task_id, commit, judgements, rationale)
     try:
         return recorded(desk, task_id, commit, judgements, rationale, more)
     except Invalid:
@@ -140,6 +145,24 @@ def recorded(
     return Committed(made, Event.ANSWER, task_id, after_answer(desk.progress, held.state))
 
 
+def repeated_answer(
+    desk: Desk, number: int, commit: Commit, judgements: Sequence[Judgement], rationale: str
+) -> Committed:
+    """Keep the answer to a repeat, in the order of the pair."""
+    if keeping.known(desk.annotator_id, number, commit.key) is None:  # else it fitted the protocol of that time
+        check_answer(desk.scale, judgements, rationale)
+    order = keeping.find(desk.annotator_id, number - REPEATED).order
+    said = {j.axis: BOTH_BAD if j.both_bad else j.stored(order) for j in judgements}
+    given = {"preferences": said, "rationale": rationale}
+    return again(desk, number - REPEATED, Event.ANSWER, commit, said=given)
+
+
+def again(desk: Desk, repeat_id: int, event: str, commit: Commit, **more: Any) -> Committed:
+    """Keep one event of a repeat; it is told as one of any task."""
+    kept = keeping.commit(desk.annotator_id, repeat_id, event, commit.key, active_ms=commit.active_ms, **more)
+    return Committed(kept.id, kept.event, kept.task_id, progress_now(desk.annotator_id))
+
+
 @dataclass(frozen=True, slots=True)
 class Extra:
     """What goes with an answer that is more than preferences."""
@@ -180,6 +203,8 @@ def after_answer(progress: ProgressNow, state: str) -> ProgressNow:
 def skip(*, desk: Desk, task_id: int, reason: str, commit: Commit) -> Committed:
     """Set a task aside with a reason; somebody else may still answer it."""
     check_commit(commit)
+    if task_id >= REPEATED:
+        return again(desk, task_id - REPEATED, Event.SKIP, commit, said={"reason": reason[:300]})
     with transaction.atomic():
         held = own(desk, task_id)
         if repeated := earlier(desk, task_id, commit):
@@ -203,6 +228,8 @@ def skip(*, desk: Desk, task_id: int, reason: str, commit: Commit) -> Committed:
 def undo(*, desk: Desk, annotation_id: int, commit: Commit) -> Committed:
     """Take back the latest answer or skip on a task; the task is in the annotator's hands again."""
     check_commit(commit)
+    if annotation_id >= REPEATED:
+        return again(desk, repeat_of_event(annotation_id), Event.UNDO, commit, of=annotation_id)
     with transaction.atomic():
         undone = Annotation.objects.filter(pk=annotation_id, annotator_id=desk.annotator_id).first()
         if undone is None:

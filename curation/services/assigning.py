@@ -17,9 +17,12 @@ from django.utils import timezone
 
 from curation.errors import Conflict, Invalid, NotFound, Paused
 from curation.models import Annotator, Assignment, Project, Task
+from curation.models.repeats import REPEATED
 from curation.services.choosing import choose
 from curation.services.desk import FRONT, Desk, desk_of
 from curation.services.gold import serving
+from curation.services.repeating import keeping
+from curation.services.repeating import serving as repeating
 from curation.services.taking import BEHIND, Shown, shown_order, take
 
 IN_HAND_MOST = 20
@@ -43,6 +46,8 @@ def next_shown(*, desk: Desk, kind: str = "", exclude: Sequence[int] = ()) -> Sh
     if len(exclude) >= IN_HAND_MOST:
         raise Conflict(f"you may hold {IN_HAND_MOST} tasks; answer or release some first")
     expires = timezone.now() + lease()
+    if desk.again and (again := repeating.turn(desk, exclude, expires)):
+        return again
     if desk.gold and (gold := serving.turn(desk, kind, exclude, expires)):
         return gold[0]
     found = None if desk.looking else take(desk, kind, exclude, expires, desk.cursor, desk.place)
@@ -94,6 +99,9 @@ def keep_alive(*, annotator_id: int) -> int:
 
 def release(*, annotator_id: int, task_id: int) -> None:
     """Give a reserved task back to the queue. Releasing twice is the same as once."""
+    if task_id >= REPEATED:
+        keeping.release(annotator_id, task_id)
+        return
     with transaction.atomic():
         mine = Assignment.objects.filter(task_id=task_id, annotator_id=annotator_id)
         if mine.filter(state=Assignment.State.RESERVED).update(state=Assignment.State.RELEASED):

@@ -11,6 +11,8 @@ from typing import Any
 import yaml
 
 from curation.models import DatasetFile, DatasetVersion, TaskKind
+from curation.services.bias import telling as reports
+from curation.services.card_people import agreement, known_answers, plain, provenance, share, table
 from workers.writers import Target, targets
 
 WHOSE = {
@@ -79,6 +81,8 @@ def card(version: DatasetVersion, files: list[DatasetFile], repo: str = "") -> s
         "## Who says so",
         provenance(version),
         agreement(version),
+        known_answers(version.facts),
+        bias(version) if repo else "",
         "## Sources",
         sources(version),
         "## Read before it was offered",
@@ -220,78 +224,19 @@ def licence_of(version: DatasetVersion) -> str:
     return " AND ".join(sorted(set(named)))
 
 
-def provenance(version: DatasetVersion) -> str:
-    """Who answered, under which protocol, by when, and what was selected."""
-    project, facts = version.dataset.project, version.facts
-    upto, read = version.lineage["last_annotation"], version.lineage.get("protocol")
-    asked = facts.get("protocols", [])
-    words = f", labels read under version {read}" if read and asked not in ([], [read]) else ""
-    rows = [
-        [
-            f"{told['annotators']} {kind}{'s' if told['annotators'] != 1 else ''}",
-            str(told["answers"]),
-            f"{told['minutes']:g}",
-        ]
-        for kind, told in facts.get("annotators", {}).items()
-    ]
-    helped = ", ".join(f"{n} {name.replace('_', ' ')}" for name, n in facts.get("help", {}).items())
-    lines = [
-        decided(facts),
-        f"Project `{project.slug}`, protocol version {', '.join(map(str, asked)) or '–'}{words}, answers up to "
-        f"annotation {upto}. Selection: `{selection(version)}`.",
-        table(["Annotators", "Answers", "Minutes measured"], rows) if rows else "Nobody answered.",
-        f"Suggestions of models: {helped}." if helped else "No suggestions of models were shown.",
-    ]
-    return "\n\n".join(line for line in lines if line)
-
-
-def decided(facts: dict[str, Any]) -> str:
-    """How labels were decided, where a fit did it."""
-    found = facts.get("decided_by")
-    if not found:
-        return ""
-    return (
-        f"Labels are decided by {found['method']} (run `{found['run']}`, seed {found['seed']}, answers up to "
-        f"annotation {found['upto']}), except what people settled by hand. The confidence is the probability that the "
-        "method gives."
-    )
-
-
-def several(n: int, kind: str) -> str:
-    return f"{n} {kind}{'s' if n != 1 else ''}"
-
-
-def selection(version: DatasetVersion) -> str:
-    """The filters, without what is as it always is."""
-    return ", ".join(f"{name}: {plain(str(value))}" for name, value in version.filters.items()) or "everything"
-
-
-def agreement(version: DatasetVersion) -> str:
-    found = version.facts.get("agreement", {})
-    if not found:
+def bias(version: DatasetVersion) -> str:
+    """What its preferences go by, in short, where a report was made: later than the version, so in no file of it."""
+    found = reports.latest(version.dataset.project, version)
+    if found is None:
         return ""
     rows = [
-        [
-            plain(axis),
-            str(told["pairs"]),
-            share(told["unanimous"] / told["pairs"] if told["pairs"] else None),
-            share(told["percent"]),
-            figure(told["alpha_nominal"]),
-            figure(told["alpha_ordinal"]),
-        ]
-        for axis, told in found.items()
-    ]
-    head = ["Axis", "Pairs with two answers", "Unanimous", "Equal answers", "Alpha, sides", "Alpha, scale"]
-    words = "Alpha is Krippendorff's: nominal over first, second, tie and both bad; ordinal over the strengths."
-    return f"{table(head, rows)}\n\n{words} It is undefined where nobody or everybody agrees by construction."
-
-
-def share(value: float | None) -> str:
-    return "–" if value is None else f"{100 * value:.1f} %"
-
-
-def figure(value: float | None) -> str:
-    return "undefined" if value is None else f"{value:.3f}"
+        [plain(f"{row['signal']}: {row['name']}"), share(row["share"]), f"{share(row['low'])} to {share(row['high'])}",
+         str(row["n"])]
+        for row in reports.in_short(found)
+    ]  # fmt: skip
+    words = "How often the response with a property is chosen where the other has it not; one half is no pull."
+    head = ["What", "Chosen in", "95 % interval", "Of"]
+    return f"## Bias\n\n{words}\n\n{table(head, rows) if rows else 'Nothing speaks of it.'}"
 
 
 def sources(version: DatasetVersion) -> str:
@@ -326,14 +271,3 @@ def loading_from(version: DatasetVersion, repo: str) -> str:
         f"Made with Touchstone, where its SHA-256 is `{version.hash}`. The digests of the files here are in "
         "`manifest.json`."
     )
-
-
-def plain(text: str) -> str:
-    """Words of others in a table of ours: one line, no column of their own, no markup."""
-    one_line = " ".join(str(text).split())
-    return "".join(f"\\{letter}" if letter in "\\`*_[]<>|#" else letter for letter in one_line)
-
-
-def table(head: list[str], rows: list[list[str]]) -> str:
-    lines = [head, ["---"] * len(head), *rows]
-    return "\n".join("| " + " | ".join(cells) + " |" for cells in lines)

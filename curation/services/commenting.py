@@ -16,7 +16,8 @@ from django.utils import timezone
 
 from curation import access
 from curation.errors import Forbidden, Invalid, NotFound
-from curation.models import Assignment, Comment, Item, Membership, Mention, Project, Task, User
+from curation.models import Assignment, Comment, Item, Membership, Mention, Project, Repeat, Task, User
+from curation.models.repeats import REPEATED
 
 LONGEST = 5000
 MOST_MENTIONS = 20
@@ -49,6 +50,11 @@ def seen_by(user: User, project: Project, rows: QuerySet[Comment]) -> QuerySet[C
 
 def item_for(user: User, task_id: int) -> tuple[Project, Item]:
     """The project and item of a task that is or was in the user's hands. Raises NotFound for anybody else's."""
+    if task_id >= REPEATED:
+        again = Repeat.objects.filter(pk=task_id - REPEATED, annotator__user=user).first() if task_id < 2**63 else None
+        if again is None:
+            raise NotFound("no such task")
+        task_id = again.task_id
     related = ("project", "pair__item", "response__item", "item")
     task = Task.objects.select_related(*related).filter(pk=task_id).first() if task_id < 2**63 else None
     if task is None:

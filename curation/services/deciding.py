@@ -19,7 +19,7 @@ from uuid import UUID
 from django.db.models import Max
 
 from curation.models import Annotation, Project, Protocol, TaskKind
-from curation.services.filtering import Filters, applicable, filters_from, who
+from curation.services.filtering import CHOOSING, Filters, applicable, filters_from, who
 from curation.services.label_names import current_names
 from curation.services.past import NOW, Past
 from curation.services.reading import stream
@@ -114,7 +114,7 @@ def decisions(
 
 def by_all(filters: Filters) -> bool:
     """Whether labels of the whole project are asked for: what people settled is no part of what only some said."""
-    narrowed = filters.names or filters.not_names or filters.since or filters.until or filters.reliable
+    narrowed = any(getattr(filters, name) for name in CHOOSING)
     return filters.labels == "decided" and filters.annotators in ("people", "all") and not narrowed
 
 

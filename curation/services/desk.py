@@ -16,8 +16,10 @@ from django.contrib.auth.models import AnonymousUser
 from curation import access, statements
 from curation.errors import Conflict, Forbidden, NotFound
 from curation.models import Annotator, Progress, Project, Protocol, Role, TaskKind, User
+from curation.models.repeats import REPEATED
 from curation.protocols import Asked
 from curation.services.gold import ahead
+from curation.services.repeating import ahead as repeats
 
 FRONT = -(2**62)
 """The cursor of an annotator who has not started: before every position."""
@@ -41,7 +43,8 @@ SELECT p.id, p.slug, p.name, p.seed,
        p.kind, c.unit, c.critiques, c.questions, c.help,
        m.role, a.id, g.id, g."cursor", g.looking, a.paused_at, a.paused_reason,
        p.certainty, p.review_levels, p.review_share, {NUMBERS},
-       {ahead.COLUMNS}
+       {ahead.COLUMNS},
+       {repeats.COLUMNS}
 FROM curation_project p
 LEFT JOIN curation_protocol c ON c.id = p.protocol_id
 LEFT JOIN curation_membership m ON m.project_id = p.id AND m.user_id = %s AND m.deactivated_at IS NULL
@@ -50,6 +53,7 @@ LEFT JOIN curation_annotator a ON a.project_id = p.id AND a.user_id = %s
 WHERE p.deleted_at IS NULL AND """
 BY_SLUG = STANDING + "p.slug = %s"
 BY_TASK = STANDING + "p.id = (SELECT t.project_id FROM curation_task t WHERE t.id = %s)"
+BY_REPEAT = STANDING + "p.id = (SELECT e.project_id FROM curation_repeat e WHERE e.id = %s)"
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,6 +149,8 @@ class Desk:
     rules: Rules = Rules()
     gold: ahead.GoldDesk | None = None
     """None where gold changes nothing here."""
+    again: repeats.Again | None = None
+    """None where nothing is asked twice."""
 
 
 def desk_in(user: User | AnonymousUser, slug: str) -> Desk:
@@ -156,6 +162,8 @@ def desk_at(user: User | AnonymousUser, task_id: int) -> Desk:
     """The desk of `user` in the project of a task; never made anew."""
     if task_id >= 2**63:
         raise NotFound("no such task")
+    if task_id >= REPEATED:
+        return seated(user, BY_REPEAT, task_id - REPEATED, make=False)
     return seated(user, BY_TASK, task_id, make=False)
 
 
@@ -166,7 +174,7 @@ def desk_of(project: Project, annotator: Annotator) -> Desk:
         raise Conflict("this project has no protocol yet")
     progress, _ = Progress.objects.get_or_create(annotator=annotator, defaults={"project": project})
     queue = progress.queue
-    now, gold = standing_now(annotator.pk)
+    now, gold, again = standing_now(annotator.pk)
     return Desk(
         project_id=project.pk,
         slug=project.slug,
@@ -190,6 +198,7 @@ def desk_of(project: Project, annotator: Annotator) -> Desk:
         paused=annotator.paused_reason if annotator.paused_at else None,
         rules=Rules(project.certainty, project.review_levels, project.review_share),
         gold=gold,
+        again=again,
     )
 
 
@@ -212,16 +221,22 @@ def progress_now(annotator_id: int) -> ProgressNow:
     return standing_now(annotator_id)[0]
 
 
-def standing_now(annotator_id: int) -> tuple[ProgressNow, ahead.GoldDesk | None]:
-    """How far an annotator is, and what gold changes for them."""
+def standing_now(annotator_id: int) -> tuple[ProgressNow, ahead.GoldDesk | None, repeats.Again | None]:
+    """How far an annotator is, and what gold and repeats change for them."""
     found = statements.row(
-        f"SELECT {NUMBERS}, {ahead.COLUMNS} FROM curation_annotator a JOIN curation_project p ON p.id = a.project_id"
-        f" {PLACE} WHERE a.id = %s",
+        f"SELECT {NUMBERS}, {ahead.COLUMNS}, {repeats.COLUMNS} FROM curation_annotator a"
+        f" JOIN curation_project p ON p.id = a.project_id {PLACE} WHERE a.id = %s",
         [annotator_id],
     )
     assert found is not None
-    gold = ahead.read(found[MANY:])
-    return ahead.counted(progress_of(found[:MANY]), gold), gold
+    return counted(found)
+
+
+def counted(columns: Sequence[Any]) -> tuple[ProgressNow, ahead.GoldDesk | None, repeats.Again | None]:
+    """What NUMBERS, and the columns of gold and repeats behind them, say."""
+    gold = ahead.read(columns[MANY : MANY + ahead.MANY])
+    again = repeats.read(columns[MANY + ahead.MANY :])
+    return repeats.counted(ahead.counted(progress_of(columns[:MANY]), gold), again), gold, again
 
 
 def progress_of(numbers: Sequence[Any]) -> ProgressNow:
@@ -255,7 +270,8 @@ def seated(user: User | AnonymousUser, sql: str, key: str | int, *, make: bool) 
             raise NotFound("this task is not yours")
         sit_down(user, found[0])
         return seated(user, sql, key, make=False)
-    axes, numbers, gold = orjson.loads(found[5]), found[25 : 25 + MANY], ahead.read(found[25 + MANY :])
+    axes, numbers = orjson.loads(found[5]), found[25:]
+    now, gold, again = counted(numbers)
     return Desk(
         project_id=found[0],
         slug=found[1],
@@ -264,12 +280,13 @@ def seated(user: User | AnonymousUser, sql: str, key: str | int, *, make: bool) 
         annotator_id=annotator_id,
         cursor=cursor,
         scale=Scale(found[4], axes, found[6], bool(found[7]), bool(found[8]), found[9], found[10], found[11:15]),
-        progress=ahead.counted(progress_of(numbers), gold),
+        progress=now,
         place=Place(*numbers[5:8]) if numbers[5] else None,
         looking=bool(looking),
         paused=reason if paused_at else None,
         rules=Rules(*found[22:25]),
         gold=gold,
+        again=again,
     )
 
 

@@ -36,6 +36,10 @@ RELIABLE = """
 EXISTS (SELECT 1 FROM curation_reliability w
         WHERE w.run_id = %s AND w.annotator_id = r.id AND w.kind = '' AND w.axis = '' AND w.value >= %s)
 """
+RIGHT_ON_GOLD = """
+EXISTS (SELECT 1 FROM curation_progress w
+        WHERE w.annotator_id = r.id AND w.gold_total >= %s AND w.gold_total_right >= %s * w.gold_total - 0.000000001)
+"""
 WHOLE = ("prompt.chars", "prompt.turns")
 SIDES = ("response", "chosen", "rejected")
 OF_SIDES = ("model", "chars")
@@ -148,6 +152,16 @@ class Reliable(Strict):
     min: float = Field(ge=0, le=1, description="smallest share of answers that others vouch for")
 
 
+class RightOnGold(Strict):
+    """Only answers of annotators who were right on enough hidden gold."""
+
+    min: float = Field(ge=0, le=1, description="smallest share of their answers to hidden gold that are right")
+    of: int = Field(default=10, ge=1, le=10_000, description="of at least so many; who has fewer is left out")
+    annotators: list[int] | None = Field(
+        default=None, description="who they were when the version was asked for; written down by Touchstone"
+    )
+
+
 class Balance(Strict):
     """The most of each value of a field, or as many of each as the smallest has."""
 
@@ -171,7 +185,7 @@ class Decontaminate(Strict):
         return {"against": given} if isinstance(given, list) else given
 
 
-CHOOSING = ("names", "not_names", "since", "until", "reliable")
+CHOOSING = ("names", "not_names", "since", "until", "reliable", "gold_score")
 """Filters that choose whose answers decide."""
 
 
@@ -201,6 +215,9 @@ class Filters(Strict):
         default="include", description="prompts with gold; excluded unless it is said otherwise, where there is any"
     )
     reliable: Reliable | None = Field(default=None, description="only answers of reliable annotators, by a fit")
+    gold_score: RightOnGold | None = Field(
+        default=None, description="only answers of annotators who were right on enough hidden gold"
+    )
     curated: list[Annotated[str, Field(max_length=40)]] = Field(
         default_factory=list, max_length=50, description="runs whose accepted proposals are followed: drops and flips"
     )
@@ -235,10 +252,7 @@ class Filters(Strict):
 
 ALWAYS = ("axis", "annotators", "min_annotations", "min_confidence", "min_margin")
 """Kept with a version whatever they are; the others only where they differ from what is usual."""
-EVERYWHERE = (
-    "names", "not_names", "since", "until", "where", "scores", "caps", "balance", "gold", "reliable", "curated",
-    "decontaminate",
-)  # fmt: skip
+EVERYWHERE = (*CHOOSING, "where", "scores", "caps", "balance", "gold", "curated", "decontaminate")
 
 
 def applicable(source: str, kind: str) -> tuple[str, ...]:
@@ -332,4 +346,16 @@ def who(filters: Filters) -> tuple[str, list[Any]]:
     if filters.reliable:
         parts.append(RELIABLE)
         params += [bulk.uuid(UUID(filters.reliable.run)), filters.reliable.min]
+    if filters.gold_score:
+        condition, given = on_gold(filters.gold_score)
+        parts.append(condition)
+        params += given
     return " AND ".join(parts), params
+
+
+def on_gold(wanted: RightOnGold) -> tuple[str, list[Any]]:
+    """Those who were right as often as wanted: as written down when a version was asked for, else as it is now."""
+    if wanted.annotators is None:
+        return RIGHT_ON_GOLD, [wanted.of, wanted.min]
+    among, given = bulk.one_of(wanted.annotators)
+    return f"r.id {among}", [given]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from curation.services import (
     accepting,
     aggregating,
+    bias,
     calibrating,
     checking,
     critiquing,
@@ -14,20 +15,27 @@ from curation.services import (
     evaluating,
     filling,
     freezing,
+    guiding,
     importing,
     inspecting,
+    learning,
     pairing,
     planning,
     prelabelling,
     prioritising,
     probing,
     scoring,
+    self_referencing,
     switching,
     training,
     trying,
 )
 from curation.services.concord import gammas
 from curation.services.freezing import comparing, pushing, rebuilding
+from curation.services.guarding import learning as gate
+from curation.services.guarding import moderating
+from curation.services.guarding import moderating
+from curation.services.guarding.learning import METHOD as LEARN_GATE
 from curation.services.method import Method
 
 METHODS: dict[str, Method] = {
@@ -47,6 +55,8 @@ METHODS: dict[str, Method] = {
         prioritising.METHOD,
         pairing.METHOD,
         critiquing.METHOD,
+        self_referencing.METHOD,
+        guiding.METHOD,
         inspecting.METHOD,
         trying.METHOD,
         default_model.METHOD,
@@ -55,9 +65,14 @@ METHODS: dict[str, Method] = {
         evaluating.METHOD,
         checking.METHOD,
         curating.METHOD,
+        bias.METHOD,
+        learning.METHOD,
         filling.METHOD,
         gammas.METHOD,
         *planning.METHODS,
+        gate.METHOD,
+        LEARN_GATE,
+        moderating.METHOD,
         *training.METHODS,
     )
 }

@@ -22,7 +22,8 @@ from curation.services.protocols import revise_protocol as revise_protocol  # on
 SAMPLES = Path(__file__).resolve().parent.parent / "samples"
 RESERVED_SLUGS = {"new", "models"}
 CHANGEABLE = (
-    "name", "description", "overlap", "cap", "certainty", "review_levels", "review_share", "two_factor",
+    "name", "description", "overlap", "cap", "certainty", "review_levels", "review_share", "repeat_percent",
+    "repeat_after", "two_factor",
 )  # fmt: skip
 
 
@@ -88,7 +89,8 @@ def change_project(
 ) -> Project:
     """Change what is given. Another overlap also moves the tasks that it opens or completes.
 
-    `rules`: cap (None: the overlap never grows), certainty, paused, review_levels, review_share. Raises Invalid.
+    `rules`: cap (None: the overlap never grows), certainty, paused, review_levels, review_share,
+    repeat_percent, repeat_after. Raises Invalid.
     """
     before = {each: getattr(project, each) for each in CHANGEABLE}
     project = Project.objects.select_for_update(no_key=True, of=("self",)).select_related("protocol").get(pk=project.pk)
@@ -114,11 +116,18 @@ def change_project(
     return project
 
 
-BOUNDS = {"certainty": (0.5, 0.999), "review_levels": (0, 2), "review_share": (0, 1)}
+BOUNDS = {
+    "certainty": (0.5, 0.999),
+    "review_levels": (0, 2),
+    "review_share": (0, 1),
+    "repeat_percent": (0, 20),
+    "repeat_after": (1, 1000),
+}
 
 
 def ruled(project: Project, rules: Mapping[str, Any]) -> None:
-    """How long a task is asked, whether the project's own queue rests, and how many answers are looked at again."""
+    """How long a task is asked, whether the project's own queue rests, and how many answers are looked at again, by
+    others or, unknowing, by who gave them."""
     for name, (low, high) in BOUNDS.items():
         if name in rules:
             if not low <= rules[name] <= high:

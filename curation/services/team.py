@@ -141,6 +141,26 @@ def team(project: Project, *, sort: str = "answers", query: str = "") -> Team:
     )  # fmt: skip
 
 
+@dataclass(frozen=True, slots=True)
+class Effort:
+    """What an answer that was not returned took, over everybody: hours of active time, and their cost where an hour's
+    is known."""
+
+    hours: float
+    cost: float | None
+
+
+def effort(project: Project) -> Effort | None:
+    """None where no answer was kept or no time is known."""
+    people = Progress.objects.filter(project=project, annotator__kind=Annotator.Kind.PERSON)
+    sums = people.aggregate(ms=Sum("active_ms"), done=Sum("done"), returned=Sum("returned"))
+    kept = (sums["done"] or 0) - (sums["returned"] or 0)
+    if kept <= 0 or not sums["ms"]:
+        return None
+    hours = sums["ms"] / HOUR_MS / kept
+    return Effort(hours, hours * project.hourly_cost if project.hourly_cost else None)
+
+
 def rows_of(project: Project) -> list[Row]:
     people = Progress.objects.filter(project=project, annotator__kind=Annotator.Kind.PERSON)
     progress = list(people.select_related("annotator__user").order_by("-done", "pk")[:MOST])

@@ -38,7 +38,16 @@ TABS = (
             ("Decisions", "decisions/", access.READ),
             ("Gold", "gold/", access.MANAGE),
             ("Checks", "checks/", access.READ),
+            ("Bias", "bias/", access.READ),
+        ),
+    ),
+    (
+        "Curation",
+        (
             ("Curation", "curation/", access.READ),
+            ("Plans", "plans/", access.READ),
+            ("What next", "next/", access.READ),
+            ("Safety", "safety/", access.READ),
         ),
     ),
     ("Items", (("Items", "items/", access.READ),)),
@@ -156,6 +165,9 @@ def state_badge(state: str) -> str:
     names = {
         "succeeded": "badge--good",
         "ready": "badge--good",
+        "finished": "badge--good",
+        "done": "badge--good",
+        "waiting": "badge--warn",
         "failed": "badge--bad",
         "cancelled": "badge--warn",
         "running": "badge--accent badge--live",

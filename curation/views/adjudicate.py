@@ -16,7 +16,7 @@ from django.utils.safestring import SafeString
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from curation import access
-from curation.errors import DomainError, NotFound
+from curation.errors import DomainError, Invalid, NotFound
 from curation.models import Project, Protocol, Response, Task
 from curation.rendering import markdown
 from curation.services import protocols
@@ -25,8 +25,9 @@ from curation.services.adjudicating.elements import REJECTED, Element, Option
 from curation.services.desk import asked
 from curation.views.items import pictures_in, shown, texts_of
 from curation.views.people import own
+from workers.critics.voting import read_back
 
-PREFIX = "choice:"
+PREFIX, BOUNDS = "choice:", "bounds:"
 LONGEST_WORDS = 240
 
 
@@ -80,7 +81,7 @@ def context_of(request: HttpRequest, project: Project, task: Task, wrong: dict[s
     item = task.pair.item if task.pair else task.response.item if task.response else task.item
     assert item is not None
     shape = asked(project.protocol) if project.protocol else None
-    given: dict[str, Any] = {name: value for name, value in request.POST.items() if name.startswith(PREFIX)}
+    given: dict[str, Any] = {n: value for n, value in request.POST.items() if n.startswith((PREFIX, BOUNDS))}
     last = deciding.standing(task)
     return {
         "project": project,
@@ -89,7 +90,9 @@ def context_of(request: HttpRequest, project: Project, task: Task, wrong: dict[s
         "prompt": [(str(m.get("role", "")), shown(str(m.get("content", "")), False)) for m in item.prompt],
         "responses": [card(number, responses[pk]) for pk, number in numbers.items()],
         "rationales": [
-            (one.name, one.machine, one.annotation.rationale) for one in answers if one.annotation.rationale
+            (one.name, one.machine, words, read_back(words) if one.machine else None)
+            for one in answers
+            if (words := one.annotation.rationale)
         ],
         "disputed": [drawn(one, numbers, given) for one in elements if one.disputed],
         "agreed": [drawn(one, numbers, given) for one in elements if not one.disputed],
@@ -130,7 +133,7 @@ def drawn(element: Element, numbers: dict[int, int], given: dict[str, Any]) -> d
     options = [
         as_html(element, option, n, on, ticked=option.key == chosen) for n, option in enumerate(element.options, 1)
     ]
-    return {"element": element, "on": on, "options": options}
+    return {"element": element, "on": on, "options": options, "bounds": given.get(BOUNDS + element.place, "")}
 
 
 def as_html(element: Element, option: Option, number: int, on: str, *, ticked: bool) -> SafeString:
@@ -165,7 +168,7 @@ def decide(request: HttpRequest, project: Project, task: Task) -> HttpResponse:
     }
     deciding.adjudicate(
         project=project, task=task, user=own(request), choices=given, key=request.POST.get("key", ""),
-        reason=request.POST.get("reason", ""),
+        reason=request.POST.get("reason", ""), bounds=bounds_in(request),
     )  # fmt: skip
     following = finding.disputed(project, after=task.pk).tasks or finding.disputed(project).tasks
     here = reverse("adjudicate-task", args=[project.slug, task.pk])
@@ -173,6 +176,18 @@ def decide(request: HttpRequest, project: Project, task: Task) -> HttpResponse:
     if request.POST.get("stay") or not following:
         return redirect(here if request.POST.get("stay") else reverse("adjudicate", args=[project.slug]))
     return redirect("adjudicate-task", project.slug, following[0].task.pk)
+
+
+def bounds_in(request: HttpRequest) -> dict[str, list[int]]:
+    """Moved ends, as "start,end" for each place. Raises Invalid."""
+    found = {}
+    for name, value in request.POST.items():
+        if name.startswith(BOUNDS) and value:
+            place, ends = name.removeprefix(BOUNDS), str(value).split(",")
+            if len(ends) != 2 or not all(end.isascii() and end.isdigit() and len(end) < 10 for end in ends):
+                raise Invalid("is no start and end", field=place)
+            found[place] = [int(end) for end in ends]
+    return found
 
 
 @require_POST

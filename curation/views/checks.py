@@ -45,16 +45,15 @@ def index(request: HttpRequest, slug: str) -> HttpResponse:
         "project": project,
         "board": board,
         "titles": list(TITLES.values()),
-        "style": style_of(board),
+        "style": style_of(board.style),
         "origin": origin_of(board),
         "may_check": access.FREEZE in access.capabilities(request.user, project),
     }
     return render(request, "checks/index.html", context)
 
 
-def style_of(board: Board) -> dict[str, Any]:
+def style_of(style: dict[str, Any]) -> dict[str, Any]:
     """The pull of each feature as a drawn interval, and models raw beside controlled, the strongest first."""
-    style = board.style
     if "pulls" not in style:
         return {"why_not": style.get("why_not", "")}
     pulls = {name: Estimate(**figure) for name, figure in style["pulls"].items()}

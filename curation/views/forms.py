@@ -78,6 +78,9 @@ class CodeForm(forms.Form):
 
 
 class ProjectSettings(forms.Form):
+    SAME = ("name", "description", "overlap", "cap", "certainty", "review_levels", "repeat_percent", "repeat_after")
+    """Fields that are called and counted as the project's own."""
+
     name = forms.CharField(max_length=160)
     description = forms.CharField(required=False, max_length=10_000, widget=forms.Textarea(attrs={"rows": 3}))
     overlap = forms.IntegerField(
@@ -110,6 +113,19 @@ class ProjectSettings(forms.Form):
         min_value=0,
         max_value=100,
         help_text="Of the answers from now on, drawn at random.",
+    )
+    repeat_percent = forms.IntegerField(
+        label="Asked again with sides swapped, per 100 tasks",
+        min_value=0,
+        max_value=20,
+        help_text="Unseen among the others, everybody gets so many pairs that they answered before. It counts in "
+        "nothing but Checks. 0: never.",
+    )
+    repeat_after = forms.IntegerField(
+        label="… at least so many answers later",
+        min_value=1,
+        max_value=1000,
+        help_text="Nobody should remember the pair. Only plain preferences are asked again.",
     )
     two_factor = forms.BooleanField(
         label="Managers and owners need two-factor sign-in",

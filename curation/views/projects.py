@@ -144,7 +144,7 @@ def settings(request: HttpRequest, slug: str) -> HttpResponse:
 
 
 def current(project: Project) -> dict[str, Any]:
-    same = ("name", "description", "overlap", "cap", "certainty", "review_levels", "two_factor")
+    same = (*ProjectSettings.SAME, "two_factor")
     return {name: getattr(project, name) for name in same} | {"review_percent": round(100 * project.review_share)}
 
 

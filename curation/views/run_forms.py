@@ -52,7 +52,8 @@ class RunForm(forms.Form):
 
     def lacks_model(self) -> bool:
         """Whether it needs a model and none that fits is ready."""
-        fields = (self.fields[name] for name, info in self.method.params.model_fields.items() if picks_model(info))
+        needed = [name for name, info in self.method.params.model_fields.items() if picks_model(info, needed=True)]
+        fields = (self.fields[name] for name in needed)
         return any(not [value for value, _ in field.choices if value] for field in fields)  # type: ignore[attr-defined]
 
     def params(self) -> dict[str, Any]:
@@ -110,7 +111,7 @@ def field_for(name: str, info: FieldInfo, project: Project) -> forms.Field:
     inner, optional = without_none(info.annotation)
     if picks_model(info):
         kinds = [str(kind) for kind in extra.get("kinds", [])]  # type: ignore[union-attr]
-        return choice(models_for(project, kinds), int, optional, shared)
+        return choice(models_for(project, kinds), int, optional, shared | empty_of(extra))
     if extra.get("choose") == "version":
         return choice(versions_for(project, extra.get("targets")), str, True, shared)
     if extra.get("choose") == "queue":
@@ -142,8 +143,15 @@ def folded(info: FieldInfo) -> bool:
     return isinstance(info.json_schema_extra, dict) and info.json_schema_extra.get("more") is True
 
 
-def picks_model(info: FieldInfo) -> bool:
-    return isinstance(info.json_schema_extra, dict) and info.json_schema_extra.get("choose") == "model"
+def picks_model(info: FieldInfo, *, needed: bool = False) -> bool:
+    """Whether a parameter is a model; `needed`: one that must be chosen."""
+    chosen = isinstance(info.json_schema_extra, dict) and info.json_schema_extra.get("choose") == "model"
+    return chosen and (info.is_required() or not needed)
+
+
+def empty_of(extra: dict[str, Any]) -> dict[str, Any]:
+    """What the empty choice of a model is called, where its method has a word for it."""
+    return {"empty": extra["empty"]} if "empty" in extra else {}
 
 
 def without_none(annotation: Any) -> tuple[Any, bool]:

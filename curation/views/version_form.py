@@ -25,6 +25,7 @@ SAID_BY = {
     "balance": "balance_by",
     "name": "name",
     "reliable": "min_reliability",
+    "gold_score": "min_gold",
     "decontaminate": "keep_out",
 }
 """Under which field an error in a part of the filters is told; others are called the same."""
@@ -119,6 +120,20 @@ class VersionForm(forms.Form):
         required=False,
         help_text="By the fit in use, under Decisions.",
     )
+    min_gold = forms.FloatField(
+        label="Only annotators right on gold, 0 to 1",
+        min_value=0,
+        max_value=1,
+        required=False,
+        help_text="Share of their hidden gold, as it stands now; the version keeps who they are.",
+    )
+    gold_of = forms.IntegerField(
+        label="… of at least so many",
+        min_value=1,
+        max_value=10_000,
+        required=False,
+        help_text="Who answered less gold is left out. Empty: 10.",
+    )
     score_model = forms.ChoiceField(label="Model", required=False)
     score_head = forms.CharField(
         label="Head", required=False, max_length=40, help_text="Of models with several; else leave it empty."
@@ -205,7 +220,7 @@ class VersionForm(forms.Form):
         """What is asked under "More", in groups with their titles."""
         groups = {
             "Proposals of curators": ("curated",),
-            "Who and when": ("names", "not_names", "since", "until", "min_reliability"),
+            "Who and when": ("names", "not_names", "since", "until", "min_reliability", "min_gold", "gold_of"),
             "Scores of a model": ("score_model", "score_head", "score_of", "score_min", "score_max"),
             "How many": ("cap_prompt", "cap_rows", "balance_by", "balance_most"),
             "Splits and benchmarks": ("split_by", "keep_out"),
@@ -242,6 +257,8 @@ class VersionForm(forms.Form):
             told.pop("annotators", None)
         if given["min_reliability"] is not None:
             told["reliable"] = {"min": given["min_reliability"]}
+        if given["min_gold"] is not None:
+            told["gold_score"] = spoken({"min": given["min_gold"], "of": given["gold_of"]})
         told["where"], told["curated"] = given["where"], given.get("curated")
         if given["score_model"] or given["score_min"] is not None or given["score_max"] is not None:
             wanted = {name: given[f"score_{name}"] for name in ("head", "of", "min", "max")}

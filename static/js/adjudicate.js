@@ -6,6 +6,7 @@ import { TextMap } from "./annotate/offsets.js";
 
 const page = document.querySelector("[data-adjudicate]");
 const CURRENT = "mark-current";
+const EDGES = { "[": ["start", -1], "{": ["start", 1], "]": ["end", 1], "}": ["end", -1] };
 
 class Adjudication {
   constructor() {
@@ -35,7 +36,13 @@ class Adjudication {
   listen() {
     page.addEventListener("focusin", ({ target }) => this.point(target.closest("[data-element]")));
     page.addEventListener("pointerover", ({ target }) => this.point(target.closest("[data-element]") ?? this.current));
-    this.form.addEventListener("change", () => this.keep());
+    this.form.addEventListener("change", ({ target }) => this.chosen(target));
+    this.form.addEventListener("click", ({ target }) => {
+      const button = target.closest("[data-nudge]");
+      if (!button) return;
+      this.point(button.closest("[data-element]"));
+      this.nudge(button.dataset.nudge, Number(button.dataset.by));
+    });
     this.form.addEventListener("submit", () => localStorage.removeItem(this.kept));
     page.querySelector("[data-all]").addEventListener("click", () => this.all());
     if (!("keysOff" in page.dataset)) document.addEventListener("keydown", (event) => this.key(event));
@@ -51,7 +58,7 @@ class Adjudication {
       a: () => this.choose((input) => input.value === this.current?.dataset.proposal),
       x: () => this.choose((input) => "reject" in input.dataset),
       Enter: () => this.commit(event),
-    }[event.key];
+    }[event.key] ?? (event.key in EDGES ? () => this.nudge(...EDGES[event.key]) : null);
     if (!act && !/^[1-9]$/.test(event.key)) return;
     if (event.key === "Enter" && event.target.closest("a, button")) return;
     event.preventDefault();
@@ -66,19 +73,65 @@ class Adjudication {
 
   /** Choose the first option of the current element for which something holds, and go on to what is not decided. */
   choose(wanted) {
-    const option = this.current && [...this.current.querySelectorAll("input")].find(wanted);
+    const option = this.current && radios(this.current).find(wanted);
     if (!option) return;
     option.checked = true;
-    this.keep();
+    this.chosen(option);
     const behind = this.elements.slice(this.elements.indexOf(this.current) + 1);
     this.go(behind.find((one) => !this.decided(one)) ?? this.current);
+  }
+
+  /** Another option is chosen: ends that were moved were the other one's. */
+  chosen(input) {
+    if (input.type === "radio") this.check(input);
+    this.keep();
+  }
+
+  check(input) {
+    input.checked = true;
+    const element = input.closest("[data-element]");
+    const bounds = element.querySelector("[data-bounds]");
+    if (bounds) bounds.value = "";
+    this.ends(element);
+  }
+
+  /** The mark that is chosen of an element as {map, start, end}, where its ends can be moved. */
+  markOf(element) {
+    const bounds = element?.querySelector("[data-bounds]");
+    const option = bounds && element.querySelector("input:checked")?.closest("[data-mark]");
+    const map = option && this.maps.get(option.dataset.on);
+    if (!map) return null;
+    const [start, end] = (bounds.value || `${option.dataset.start},${option.dataset.end}`).split(",").map(Number);
+    return start < end ? { map, start, end, bounds } : null;
+  }
+
+  /** Move an end of the chosen mark by a word, as far as it keeps some text of what was marked. */
+  nudge(end, by) {
+    const mark = this.markOf(this.current);
+    if (!mark) return;
+    const to = { start: mark.start, end: mark.end, [end]: wordEdge(mark.map, end, mark[end], by) };
+    const { start, end: last } = this.current.dataset;
+    if (to.start >= to.end || to.start >= Number(last) || to.end <= Number(start)) return;
+    mark.bounds.value = `${to.start},${to.end}`;
+    this.ends(this.current);
+    this.keep();
+  }
+
+  /** Say and draw what the chosen mark of an element covers now. */
+  ends(element) {
+    const told = element.querySelector("[data-ends]");
+    const mark = this.markOf(element);
+    if (!told) return;
+    told.hidden = !mark;
+    if (mark) told.querySelector("[data-quote]").textContent = mark.map.text(mark.start, mark.end);
+    if (element === this.current) this.bringOut(element);
   }
 
   /** All that is left as it is proposed. */
   all() {
     for (const element of this.elements) {
-      const option = this.decided(element) ? null : [...element.querySelectorAll("input")].find((one) => one.value === element.dataset.proposal);
-      if (option) option.checked = true;
+      const option = this.decided(element) ? null : radios(element).find((one) => one.value === element.dataset.proposal);
+      if (option) this.check(option);
     }
     this.keep();
     this.go(this.elements.find((one) => !this.decided(one)) ?? this.elements[0]);
@@ -115,16 +168,23 @@ class Adjudication {
     this.current?.classList.remove("element--current");
     this.current = element;
     element.classList.add("element--current");
-    const { on, start, end } = element.dataset;
-    const map = "span" in element.dataset && this.maps.get(on);
-    const ranges = map ? this.marks.rangesOf(map, { start: Number(start), end: Number(end) }) : [];
-    this.marks.show(CURRENT, ranges, 9);
-    const [first] = ranges;
+    const [first] = this.bringOut(element);
     if (first) (first.startContainer.parentElement ?? page).scrollIntoView({ block: "nearest" });
   }
 
+  /** Draw what an element is about: the mark that is chosen there, else the widest of them; its ranges. */
+  bringOut(element) {
+    const { on, start, end } = element.dataset;
+    const map = "span" in element.dataset && this.maps.get(on);
+    const place = this.markOf(element) ?? { start: Number(start), end: Number(end) };
+    const ranges = map ? this.marks.rangesOf(map, place) : [];
+    this.marks.show(CURRENT, ranges, 9);
+    return ranges;
+  }
+
   keep() {
-    const chosen = Object.fromEntries([...this.form.querySelectorAll("input[type=radio]:checked")].map((one) => [one.name, one.value]));
+    const said = [...this.form.querySelectorAll("input[type=radio]:checked, [data-bounds]")];
+    const chosen = Object.fromEntries(said.map((one) => [one.name, one.value]));
     localStorage.setItem(this.kept, JSON.stringify(chosen));
     this.count();
   }
@@ -132,12 +192,27 @@ class Adjudication {
   recall() {
     const chosen = JSON.parse(localStorage.getItem(this.kept) ?? "{}");
     for (const input of this.form.querySelectorAll("input[type=radio]")) if (chosen[input.name] === input.value) input.checked = true;
+    for (const bounds of this.form.querySelectorAll("[data-bounds]")) {
+      bounds.value = chosen[bounds.name] ?? bounds.value;
+      this.ends(bounds.closest("[data-element]"));
+    }
   }
 
   count() {
     const left = this.undecided().length;
     page.querySelector("[data-left]").textContent = left ? `${left} still to decide` : "Everything is decided: Enter goes on";
   }
+}
+
+/** The beginning of a span at the beginning of the word before or after, or its end at such a word's end. */
+function wordEdge(map, end, at, by) {
+  if ((end === "start") === by < 0) return map.next(at, "word", by);
+  const beyond = map.next(map.next(at, "word", by), "word", by);
+  return map.next(beyond, "word", -by);
+}
+
+function radios(element) {
+  return [...element.querySelectorAll("input[type=radio]")];
 }
 
 if (page) new Adjudication();

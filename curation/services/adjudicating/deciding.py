@@ -28,6 +28,7 @@ from curation.models import (
     Verdict,
 )
 from curation.services import fits
+from curation.services.adjudicating.bounds import Bounds, kept_of, moved
 from curation.services.adjudicating.elements import REJECTED, Answer, Element, Option, answers_of, elements_of
 
 LONGEST_KEY = 120
@@ -54,9 +55,17 @@ def elements(project: Project, task: Task) -> tuple[list[Answer], list[Element]]
 
 @transaction.atomic
 def adjudicate(
-    *, project: Project, task: Task, user: User, choices: Mapping[str, Any], key: str, reason: str = ""
+    *,
+    project: Project,
+    task: Task,
+    user: User,
+    choices: Mapping[str, Any],
+    key: str,
+    reason: str = "",
+    bounds: Bounds | None = None,
 ) -> Adjudication:
-    """Keep what `user` decided: for each element its place and the key of the chosen option.
+    """Keep what `user` decided: for each element its place and the key of the chosen option; `bounds` are other ends of
+    a chosen mark.
 
     The same idempotency key gives the same adjudication again. Raises Invalid naming the element that is undecided, or
     that there is not; Conflict where nobody has answered.
@@ -72,7 +81,7 @@ def adjudicate(
     protocol: Any = project.protocol
     if not found:
         raise Conflict("nobody has answered this task")
-    chosen = chosen_of(found, choices)
+    chosen = moved(chosen_of(found, choices), bounds or {})
     last = standing(task)
     mine = last.annotation if last and last.annotation.annotator_id == me.pk else None
     annotation = Annotation.objects.create(
@@ -134,7 +143,7 @@ def write(annotation: Annotation, element: Element, option: Option) -> None:
         source_row = Critique.objects.get(pk=from_)
         Critique.objects.create(
             annotation=annotation, response_id=response, message=element.message, unit=source_row.unit,
-            quote=source_row.quote, comment=source_row.comment, edit=source_row.edit, evidence=source_row.evidence,
+            comment=source_row.comment, evidence=source_row.evidence, **kept_of(element, option, source_row),
             **option.value,
         )  # fmt: skip
 

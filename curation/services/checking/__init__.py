@@ -2,6 +2,7 @@
 
 asking.py     the run that makes them
 gathering.py  the answers, annotator by annotator
+repeated.py   who says the same when asked again, sides swapped
 judging.py    figures of each, and which of them stand out
 telling.py    what pages and API tell of them
 """

@@ -29,7 +29,7 @@ class CheckParams(Params):
 
 def execute(run: Run, report: Report) -> dict[str, Any]:
     """Read all answers, then judge; the rows are written at once, in place of those of a try that fell."""
-    from curation.services.checking import gathering, judging
+    from curation.services.checking import gathering, judging, repeated
 
     params = CheckParams.model_validate(run.params)
     gathered = gathering.Gathered()
@@ -40,7 +40,9 @@ def execute(run: Run, report: Report) -> dict[str, Any]:
     machines = set(
         Annotator.objects.filter(project=run.home).exclude(kind=Annotator.Kind.PERSON).values_list("pk", flat=True)
     )
-    judgements = judging.judged(gathered, machines)
+    signals = judging.figures_of(gathered, machines)
+    repeated.add_repeats(signals, run.home, gathering.main_axis(run.home))
+    judgements = judging.judged(signals)
     whole: dict[str, Any] = {}
     if params.style:
         whole["style"] = style(gathered, run.seed)
@@ -48,8 +50,8 @@ def execute(run: Run, report: Report) -> dict[str, Any]:
         report.log("training and attacking the detector of machine-written words")
         whole["origin"] = origin(judgements, gathered, machines, run.seed)
     rows = [
-        Check(project=run.home, run=run, annotator_id=pk, signals=signals, flags=sorted(flags))
-        for pk, (signals, flags) in judgements.items()
+        Check(project=run.home, run=run, annotator_id=pk, signals=figures, flags=sorted(flags))
+        for pk, (figures, flags) in judgements.items()
     ]
     with transaction.atomic():
         Check.objects.filter(run=run).delete()

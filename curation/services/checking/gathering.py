@@ -81,7 +81,7 @@ class About:
 def gather(project: Project, seed: int) -> Iterator[Gathered]:
     """The same object over and over, after each batch of tasks, until all answers are in it."""
     gathered, chance, last = Gathered(), Random(seed), 0
-    axis = project.protocol.axis_names[0] if project.protocol and project.protocol.axis_names else "overall"
+    axis = main_axis(project)
     while tasks := annotated_tasks(project, after=last, most=AT_ONCE):
         last = tasks[-1]
         said = answers(project, tasks)
@@ -94,6 +94,11 @@ def gather(project: Project, seed: int) -> Iterator[Gathered]:
             if task in about:
                 add_task(gathered, each, about[task], axis)
         yield gathered
+
+
+def main_axis(project: Project) -> str:
+    """The axis that the signals are about."""
+    return project.protocol.axis_names[0] if project.protocol and project.protocol.axis_names else "overall"
 
 
 def answers(project: Project, tasks: Sequence[int]) -> list[Said]:

@@ -41,14 +41,19 @@ Figures = dict[str, Any]
 PARTS = ("pulls", "raw", "controlled")
 
 
-def judged(gathered: Gathered, machines: set[int]) -> dict[int, tuple[Figures, list[str]]]:
-    """Signals and flags of each annotator; `machines` are those of models and programs."""
+def figures_of(gathered: Gathered, machines: set[int]) -> dict[int, Figures]:
+    """Signals of each annotator; `machines` are those of models and programs."""
     by = gathered.by
     found = {pk: signals_of(habits) for pk, habits in by.items()}
     add_company(found, by, machines)
+    return found
+
+
+def judged(found: Mapping[int, Figures]) -> dict[int, tuple[Figures, list[str]]]:
+    """The signals of each annotator with the flags that follow from all of them."""
     flags: dict[int, list[str]] = {pk: beyond(signals) for pk, signals in found.items()}
-    for signal in ("position", "rest", "model"):
-        tested = [pk for pk, signals in found.items() if signal in signals and enough(signals[signal])]
+    for signal in ("position", "rest", "model", "repeats"):
+        tested = [pk for pk, signals in found.items() if "p" in signals.get(signal, ()) and enough(signals[signal])]
         for pk, named in zip(tested, discoveries([found[pk][signal]["p"] for pk in tested]), strict=True):
             if named:
                 flags[pk].append(signal)

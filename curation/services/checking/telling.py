@@ -22,10 +22,14 @@ TITLES = {
     "pace": "Faster than reading",
     "stamping": "Accepted at a glance",
     "circles": "Circles",
+    "repeats": "The same with sides swapped",
     "drift": "Drift",
     "origin": "Machine-written words",
 }
 """Signals in the order in which they are shown."""
+
+
+STRENGTHS = {"0": "ties", "1": "strength 1", "2": "strength 2", "3": "strength 3", "both_bad": "both bad"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +49,16 @@ class Cell:
     @property
     def low(self) -> float:
         return self.scale * float(self.figure.get("low") or 0.0)
+
+    @property
+    def parts(self) -> list[str]:
+        """Of repeats: the same by the strength of the first answer, and the same side of the screen, in words."""
+        told = [
+            f"{STRENGTHS[name]} {100 * one['share']:.0f} % of {one['n']}"
+            for name, one in self.figure.get("strengths", {}).items()
+        ]
+        side = self.figure.get("same_side") or {}
+        return [*told, f"the same side {100 * side['share']:.0f} % of {side['n']}"] if side.get("n") else told
 
     @property
     def high(self) -> float:
@@ -114,6 +128,8 @@ def why(cell: Cell) -> str:
         "pace": f"{value} of {n} answers came faster than their texts can be read",
         "stamping": f"{value} of {n} suggestions that were accepted as they were had been seen for under 0.4 s",
         "circles": f"{value} of {n} triples are circles (A over B over C over A); by chance 25 % would be",
+        "repeats": f"said the same in {value} of {n} pairs when asked again with the sides swapped; the others do in "
+        f"{others}",
         "drift": f"agreement with the others falls by {abs(cell.value):.1f} points a week",
         "origin": f"{value} of {n} texts are above the detector's threshold; of people's held-out texts at most "
         f"{others} are",

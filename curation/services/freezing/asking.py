@@ -11,10 +11,10 @@ from django.db.models import F, Q
 from pydantic import Field
 
 from curation.errors import Invalid
-from curation.models import Dataset, DatasetVersion, Gold, ModelVersion, Project, Run, User
+from curation.models import Dataset, DatasetVersion, Gold, ModelVersion, Progress, Project, Run, User
 from curation.services import fits, protecting, running
 from curation.services.deciding import last_annotation
-from curation.services.filtering import Filters, applicable, filters_from, kept
+from curation.services.filtering import Filters, RightOnGold, applicable, filters_from, kept
 from curation.services.freezing import curated
 from curation.services.freezing.offering import offered
 from curation.services.method import Params
@@ -121,7 +121,17 @@ def checked_filters(project: Project, target: Target, given: Any) -> Filters:
     filters.curated = curated.checked(project, target, filters)
     if filters.reliable:
         filters.reliable.run = str(fits.find(project, filters.reliable.run, "filters.reliable.run").pk)
+    if filters.gold_score:
+        filters.gold_score.annotators = right_on_gold(project, filters.gold_score)
     return filters
+
+
+def right_on_gold(project: Project, wanted: RightOnGold) -> list[int]:
+    """Who was right on as much hidden gold as is wanted, as it stands now. They are kept with the version, so that it
+    is the same for ever, whatever becomes of their answers or of the gold."""
+    counted = Progress.objects.filter(project=project, gold_total__gte=wanted.of).order_by("annotator")
+    rows = counted.values_list("annotator_id", "gold_total_right", "gold_total")
+    return [annotator for annotator, right, n in rows if right >= wanted.min * n - 1e-9]
 
 
 def fitting(project: Project, name: str) -> Target:

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Iterable, Iterator
 from itertools import groupby
+from statistics import median
 from typing import Any
 
 from django.db import connection
 
-from curation.models import DatasetVersion, Run, TaskKind
+from curation.models import DatasetVersion, Reliability, Run, TaskKind
 from curation.services import fits
 from curation.services.deciding import ANSWERED
 from curation.services.freezing import unseen
 from curation.services.freezing.selecting import Selection, selection_of
 from curation.services.reading import stream
-from workers.agreement import Agreement
+from workers.intervals import wilson
 
 BOTH_BAD = 9
 """The value of "both bad", apart from the scale; of it only nominal agreement can be said."""
@@ -27,6 +30,7 @@ def facts_of(version: DatasetVersion) -> dict[str, Any]:
         "annotators": annotators(selection),
         "help": help_shown(selection),
         "agreement": agreement(selection),
+        "gold": on_gold(selection),
         "sources": sources(selection),
         "protocols": protocols(selection),
         **decided_by(selection),
@@ -35,12 +39,43 @@ def facts_of(version: DatasetVersion) -> dict[str, Any]:
 
 
 def decided_by(selection: Selection) -> dict[str, Any]:
-    """The fit that decided, where it was not the majority: its method, its run, and the answers that it took."""
+    """The fit that decided, where it was not the majority: its method, its run, the answers that it took, and how
+    reliable it finds those whose answers are here."""
     if selection.filters.decided_by == fits.MAJORITY:
         return {}
     run = Run.objects.get(pk=selection.filters.decided_by)
     told = {"run": str(run.pk), "method": run.result["method"], "upto": run.result["answers up to"], "seed": run.seed}
-    return {"decided_by": told}
+    told |= {"planned": True} if run.method == fits.PLANNED else {}
+    return {"decided_by": told, "reliability": reliability(selection, run)}
+
+
+def reliability(selection: Selection, run: Run) -> dict[str, Any]:
+    """Over the annotators of the version: of how many it is known, its median and its range, and of how many not."""
+    here = {pk for (pk,) in several(f"SELECT DISTINCT a.annotator_id {of(selection)}", selection)}
+    rows = Reliability.objects.filter(run=run, kind="", axis="").values_list("annotator_id", "value")
+    values = sorted(value for pk, value in rows if pk in here and value is not None)
+    told: dict[str, Any] = {"annotators": len(values), "undefined": len(here) - len(values)}
+    if values:
+        told |= {"median": rounded(median(values)), "least": rounded(values[0]), "most": rounded(values[-1])}
+    return told
+
+
+def on_gold(selection: Selection) -> dict[str, Any]:
+    """How right those whose answers are here were on hidden gold, all together: of answers that the version saw, on
+    gold that stands. Wilson's interval over answers."""
+    whose = f"SELECT a.annotator_id {of(selection)}"
+    [(heads, n, right)] = several(
+        "SELECT COUNT(DISTINCT o.annotator_id), COUNT(*), SUM(CASE WHEN o.correct THEN 1 ELSE 0 END)"
+        " FROM curation_goldresult o JOIN curation_gold g ON g.id = o.gold_id"
+        " WHERE g.project_id = %s AND g.phase = 'hidden' AND g.retired_at IS NULL AND g.suspect_at IS NULL"
+        f" AND o.annotation_id <= %s AND o.annotator_id IN ({whose})",
+        selection,
+        selection.project.pk,
+        selection.upto,
+    )
+    share = wilson(right or 0, n)
+    told = {"annotators": heads, "answers": n, "right": right or 0}
+    return told | {"share": rounded(share.share), "low": rounded(share.low), "high": rounded(share.high)}
 
 
 def checked_against(version: DatasetVersion) -> dict[str, Any]:
@@ -70,7 +105,8 @@ def help_shown(selection: Selection) -> dict[str, int]:
 
 
 def agreement(selection: Selection) -> dict[str, dict[str, Any]]:
-    """By axis, over pairs with two answers or more: unanimous, percent of equal sides, Krippendorff's alpha."""
+    """By axis, over pairs with two answers or more: how many are unanimous, equal answers, Krippendorff's alpha and
+    Gwet's AC1, with their intervals."""
     if selection.project.kind != TaskKind.PREFERENCE:
         return {}
     rows = stream(
@@ -82,22 +118,36 @@ def agreement(selection: Selection) -> dict[str, dict[str, Any]]:
     return {axis: agreement_on(list_by_task(some)) for axis, some in groupby(rows, key=lambda row: row[0])}
 
 
-def list_by_task(rows: Any) -> Any:
+def list_by_task(rows: Iterable[tuple[Any, ...]]) -> Iterator[list[int]]:
     for _, task in groupby(rows, key=lambda row: row[1]):
         yield [BOTH_BAD if bad or value is None else value for _, _, value, bad in task]
 
 
-def agreement_on(tasks: Any) -> dict[str, Any]:
-    sides, scale = Agreement(), Agreement()
+def agreement_on(tasks: Iterable[list[int]]) -> dict[str, Any]:
+    """Coefficients over sides (first, second, tie, both bad) and over the scale; `intervals` of those that have one,
+    and in `why` why others are undefined. Only how often each pattern of answers came is kept."""
+    from workers.agreeing.counts import Counts, Pattern, agreement_coefficient, alpha, pattern_of, percent
+
+    sides, scale = Counter[Pattern](), Counter[Pattern]()
     for values in tasks:
-        sides.add([value if value == BOTH_BAD else (value > 0) - (value < 0) for value in values])
-        scale.add([value for value in values if value != BOTH_BAD])
+        sides[pattern_of([value if value == BOTH_BAD else (value > 0) - (value < 0) for value in values])] += 1
+        if compared := [value for value in values if value != BOTH_BAD]:
+            scale[pattern_of(compared)] += 1
+    counts = Counts.of(sides)
+    found = {
+        "percent": percent(counts),
+        "alpha_nominal": alpha(counts),
+        "alpha_ordinal": alpha(Counts.of(scale), "ordinal"),
+        "ac1": agreement_coefficient(counts),
+    }
     return {
-        "pairs": sides.units,
-        "unanimous": sides.unanimous,
-        "percent": rounded(sides.percent),
-        "alpha_nominal": rounded(sides.alpha()),
-        "alpha_ordinal": rounded(scale.alpha("ordinal")),
+        "pairs": counts.units,
+        "unanimous": sum(n for pattern, n in sides.items() if len(pattern) == 1 and pattern[0][1] > 1),
+        **{name: rounded(one.value) for name, one in found.items()},
+        "intervals": {
+            name: [rounded(one.low), rounded(one.high)] for name, one in found.items() if one.low is not None
+        },
+        "why": {name: one.why for name, one in found.items() if one.value is None},
     }
 
 
@@ -129,7 +179,8 @@ def of(selection: Selection) -> str:
     return f"{ANSWERED} {selection.condition}"
 
 
-def several(sql: str, selection: Selection) -> list[tuple[Any, ...]]:
+def several(sql: str, selection: Selection, *first: Any) -> list[tuple[Any, ...]]:
+    """The rows of a statement whose parameters are `first`, then those of the selection."""
     with connection.cursor() as cursor:
-        cursor.execute(sql, selection.params)
+        cursor.execute(sql, [*first, *selection.params])
         return list(cursor.fetchall())

@@ -22,6 +22,8 @@ COLUMNS = f"""p.seed, a.id, p.gold, p.gold_count, p.training_count, a.paused_at 
        CASE WHEN p.gold_count > 0 THEN {IN_HAND.format(joined="")} END,
        CASE WHEN p.gold_count > 0 THEN {IN_HAND.format(joined=OF_GOLD)} END"""
 """Of a statement over a project p, an annotator a and its progress g; in a project without gold nothing is counted."""
+MANY = 16
+"""So many columns are COLUMNS."""
 
 P = TypeVar("P")
 

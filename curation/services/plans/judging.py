@@ -10,7 +10,7 @@ from django.db import transaction
 from curation.models import Item, ModelVersion, Plan, PlanPair, PlanStep, Response, Run
 from curation.services import candidates, completions
 from curation.services.critiquing import SEVERAL, drawn
-from curation.services.plans import measuring, pool
+from curation.services.plans import attributing, measuring, pool
 from curation.services.plans.pool import PoolPair
 from curation.services.plans.settings import settings_of
 from curation.services.plans.verifying import confidence
@@ -84,7 +84,9 @@ def asked(
     """What each judge said of each pair, and how many calls that took now."""
     params = settings_of(plan)
     examples = {pair.task: examples_for(plan, pair, sure[pair.task], verified) for pair in pairs}
-    texts = read([*pairs, *(one for each in examples.values() for one, _ in each)])
+    everything = [*pairs, *(one for each in examples.values() for one, _ in each)]
+    texts = read(everything)
+    texts["attributes"] = attributing.of({one.pair for one in everything})
     guidelines = plan.project.protocol.guidelines if plan.project.protocol else ""
     votes: dict[int, dict[str, list[str]]] = {pair.task: {} for pair in pairs}
     calls = 0
@@ -132,4 +134,10 @@ def read(pairs: Sequence[PoolPair]) -> dict[str, dict[int, Any]]:
 
 
 def compared(pair: PoolPair, texts: dict[str, dict[int, Any]], label: str = "") -> guided.Compared:
-    return guided.Compared(texts["prompts"][pair.item], texts["texts"][pair.first], texts["texts"][pair.second], label)
+    return guided.Compared(
+        texts["prompts"][pair.item],
+        texts["texts"][pair.first],
+        texts["texts"][pair.second],
+        label,
+        texts.get("attributes", {}).get(pair.pair, {}),
+    )

@@ -2,11 +2,12 @@
 
 Liu et al. 2025 (arXiv 2507.01352). Which stage follows which:
 
-    0   embed, seed, verify, [judge]
-    1…  labels, set, train, measure, then acquire, verify, [judge] and the next round, or stage 2
+    0   embed, seed, [describe], verify, [judge]
+    1…  labels, set, train, measure, then acquire, [describe], verify, [judge] and the next round, or stage 2
     2   gold-labels, gold-set, gold-train, gold-score, best-score, [doubt], sift, final-labels, final-set
 
-Simplified: prompts alone are embedded, not pairs with their attributes; stage 2 is gone through once.
+What stands in brackets needs a judge. Simplified: prompts alone are embedded, not pairs with their attributes, and
+only the pairs that a round takes are described; stage 2 is gone through once.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from curation.models import DatasetVersion, ModelVersion, Plan, PlanStep, Projec
 from curation.services import freezing, starting
 from curation.services.planning import LABEL, STEP, performing
 from curation.services.planning.recipe import Counts, Recipe, Stage
-from curation.services.plans import judging, labelling, measuring, sifting, verifying
+from curation.services.plans import attributing, judging, labelling, measuring, sifting, verifying
 from curation.services.plans.settings import SkyworkParams, settings_of
 from workers.consistency import Advice, advice
 
@@ -35,13 +36,14 @@ def following(plan: Plan, step: PlanStep) -> tuple[int, str] | None:
         return here, "sift"
     return {
         "embed": (here, "seed"),
-        "seed": (here, "verify"),
+        "seed": (here, "describe" if judged else "verify"),
+        "describe": (here, "verify"),
         "verify": (here, "judge"),
         "judge": (after, "labels"),
         "labels": (here, "set"),
         "set": (here, "train"),
         "train": (here, "measure"),
-        "acquire": (here, "verify"),
+        "acquire": (here, "describe" if judged else "verify"),
         "gold-labels": (here, "gold-set"),
         "gold-set": (here, "gold-train"),
         "gold-train": (here, "gold-score"),
@@ -215,6 +217,7 @@ RECIPE = Recipe(
     stages={
         "embed": Stage("Embed prompts", embed),
         "seed": Stage("Draw the seed", own, verifying.seed),
+        "describe": Stage("A critic describes pairs", own, attributing.describe),
         "verify": Stage("People verify", over=verifying.over, ended=verifying.collect),
         "judge": Stage("Judges label", own, judging.judge),
         "labels": Stage("Write down labels", own, labelling.write),

@@ -1,0 +1,119 @@
+"""Judges in a plan: they see the nearest verified pairs, never their own; they describe pairs, and are paid once."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
+import pytest
+
+from curation.errors import Invalid
+from curation.models import AttributesEdit, Completion, ModelVersion, PairAttributes, Plan, PlanPair, PlanStep, Task
+from curation.services.plans import attributing
+from tests import judging
+from tests.cast import Cast
+from tests.plans import ABOUT, begin, go_through, install, populate, truth
+from tests.test_people import browser
+from workers.asking import Reply, Request
+from workers.judging import Judge, judges
+
+pytestmark = pytest.mark.django_db
+
+
+class Follower:
+    """Says what its examples of the same topic say; without any it always names the first candidate."""
+
+    device, max_tokens, temperature = "cpu", 64, 0.0
+
+    def __init__(self) -> None:
+        self.asked: list[str] = []
+
+    def ask(self, requests: Sequence[Request], tick: Callable[[], None] = lambda: None) -> Iterator[tuple[int, Reply]]:
+        for number, request in enumerate(requests):
+            text = request.messages[0]["content"]
+            self.asked.append(text)
+            yield number, Reply(json.dumps(ABOUT if "Describe the pair" in text else self.compare(text)))
+
+    def compare(self, text: str) -> dict[str, str]:
+        *examples, target = re.findall(r"<(?:example|pair)>\n(.*?)\n</(?:example|pair)>", text, re.S)
+        topic = re.findall(r"topic\d", target)[0]
+        liked = [words_of(one)[preferred(one) - 1] for one in examples if topic in one]
+        if not liked:
+            return {"differences": "none", "better": "1"}
+        favourite = max(sorted(set(liked)), key=liked.count)
+        return {"differences": "taste", "better": str(words_of(target).index(favourite) + 1)}
+
+
+def words_of(text: str) -> list[str]:
+    return re.findall(r"(alpha|beta) answer", text)
+
+
+def preferred(text: str) -> int:
+    return int(re.findall(r"People preferred: (\d)", text)[0])
+
+
+@pytest.fixture
+def follower(monkeypatch: Any) -> Follower:
+    assert list(judges)
+    made = Follower()
+    monkeypatch.setitem(judges._methods, "critic", Judge("critic", "Follower", (), lambda spec: made))
+    return made
+
+
+@pytest.fixture
+def plan(cast: Cast, follower: Follower, monkeypatch: Any) -> Plan:
+    embedder = install(monkeypatch)
+    populate(cast.project, 160)
+    critic = judging.model("follower", kind="critic", reference="openai:http://127.0.0.1:1/v1#follower")
+    given = {"judge": critic.pk, "judged": 12, "samples": 2, "rounds": 2}
+    return go_through(begin(cast.project, cast.olga, embedder, **given), cast.ann)
+
+
+def test_judges_label_what_people_are_not_asked(plan: Plan, follower: Follower) -> None:
+    assert plan.state == Plan.State.FINISHED, plan.error
+    stages = list(PlanStep.objects.filter(plan=plan).order_by("pk").values_list("stage", flat=True))
+    assert stages[:5] == ["embed", "seed", "describe", "verify", "judge"] and "doubt" in stages
+    first = PlanStep.objects.get(plan=plan, round=0, stage="judge")
+    judged = PlanPair.objects.filter(plan=plan, round=0, role__in=("judged", "split"))
+    assert judged.count() == 12
+    assert first.counts["calls"] == 24 and first.counts["judged"] + first.counts["split"] == 12
+    right = [(row.label == "first") == (truth(row.task) < 0) for row in judged.filter(role="judged")]
+    assert len(right) >= 8 and sum(right) / len(right) > 0.9  # their examples are verified
+    # a judge that names a place and no answer says nothing
+    for row in judged.filter(role="split"):
+        assert len(set(row.votes["follower v1"])) == 2
+
+
+def test_no_judge_sees_the_pair_itself_among_its_examples(plan: Plan, follower: Follower) -> None:
+    compared = [text for text in follower.asked if "Which candidate is better" in text]
+    assert compared
+    for text in compared:
+        *examples, target = re.findall(r"question \d+", text)
+        assert target not in examples and len(examples) <= 8
+
+
+def test_a_critic_describes_pairs_without_their_label_and_is_paid_once(plan: Plan, follower: Follower) -> None:
+    described = [text for text in follower.asked if "Describe the pair" in text]
+    assert described and not any("People preferred" in text for text in described)
+    assert PairAttributes.objects.count() == len(described)
+    assert Completion.objects.count() == len(follower.asked)
+
+
+def test_people_change_attributes_and_the_edit_is_kept(cast: Cast, plan: Plan) -> None:
+    row = PlanPair.objects.filter(plan=plan).order_by("pk")[0]
+    address = f"/projects/{cast.project.slug}/plans/{plan.pk}/pairs/{row.task_id}/"
+    client = browser(cast.rita)
+    assert "Nobody has changed anything yet" in client.get(address).content.decode()
+    given = {**ABOUT, "category": "code", "desired": "it runs\nit is short"}
+    assert client.post(address, given).status_code == 302
+    edit = AttributesEdit.objects.get()
+    assert (edit.by, edit.before["category"], edit.after["category"]) == (cast.rita, "math", "code")
+    assert edit.after["desired"] == ["it runs", "it is short"]
+    assert client.post(address, {**given, "guideline": "word " * 90}).status_code == 422
+    assert "code, objective" in client.get(f"/projects/{cast.project.slug}/plans/{plan.pk}/pairs/").content.decode()
+    with pytest.raises(Invalid):
+        attributing.edit(plan, row.task_id, {**ABOUT, "category": "x"}, cast.rita)
+    attributing.edit(plan, row.task_id, {**given, "desired": ["it runs", "it is short"]}, cast.rita)
+    assert AttributesEdit.objects.count() == 1 and Task.objects.exists() and ModelVersion.objects.exists()
