@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import threading
 import time
 from collections.abc import Callable
@@ -21,6 +22,8 @@ class Step:
     headers: dict[str, str] = field(default_factory=dict)
     seconds: float = 0
     usage: bool = True
+    likely: dict[str, float] | None = None
+    """Probabilities of the values of its verdict, where the server is to tell them."""
 
 
 def said(value: Any) -> Step:
@@ -92,6 +95,18 @@ class Handler(BaseHTTPRequestHandler):
         return
 
 
+def tokens(step: Step) -> list[dict[str, Any]]:
+    """The answer in three tokens, the middle one its verdict, with what else might have stood there."""
+    before, verdict, behind = step.text.rpartition(json.loads(step.text)["verdict"])
+    others = [{"token": name, "logprob": math.log(p), "bytes": None} for name, p in (step.likely or {}).items()]
+    likely = next(one["logprob"] for one in others if one["token"] == verdict)
+    return [
+        {"token": before, "logprob": 0.0, "bytes": None, "top_logprobs": []},
+        {"token": verdict, "logprob": likely, "bytes": None, "top_logprobs": others},
+        {"token": behind, "logprob": 0.0, "bytes": None, "top_logprobs": []},
+    ]
+
+
 def completion(body: dict[str, Any], step: Step) -> dict[str, Any]:
     message = {"role": "assistant", "content": step.text}
     told: dict[str, Any] = {
@@ -101,6 +116,8 @@ def completion(body: dict[str, Any], step: Step) -> dict[str, Any]:
         "model": body["model"],
         "choices": [{"index": 0, "message": message, "finish_reason": step.finish}],
     }
+    if step.likely and body.get("logprobs"):
+        told["choices"][0]["logprobs"] = {"content": tokens(step)}
     if step.usage:
         told["usage"] = {"prompt_tokens": 100, "completion_tokens": 10, "total_tokens": 110}
     return told

@@ -39,7 +39,7 @@ def offered(project: Project) -> set[str]:
 
 def test_a_project_is_offered_what_fits_it(cast: Cast) -> None:
     always = {"annotations"}
-    pairs = always | {"trl-preference", "trl-preference-implicit", "trl-sft", "openrlhf", "rewardbench"}
+    pairs = always | {"trl-preference", "trl-preference-implicit", "trl-sft", "openrlhf", "rewardbench", "redi"}
     everything = always | {"touchstone", "w3c", "text2grad", "argilla-spans", "label-studio", "doccano", "mqm-tsv"}
     assert offered(cast.project) == pairs
     assert offered(ask(make_project("a"), TaskKind.RESPONSE, critiques={"on": False}, questions=[])) == everything

@@ -137,6 +137,7 @@ MARGIN: dict[str, Change] = {
 MUTATIONS: dict[str, dict[str, Change]] = {
     "trl-preference": PAIRS,
     "openrlhf": PAIRS | MARGIN,
+    "redi": PAIRS | {"reasons that are a text": put("wrong", "reasons"), "an empty reason": put([""], "reasons")},
     "trl-preference-implicit": MARGIN | {
         "equal conversations": lambda row: row.update(rejected=copy.deepcopy(row["chosen"])),
         "another prompt on one side": put("Who?", "rejected", 0, "content"),

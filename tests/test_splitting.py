@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import re
 from collections import defaultdict
 
 import orjson
@@ -10,10 +11,12 @@ import pytest
 from django.core.management import CommandError, call_command
 
 from curation.errors import Invalid
-from curation.models import DatasetVersion, Item, Source
+from curation.models import DatasetVersion, Item, Proposal, Source
 from curation.services import freezing
 from tests.cast import Cast, make_pairs
 from tests.conftest import calling
+from tests.curations import curated
+from tests.test_decide import prefer
 from tests.test_freezing import answer_all, frozen, lines
 from workers.clustering import near_duplicates, shingles
 
@@ -66,6 +69,32 @@ def test_near_duplicate_prompts_are_in_one_split(cast: Cast) -> None:
     names = {"where": [{"field": "item.external_id", "op": "in", "value": ["item-3", "item-30"]}]}
     some = splits_of(frozen(cast, splits=HALF, split_by="cluster", filters=names))
     assert some == {name: where[name] for name in some} and len(some) == 2
+
+
+def test_what_the_duplicates_curator_would_drop_is_never_on_both_sides(cast: Cast) -> None:
+    """Planted copies of prompts, each with a word or two changed: split by cluster, none is in train and test."""
+    chance = random.Random(3)
+    tasks = make_pairs(cast.project, 60)
+    items = list(Item.objects.order_by("pk"))
+    for number, item in enumerate(items[:40]):
+        said = [f"w{chance.randrange(5000)}" for _ in range(60)]
+        item.prompt = [{"role": "user", "content": " ".join(said)}]
+        item.save()
+        if number < 20:
+            said[chance.randrange(60)] = f"w{chance.randrange(5000)}"
+            items[40 + number].prompt = [{"role": "user", "content": " ".join(said)}]
+            items[40 + number].save()
+    for task in tasks:
+        prefer(cast.project, "ann", task, -1)
+    settings = {"by": "minhash", "on": "prompt"}
+    run = curated(cast, "duplicates", settings=settings)
+    found = dict(Proposal.objects.filter(run=run).values_list("item__external_id", "reason"))
+    assert len(found) >= 19 and found.keys() <= {f"item-{n}" for n in range(40, 60)}
+    where = splits_of(frozen(cast, splits=HALF, split_by="cluster"))
+    for name, reason in found.items():
+        kept = re.search(r" as (item-\d+) ", reason)
+        assert kept and where[name] == where[kept[1]], reason
+    assert set(where.values()) == {"train", "test"}
 
 
 def test_what_is_together_does_not_depend_on_the_order() -> None:

@@ -13,6 +13,7 @@ from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
 
+from workers import likely
 from workers.judging import Unusable
 
 if TYPE_CHECKING:
@@ -22,6 +23,8 @@ KEY_PREFIX = "TOUCHSTONE_MODEL_KEY_"
 """Only environment variables of this name are ever read for a key, so that a model cannot ask for another secret."""
 NO_KEY = "none"
 RETRIES = 5
+TOP = 20
+"""Tokens beside the one that was written whose likelihood is asked for: the most that such servers give."""
 TICK = 0.5
 """Seconds between two looks at whether the work should stop."""
 LONGEST_REASON = 300
@@ -41,6 +44,8 @@ class Request:
     max_tokens: int = 2048
     seed: int = 0
     """Matters where the temperature is above 0: samples of one question differ by it."""
+    verdict: Sequence[str] = ()
+    """Values of the answer's field “verdict” of which it is asked how likely each was there."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +57,8 @@ class Reply:
     tokens: int = 0
     tokens_out: int = 0
     refused: str = ""
+    likelihood: Mapping[str, float] = field(default_factory=dict)
+    """Log-probability of each verdict at the place of the verdict, together 1; empty where it is not known."""
 
 
 def nothing() -> None:
@@ -73,7 +80,8 @@ class Server:
     """A model behind an OpenAI-compatible server, by its base URL and name.
 
     `body` are more fields for every request (`chat_template_kwargs`, say); with `constrained` the JSON schema goes
-    along, for servers that hold the model to it. Raises Unusable for a key that may not be read or is not there.
+    along, for servers that hold the model to it; with `logprobs` a server is asked how likely the tokens of a verdict
+    were. Raises Unusable for a key that may not be read or is not there.
     """
 
     device = "cpu"
@@ -86,6 +94,7 @@ class Server:
         key_env: str = "",
         concurrency: int = 8,
         constrained: bool = False,
+        logprobs: bool = False,
         timeout: float = 120,
         retries: int = RETRIES,
         body: Mapping[str, Any] | None = None,
@@ -93,7 +102,8 @@ class Server:
         self.base_url, self.model = base_url, model
         self.key = key_from(key_env)
         self.concurrency = max(1, concurrency)
-        self.constrained, self.timeout, self.retries = constrained, timeout, retries
+        self.constrained, self.logprobs = constrained, logprobs
+        self.timeout, self.retries = timeout, retries
         self.body = dict(body or {})
 
     def ask(self, requests: Sequence[Request], tick: Callable[[], None] = nothing) -> Iterator[tuple[int, Reply]]:
@@ -144,6 +154,7 @@ class Server:
             cut=first.finish_reason == "length",
             tokens=usage.prompt_tokens if usage else 0,
             tokens_out=usage.completion_tokens if usage else 0,
+            likelihood=likely.at_verdict(tokens_of(first), request.verdict) if request.verdict else {},
         )
 
     def fields(self, request: Request) -> dict[str, Any]:
@@ -158,6 +169,8 @@ class Server:
         if self.constrained and request.schema:
             shape = {"name": "answer", "schema": dict(request.schema), "strict": True}
             sent["response_format"] = {"type": "json_schema", "json_schema": shape}
+        if self.logprobs and request.verdict:
+            sent |= {"logprobs": True, "top_logprobs": TOP}
         if self.body:
             sent["extra_body"] = self.body
         return sent
@@ -172,6 +185,15 @@ class Server:
         if 400 <= status < 500 and status not in (408, 409, 429):
             raise Unusable(f"{self.base_url} does not let {self.model} be asked: {words}")
         raise Unreachable(f"{self.base_url} fails: {words}")
+
+
+def tokens_of(choice: Any) -> list[likely.Token]:
+    """What was written, token by token, with what else might have stood there; empty where a server does not tell."""
+    told = getattr(choice, "logprobs", None)
+    return [
+        (one.token, {other.token: other.logprob for other in one.top_logprobs or ()} | {one.token: one.logprob})
+        for one in (getattr(told, "content", None) or ())
+    ]
 
 
 def key_from(name: str) -> str:

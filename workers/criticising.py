@@ -2,14 +2,15 @@
 of asking, each one file of `workers/critics/`.
 
 A question is one message: first the material, which the questions on one response share (a server that caches
-prefixes reads it once), then what is asked, then the JSON schema of the answer.
+prefixes reads it once), then what is asked, then the JSON schema of the answer. A way that needs more than one turn
+brings its own messages.
 """
 
 from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Protocol
 
 from workers.asking import Request, Speaker
@@ -31,10 +32,22 @@ class Wanted:
     tie: bool = True
     both_bad: bool = True
     guidelines: str = ""
+    principle: str = ""
+    """The one sentence under which self-reference decides."""
 
     def asked_of(self, scope: str) -> list[Mapping[str, Any]]:
         """The questions about a whole response, or about each unit of it."""
         return [question for question in self.questions if question["scope"] == scope]
+
+
+@dataclass(frozen=True, slots=True)
+class Demonstration:
+    """Two responses of which it is known which is better (1 or 2 as they stand here), as an example to a judge."""
+
+    prompt: Sequence[Mapping[str, Any]]
+    responses: Sequence[str]
+    better: int
+    attributes: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +61,11 @@ class Subject:
     """Of the first text of an only response."""
     turned: bool = False
     """Whether two responses are named the other way round than they are stored."""
+    own: str = ""
+    """What the critic itself answered to the prompt."""
+    shown: Sequence[Demonstration] = ()
+    attributes: Mapping[str, Any] = field(default_factory=dict)
+    """What is known of the prompt: its category, what a good response has, …"""
 
 
 @dataclass(slots=True)
@@ -77,6 +95,12 @@ class Way:
     read: Callable[[Wanted, Subject, Any], Heard]
     pair: bool = False
     """Whether it is asked of two responses together."""
+    alone: bool = False
+    """Whether only a run of its own asks it, and no protocol by itself."""
+    messages: Callable[[Wanted, Subject, str], list[dict[str, str]]] | None = None
+    """The turns of the question, given the words that ask for the schema; by default one message."""
+    verdict: Sequence[str] = ()
+    """The values of its field “verdict”, where it is wanted how likely each was."""
 
 
 class Critic(Speaker, Protocol):
@@ -87,6 +111,10 @@ class Critic(Speaker, Protocol):
 
     def fits(self, wanted: Wanted) -> list[Way]:
         """The ways of asking that a protocol needs and this model was made for."""
+        ...
+
+    def answers(self, way: Way) -> bool:
+        """Whether this model may be asked in that way."""
         ...
 
 
@@ -107,17 +135,30 @@ LONGEST_AGAIN = 8000
 def request(way: Way, wanted: Wanted, subject: Subject, **how: Any) -> Request:
     """The question to put to a critic; `how` are the temperature, max_tokens and seed of the request."""
     schema = way.schema(wanted, subject)
-    guidelines = f"<guidelines>\n{wanted.guidelines.strip()}\n</guidelines>" if wanted.guidelines.strip() else ""
     asked = f"{OUTRO}\n{json.dumps(schema, ensure_ascii=False, separators=(',', ':'))}"
-    parts = [INTRODUCTION, material(subject), guidelines, way.words(wanted, subject), asked]
-    content = "\n\n".join(part for part in parts if part)
-    return Request(messages=[{"role": "user", "content": content}], schema=schema, **how)
+    if way.messages:
+        messages = way.messages(wanted, subject, asked)
+    else:
+        messages = said_once(
+            INTRODUCTION, material(subject), guided_by(wanted.guidelines), way.words(wanted, subject), asked
+        )
+    return Request(messages=messages, schema=schema, verdict=way.verdict, **how)
 
 
-def again(first: Request, answer: str) -> Request:
-    """The same question once more, after an answer that could not be read."""
+def said_once(*parts: str) -> list[dict[str, str]]:
+    """One message of a user, of those parts that say something."""
+    return [{"role": "user", "content": "\n\n".join(part for part in parts if part)}]
+
+
+def guided_by(guidelines: str) -> str:
+    return between("guidelines", guidelines.strip()) if guidelines.strip() else ""
+
+
+def again(first: Request, answer: str, coolest: float | None = None) -> Request:
+    """The same question once more, after an answer that could not be read; no hotter than `coolest`."""
     more = [{"role": "assistant", "content": answer[:LONGEST_AGAIN] or "…"}, {"role": "user", "content": AGAIN}]
-    return Request([*first.messages, *more], first.schema, first.temperature, first.max_tokens, first.seed)
+    temperature = first.temperature if coolest is None else min(first.temperature, coolest)
+    return replace(first, messages=[*first.messages, *more], temperature=temperature)
 
 
 def documents_in(context: Mapping[str, Any]) -> list[str]:
@@ -133,8 +174,12 @@ def material(subject: Subject) -> str:
     parts += [between("document", text, f' number="{n}"') for n, text in enumerate(subject.documents, 1)]
     if len(subject.responses) == 1:
         return "\n\n".join([*parts, between("response", whole(subject.responses[0]))])
-    named = [between("response", whole(texts), f' name="Response {n}"') for n, texts in enumerate(subject.responses, 1)]
-    return "\n\n".join([*parts, *named])
+    return "\n\n".join([*parts, *named(subject.responses)])
+
+
+def named(responses: Sequence[Sequence[str]]) -> list[str]:
+    """Several responses, each under its number."""
+    return [between("response", whole(texts), f' name="Response {n}"') for n, texts in enumerate(responses, 1)]
 
 
 def whole(texts: Sequence[str]) -> str:

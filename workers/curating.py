@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 Action = Literal["keep", "flip", "drop", "ask"]
 ACTIONS: tuple[Action, ...] = ("keep", "flip", "drop", "ask")
-Need = Literal["scores", "embeddings", "agreement", "metadata", "references"]
+Need = Literal["scores", "embeddings", "prompt vectors", "agreement", "metadata", "references"]
 FIRST, SECOND = "first", "second"
 MOST_REASON, MOST_CAUSE = 500, 60
 
@@ -35,8 +35,8 @@ class Unfit(Exception):
 class Settings(BaseModel):
     """Base of the parameters of a curator; unknown names are refused.
 
-    Of a curator that needs scores the field `model` (int) says whose, of one that needs embeddings `embedder` does,
-    each with `json_schema_extra={"choose": "model", "kinds": [...]}`.
+    Of a curator that needs scores the field `model` (int) says whose, and `second` whose besides; of one that needs
+    embeddings `embedder` does. Each has `json_schema_extra={"choose": "model", "kinds": [...]}`.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -71,6 +71,8 @@ class Side:
     model: str = ""
     metadata: Mapping[str, Any] = field(default_factory=dict)
     score: float | None = None
+    second: float | None = None
+    """What another model says, where the curator asks for two."""
     vector: Vector | None = None
 
 
@@ -102,6 +104,8 @@ class Row:
     """majority, reviewed, the method of a fit, adjudicated or gold."""
     source: str = ""
     metadata: Mapping[str, Any] = field(default_factory=dict)
+    vector: Vector | None = None
+    """Of the prompt alone, where the curator needs prompt vectors and its `embedder` gave one."""
 
     @property
     def labelled(self) -> bool:
@@ -166,6 +170,8 @@ class Aid:
     log: Callable[[str], None] = nothing
     references: Mapping[str, Callable[[], Iterator[tuple[str, str]]]] = field(default_factory=dict)
     """Texts to compare with, by the name of the set they are of: each call gives its (row, text) anew."""
+    embed: Callable[[Sequence[str]], Sequence[Vector | None]] | None = None
+    """Prompts to vectors, by the `embedder` of the settings; None where there is none."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -62,6 +62,8 @@ def pairs_in(job: Job, split: str, reading: Read | None = None) -> Iterator[Pair
         raise ValueError(f"a version for {job.target} holds no compared responses")
     traces = lineage_of(job, split)
     for number, row in enumerate(job.rows(split)):
+        if row.get("chosen") == []:  # a wrong trace without a right one
+            continue
         yield reading(split, number, row, traces.get(number, {}))
 
 
@@ -74,7 +76,7 @@ def lineage_of(job: Job, split: str) -> dict[int, dict[str, Any]]:
     return found
 
 
-KEPT = ("item", "task", "value", "confidence", "votes", "chosen", "rejected")
+KEPT = ("item", "task", "value", "confidence", "votes", "annotations", "chosen", "rejected")
 
 
 def explicit(split: str, number: int, row: Mapping[str, Any], trace: Mapping[str, Any]) -> PairRow:
@@ -142,4 +144,9 @@ def certain(trace: Mapping[str, Any]) -> float:
     return 1.0 if told is None else max(UNDECIDED, min(1.0, float(told)))
 
 
-READERS: dict[str, Read] = {"trl-preference": explicit, "trl-preference-implicit": implicit, "pku-saferlhf": safer}
+READERS: dict[str, Read] = {
+    "trl-preference": explicit,
+    "trl-preference-implicit": implicit,
+    "pku-saferlhf": safer,
+    "redi": explicit,
+}

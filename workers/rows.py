@@ -171,6 +171,19 @@ class DecidedRow:
     item: str = ""
     models: tuple[str, str] = ("", "")
     """Who wrote the chosen and the rejected response."""
+    reasons: list[str] = field(default_factory=list)
+    """Why the other one was not chosen, where the target asks for it."""
+
+
+@dataclass(slots=True)
+class WrongRow:
+    """A response that nobody wants, and no better one beside it: one of a pair of which both are bad."""
+
+    prompt: list[Message]
+    rejected: list[Message]
+    item: str = ""
+    model: str = ""
+    reasons: list[str] = field(default_factory=list)
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('curation', '0020_adjudication_people'),
+        ('curation', '0022_plans'),
     ]
 
     operations = [

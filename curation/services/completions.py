@@ -2,7 +2,7 @@
 
 A completion is written as soon as it is there, outside the transaction of its shard, so that a shard that is tried
 again pays for nothing twice. One row is one call; an answer that could not be read is asked for once more, as JSON
-only, and that is another row.
+only, and that is another row. How likely a model was to give each verdict is kept beside the verdict.
 """
 
 from __future__ import annotations
@@ -17,9 +17,11 @@ import orjson
 from curation.models import Completion, ModelVersion
 from workers import criticising
 from workers.asking import Reply, Request, Speaker
-from workers.replies import clean, read
+from workers.replies import Read, clean, read
 
 LOOKED_UP = 500
+LIKELIHOOD = "likelihood"
+"""Beside the fields of an answer that has a verdict: the log-probability of each value, where it is known."""
 Status = Completion.Status
 
 
@@ -38,12 +40,19 @@ class Done:
 
 
 def completed(
-    model: ModelVersion, speaker: Speaker, requests: Sequence[Request], told: Callable[[Reply | None], None]
+    model: ModelVersion,
+    speaker: Speaker,
+    requests: Sequence[Request],
+    told: Callable[[Reply | None], None],
+    coolest: float | None = None,
 ) -> list[Done]:
-    """The answers, in order. `told` hears each reply that was paid for, and nothing now and then; it may raise."""
+    """The answers, in order. `told` hears each reply that was paid for, and nothing now and then; it may raise.
+
+    What could not be read is asked once more, no hotter than `coolest`.
+    """
     first = once(model, speaker, requests, told)
     unread = [n for n, done in enumerate(first) if done.status == Status.UNPARSED]
-    again = [criticising.again(requests[n], first[n].raw) for n in unread]
+    again = [criticising.again(requests[n], first[n].raw, coolest) for n in unread]
     for n, done in zip(unread, once(model, speaker, again, told), strict=True):
         first[n] = mended(first[n], done)
     return first
@@ -94,14 +103,16 @@ def kept(model: ModelVersion, names: Sequence[str]) -> dict[str, Done]:
 
 def keep(model: ModelVersion, name: str, request: Request, reply: Reply) -> Done:
     """Write a completion; of two workers that asked the same at the same time the first one's answer stays."""
-    answer = read(reply.text, request.schema, cut=reply.cut)
+    # an answer without a schema is text as it stands
+    answer = read(reply.text, request.schema, cut=reply.cut) if request.schema else Read(None, "ok")
     status = Status.TRUNCATED if reply.cut and answer.value is None else answer.status
+    likely = {LIKELIHOOD: dict(reply.likelihood)} if reply.likelihood and answer.value is not None else {}
     row, _ = Completion.objects.get_or_create(
         model=model,
         prompt_hash=name,
         defaults={
             "raw": clean(reply.text),
-            "parsed": answer.value,
+            "parsed": {**answer.value, **likely} if likely else answer.value,
             "status": status,
             "tokens": reply.tokens,
             "tokens_out": reply.tokens_out,
@@ -121,4 +132,6 @@ def hashed(model: ModelVersion, request: Request) -> str:
         "json_schema": bool(model.config.get("json_schema")),
         "body": model.config.get("body"),
     }
+    if request.verdict:
+        how["verdict"] = [*request.verdict, bool(model.config.get("logprobs"))]
     return hashlib.sha256(orjson.dumps(how, option=orjson.OPT_SORT_KEYS)).hexdigest()

@@ -36,13 +36,21 @@ ANSWERS_LOGGED, LOGGED = 3, 300
 ITEM_OF = {TaskKind.PREFERENCE: "pair__item", TaskKind.RESPONSE: "response__item", TaskKind.RANKING: "item"}
 
 
-class CritiqueParams(Params):
-    model: int = Field(
-        title="Critic", description="which model writes", json_schema_extra={"choose": "model", "kinds": ["critic"]}
-    )
+class QueueParams(Params):
+    """Which tasks are put to a critic, and how many at a time."""
+
     open_only: bool = Field(default=True, title="Only open tasks", description="leave out tasks that are complete")
     limit: int | None = Field(
         default=None, ge=1, title="At most so many tasks", description="those that come first in the queue"
+    )
+    tasks_per_shard: int = Field(
+        default=16, ge=1, le=1000, title="Tasks in a shard", description="a shard is what one worker does at a time"
+    )
+
+
+class CritiqueParams(QueueParams):
+    model: int = Field(
+        title="Critic", description="which model writes", json_schema_extra={"choose": "model", "kinds": ["critic"]}
     )
     samples: int = Field(
         default=1,
@@ -59,9 +67,6 @@ class CritiqueParams(Params):
     )
     guidelines: bool = Field(
         default=True, title="With the guidelines", description="whether the critic reads what annotators read"
-    )
-    tasks_per_shard: int = Field(
-        default=16, ge=1, le=1000, title="Tasks in a shard", description="a shard is what one worker does at a time"
     )
 
 
@@ -90,11 +95,15 @@ class Opinion:
 
 def plan(run: Run, params: CritiqueParams, after: dict[str, Any] | None) -> Iterator[Piece]:
     """Tasks in the order of the queue."""
-    project = run.home
+    wanted_of(run.home, params)
+    return queued(run.home, params, after)
+
+
+def queued(project: Project, params: QueueParams, after: dict[str, Any] | None) -> Iterator[Piece]:
+    """Tasks in the order of the queue, as pieces."""
     tasks = Task.objects.filter(project=project, kind=project.kind).exclude(state=Task.State.RETIRED)
     if params.open_only:
         tasks = tasks.filter(state=Task.State.OPEN)
-    wanted_of(project, params)
     at, laid = (after["at"], after["laid"]) if after else (-(2**62), 0)
     while True:
         size = min(params.tasks_per_shard, params.limit - laid) if params.limit else params.tasks_per_shard

@@ -28,6 +28,8 @@ from curation.services.settled import Row, by_hand, of_fit
 __all__ = ["Decision", "Filters", "applicable", "decide", "decisions", "filters_from", "last_annotation", "settled"]
 
 FIRST, SECOND, TIE, BOTH_BAD, UNDECIDED = "first", "second", "tie", "both_bad", "undecided"
+BAD = "both bad"
+"""Why a pair is left out of which neither response is good."""
 REVIEWED = "reviewed"
 """How a pair was decided whose answer a reviewer fixed: the latest fix decides, whatever the other answers say."""
 
@@ -273,7 +275,7 @@ def dropped_because(decision: Decision, filters: Filters) -> str | None:
     if decision.votes < filters.min_annotations and decision.how not in BY_HAND:
         return "too few answers"
     if decision.outcome not in (FIRST, SECOND):
-        return {TIE: "tie", BOTH_BAD: "both bad", UNDECIDED: "no majority"}[decision.outcome]
+        return {TIE: "tie", BOTH_BAD: BAD, UNDECIDED: "no majority"}[decision.outcome]
     if decision.confidence < filters.min_confidence:
         return "below the confidence"
     if abs(decision.value or 0) < filters.min_margin:

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import struct
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator, Sequence
 from typing import Any, Literal
 
 from django.db.models import Exists, OuterRef
 from pydantic import Field
 
-from curation.models import Embedding, ModelVersion, Response, Run, Shard
+from curation.models import Embedding, Item, ModelVersion, Response, Run, Shard
 from curation.services import candidates, scoring
 from curation.services.method import Method, Params, Piece
 from curation.services.sharding import ShardReport
 from workers.judging import Given, Judged
+
+LOOKED_UP = 500
 
 
 class EmbedParams(Params):
@@ -70,6 +72,15 @@ def prompts(run: Run, spec: dict[str, Any]) -> Iterator[Given]:
             yield Given(key=item.pk, prompt=item.prompt, context=item.context, candidates=[])
 
 
+def prompts_to_vectors(model: ModelVersion, texts: Sequence[str]) -> list[Any]:
+    """The vector of each text as a prompt of one message; None where the model gives none."""
+    import numpy as np
+
+    rows = (Given(n, [{"role": "user", "content": text}], []) for n, text in enumerate(texts))
+    found = {one.key: np.asarray(one.vector, dtype=np.float32) for one in candidates.opened(model).judge(rows)}
+    return [found[n] if n in found and len(found[n]) else None for n in range(len(texts))]
+
+
 def write(run: Run, found: list[Judged], *, of_prompts: bool) -> None:
     """Vectors as little-endian float16; one that is there already stays."""
     assert run.model is not None
@@ -90,6 +101,36 @@ def write(run: Run, found: list[Judged], *, of_prompts: bool) -> None:
         ignore_conflicts=True,
         batch_size=500,
     )
+
+
+def of_prompts(model: ModelVersion, items: Collection[int]) -> dict[int, list[float]]:
+    """The vector of each of these prompts, by item; those that have none are embedded now and kept."""
+    found = kept(model, items)
+    missing = Item.objects.filter(pk__in=[pk for pk in items if pk not in found]).order_by("pk")
+    if missing:
+        rows = (Given(key=one.pk, prompt=one.prompt, context=one.context, candidates=[]) for one in missing)
+        made = [one for one in candidates.opened(model).judge(rows) if one.vector]
+        # rounded as the table holds them, so that a later look finds the same
+        packed = {one.key: struct.pack(f"<{len(one.vector)}e", *one.vector) for one in made}
+        Embedding.objects.bulk_create(
+            (Embedding(model=model, item_id=pk, vector=vector) for pk, vector in packed.items()), ignore_conflicts=True
+        )
+        found |= {pk: unpacked(vector) for pk, vector in packed.items()}
+    return found
+
+
+def kept(model: ModelVersion, items: Collection[int]) -> dict[int, list[float]]:
+    """Vectors of prompts that there are."""
+    found: dict[int, list[float]] = {}
+    names = list(items)
+    for start in range(0, len(names), LOOKED_UP):
+        rows = Embedding.objects.filter(model=model, response=None, item__in=names[start : start + LOOKED_UP])
+        found |= {item: unpacked(bytes(vector)) for item, vector in rows.values_list("item_id", "vector")}
+    return found
+
+
+def unpacked(vector: bytes) -> list[float]:
+    return [value for (value,) in struct.iter_unpack("<e", vector)]
 
 
 METHOD = Method(

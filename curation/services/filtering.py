@@ -169,6 +169,22 @@ class Balance(Strict):
     most: Annotated[int, Field(ge=1, le=2**31 - 1)] | Literal["smallest"] = "smallest"
 
 
+class Decontaminate(Strict):
+    """Left out is what overlaps with these sets; a list of names stands for them with the usual ways."""
+
+    against: list[Name] = Field(
+        min_length=1, max_length=50, description="benchmarks; own: the evaluation splits of earlier versions"
+    )
+    ngram: int = Field(default=13, ge=0, le=50, description="so many words in a row in common; 0: not looked at")
+    containment: float = Field(default=0.2, ge=0, le=1, description="share of a protected text's runs of five words")
+    minhash: float = Field(default=0.0, ge=0, le=1, description="likeness of runs of characters, such as 0.8; 0: off")
+
+    @model_validator(mode="before")
+    @classmethod
+    def named(cls, given: Any) -> Any:
+        return {"against": given} if isinstance(given, list) else given
+
+
 CHOOSING = ("names", "not_names", "since", "until", "reliable", "gold_score")
 """Filters that choose whose answers decide."""
 
@@ -205,6 +221,9 @@ class Filters(Strict):
     curated: list[Annotated[str, Field(max_length=40)]] = Field(
         default_factory=list, max_length=50, description="runs whose accepted proposals are followed: drops and flips"
     )
+    decontaminate: Decontaminate | None = Field(
+        default=None, description="what overlaps with benchmarks or earlier evaluation splits is left out"
+    )
 
     @model_validator(mode="after")
     def in_order(self) -> Filters:
@@ -233,7 +252,7 @@ class Filters(Strict):
 
 ALWAYS = ("axis", "annotators", "min_annotations", "min_confidence", "min_margin")
 """Kept with a version whatever they are; the others only where they differ from what is usual."""
-EVERYWHERE = (*CHOOSING, "where", "scores", "caps", "balance", "gold", "curated")
+EVERYWHERE = (*CHOOSING, "where", "scores", "caps", "balance", "gold", "curated", "decontaminate")
 
 
 def applicable(source: str, kind: str) -> tuple[str, ...]:

@@ -15,20 +15,26 @@ from curation.services import (
     evaluating,
     filling,
     freezing,
+    guiding,
     importing,
     inspecting,
     learning,
+    pairing,
     planning,
     prelabelling,
     prioritising,
     probing,
     scoring,
+    self_referencing,
     switching,
     training,
     trying,
 )
 from curation.services.concord import gammas
 from curation.services.freezing import comparing, pushing, rebuilding
+from curation.services.guarding import learning as gate
+from curation.services.guarding import moderating
+from curation.services.guarding.learning import METHOD as LEARN_GATE
 from curation.services.method import Method
 
 METHODS: dict[str, Method] = {
@@ -46,7 +52,10 @@ METHODS: dict[str, Method] = {
         prelabelling.METHOD,
         calibrating.METHOD,
         prioritising.METHOD,
+        pairing.METHOD,
         critiquing.METHOD,
+        self_referencing.METHOD,
+        guiding.METHOD,
         inspecting.METHOD,
         trying.METHOD,
         default_model.METHOD,
@@ -60,6 +69,9 @@ METHODS: dict[str, Method] = {
         filling.METHOD,
         gammas.METHOD,
         *planning.METHODS,
+        gate.METHOD,
+        LEARN_GATE,
+        moderating.METHOD,
         *training.METHODS,
     )
 }

@@ -98,9 +98,12 @@ class Critic(Sampling):
     axis: Name = "overall"
     concurrency: int = Field(8, ge=1, le=1000, description="questions under way at a time")
     prompt: Annotated[str, Field(max_length=80)] = Field(
-        "", description="of a model made for one way of asking: spans, verdicts, steps, sentences or pairwise"
+        "",
+        description="of a model made for one way of asking: spans, verdicts, steps, sentences, pairwise, "
+        "self-reference or guided",
     )
     json_schema: bool = Field(False, description="whether the server can be held to a JSON schema")
+    logprobs: bool = Field(False, description="whether the server tells how likely its tokens were")
     timeout: float = Field(120, gt=0, le=3600, description="seconds to wait for an answer")
     body: dict[str, Any] = Field(default_factory=dict, description="further fields of each request to the server")
 

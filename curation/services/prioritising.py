@@ -18,7 +18,7 @@ from django.db import transaction
 from pydantic import Field
 
 from curation.errors import Conflict, Invalid
-from curation.models import ModelVersion, Project, Run, TaskKind
+from curation.models import Annotator, ModelVersion, Project, Run, TaskKind
 from curation.services import deciding, prelabelling, queueing, scoring
 from curation.services.learning import acquiring, slicing
 from curation.services.learning.asking import axis_of, embedder
@@ -30,6 +30,11 @@ LEVELS = 2**20
 """Priorities given are from -LEVELS/2 to LEVELS/2, the median 0, where tasks of later imports stand."""
 AT_ONCE = 1000
 RANDOM = "random"
+LACKING = {
+    "spread": "no open task has a spread (only ensembles have one) by {}; a run of 'score' gives them",
+    "value": "no open task has a score by {}; a run of 'score' gives them",
+    "strength": "no open task has a suggestion by {}; a run of 'self-reference', 'guided' or 'prelabel' gives them",
+}
 UNSCORED = math.inf
 
 
@@ -39,13 +44,14 @@ class PrioritiseParams(Params):
         title="Model",
         description="whose scores, or an embedder with its vectors; tasks without them come last. Without one, change, "
         "disagreement, coverage and mixed read hashed words",
-        json_schema_extra={"choose": "model", "kinds": [*scoring.KINDS, "embedder"], "empty": "Hashed words"},
+        json_schema_extra={"choose": "model", "kinds": [*scoring.KINDS, "critic", "embedder"], "empty": "Hashed words"},
     )
-    by: Literal["margin", "spread", "value", "change", "disagreement", "coverage", "mixed"] = Field(
+    by: Literal["margin", "spread", "value", "strength", "change", "disagreement", "coverage", "mixed"] = Field(
         default="margin",
         title="By",
         description="of scores, margin: what the model is least sure of first; spread: where the members of an "
-        "ensemble differ most; value: by the score itself. Of vectors, change: what would change a small head most; "
+        "ensemble differ most; value: by the score itself; strength: where what it suggested is weakest, as of critics "
+        "that vote. Of vectors, change: what would change a small head most; "
         "disagreement: where bootstrapped heads differ; coverage: clusters with fewest labels first; mixed: these "
         "three in turn",
     )
@@ -81,6 +87,13 @@ SCORED = {
     f" JOIN curation_response r ON r.item_id = t.item_id AND r.deleted_at IS NULL {SCORE.format('s', 'r.id')}",
 }
 """Value and spread of the responses of each open task, in as many columns or rows as there are responses."""
+SUGGESTED = """
+SELECT t.id, a.id, s.probability FROM curation_task t
+LEFT JOIN curation_annotation a ON a.task_id = t.id AND a.event = 'answer' AND a.counted AND a.annotator_id = %s
+  AND NOT EXISTS (SELECT 1 FROM curation_annotation later WHERE later.supersedes_id = a.id)
+LEFT JOIN curation_preference s ON s.annotation_id = a.id AND s.axis = %s
+"""
+"""What one model suggested on each open task, where it did, and its probability, where it preferred."""
 Numbers = Sequence[tuple[float, float | None]]
 """Value and spread of each response of a task."""
 
@@ -148,13 +161,15 @@ def by_scores(run: Run, params: PrioritiseParams) -> acquiring.Keys:
     assert run.model is not None
     if run.home.kind == TaskKind.RESPONSE and params.by == "margin":
         raise Invalid("single responses have no margin; use value or spread", field="params.by")
+    if run.home.kind != TaskKind.PREFERENCE and params.by == "strength":
+        raise Invalid("only preferences between two have a strength", field="params.by")
     tasks, found = array("q"), array("d")
-    for task, key in sort_keys(run.home, run.model, params):
+    wanted = suggested_keys if params.by == "strength" else sort_keys
+    for task, key in wanted(run.home, run.model, params):
         tasks.append(task)
         found.append(key)
     if all(key == UNSCORED for key in found):
-        missing = "spread (only ensembles have one)" if params.by == "spread" else "score"
-        raise Conflict(f"no open task has a {missing} by {run.model}; a run of 'score' gives them")
+        raise Conflict(LACKING.get(params.by, LACKING["value"]).format(run.model))
     return acquiring.Keys(tasks, found, [params.by] * len(tasks), bytearray(b"\1") * len(tasks))
 
 
@@ -188,6 +203,26 @@ def sort_keys(project: Project, model: ModelVersion, params: PrioritiseParams) -
     for task, each in groupby(rows, key=lambda row: row[0]):
         numbers = [(row[n], row[n + 1]) for row in each for n in range(1, len(row), 2)]
         yield task, UNSCORED if any(value is None for value, _ in numbers) else key(numbers)
+
+
+def suggested_keys(project: Project, model: ModelVersion, params: PrioritiseParams) -> Iterator[tuple[int, float]]:
+    """How strong the preference is that a model suggested on each open task, by id: its log-odds.
+
+    Where it could not decide it is 0; where it suggested nothing, infinity.
+    """
+    axis = prelabelling.axis_of(project, model, params.axis)
+    critic = Annotator.objects.filter(project=project, kind=Annotator.Kind.MODEL, name=model.name).first()
+    rows = stream(SUGGESTED + OPEN, [critic.pk if critic else 0, axis, project.pk, TaskKind(project.kind)])
+    for task, suggested, probability in rows:
+        yield task, UNSCORED if suggested is None else strength(probability)
+
+
+def strength(probability: float | None) -> float:
+    """|log p / (1 - p)|, which is 0 where no probability was said."""
+    if probability is None:
+        return 0.0
+    p = min(max(probability, 1e-9), 1 - 1e-9)
+    return abs(math.log(p / (1 - p)))
 
 
 def coin(seed: int, task: int, what: str) -> float:

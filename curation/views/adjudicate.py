@@ -25,6 +25,7 @@ from curation.services.adjudicating.elements import REJECTED, Element, Option
 from curation.services.desk import asked
 from curation.views.items import pictures_in, shown, texts_of
 from curation.views.people import own
+from workers.critics.voting import read_back
 
 PREFIX, BOUNDS = "choice:", "bounds:"
 LONGEST_WORDS = 240
@@ -89,7 +90,9 @@ def context_of(request: HttpRequest, project: Project, task: Task, wrong: dict[s
         "prompt": [(str(m.get("role", "")), shown(str(m.get("content", "")), False)) for m in item.prompt],
         "responses": [card(number, responses[pk]) for pk, number in numbers.items()],
         "rationales": [
-            (one.name, one.machine, one.annotation.rationale) for one in answers if one.annotation.rationale
+            (one.name, one.machine, words, read_back(words) if one.machine else None)
+            for one in answers
+            if (words := one.annotation.rationale)
         ],
         "disputed": [drawn(one, numbers, given) for one in elements if one.disputed],
         "agreed": [drawn(one, numbers, given) for one in elements if not one.disputed],

@@ -27,6 +27,7 @@ from curation.services.gold.marking import golds_on
 from curation.services.locating import tasks_on
 from curation.views import decisions
 from curation.views.people import own
+from workers.critics.voting import read_back
 
 SHOWN = 50
 FIRST_WORDS = 180
@@ -284,8 +285,10 @@ class Reader:
         pair = answer.task.pair
         names = [self.called(pk) for pk in (pair.first_id, pair.second_id)] if pair else []
         ranks = sorted(answer.ranks.all(), key=lambda one: one.rank)
+        machine = answer.annotator.kind != Annotator.Kind.PERSON
         return {
             "answer": answer,
+            "strip": read_back(answer.rationale) if machine else None,
             "name": name_of(answer.annotator),
             "pair": " and ".join(names),
             "preferences": [(p.axis, outcome_words(p, names), p.probability) for p in answer.preferences.all()],

@@ -17,7 +17,7 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 from curation.errors import DomainError, Forbidden, Invalid
 from curation.models import ModelVersion, Project, Run, User
 from curation.rendering import markdown
-from curation.services import model_config, registry, running, trying
+from curation.services import model_config, registry, rounds, running, trying
 from curation.services.evaluating import asking, showing
 from curation.views.evaluations import cell
 from curation.views.runs import waiting
@@ -147,6 +147,7 @@ def page(request: HttpRequest, model_id: int) -> HttpResponse:
             (showing.title_of(one.benchmark), cell(one)) for one in showing.of_model(request.user, version)
         ],
         "can_try": request.user.is_staff and can_try(version),
+        "positions": rounds.positions_of(version, request.user) if version.kind == ModelVersion.Kind.CRITIC else [],
     }
     return render(request, "models/page.html", context)
 

@@ -83,7 +83,9 @@ def index(request: HttpRequest, slug: str) -> HttpResponse:
     project = access.project_for(request.user, slug, access.READ)
     context = {
         "project": project,
-        "curators": [{"it": one, "needs": [NEEDS[need] for need in sorted(one.needs) if need in NEEDS]} for one in curators],
+        "curators": [
+            {"it": one, "needs": [NEEDS[need] for need in sorted(one.needs) if need in NEEDS]} for one in curators
+        ],
         "rows": [row_of(run) for run in showing.runs(project)],
         "may_start": access.FREEZE in access.capabilities(request.user, project),
     }

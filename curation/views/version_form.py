@@ -26,6 +26,7 @@ SAID_BY = {
     "name": "name",
     "reliable": "min_reliability",
     "gold_score": "min_gold",
+    "decontaminate": "keep_out",
 }
 """Under which field an error in a part of the filters is told; others are called the same."""
 EXAMPLE = '[{"field": "item.metadata.topic", "op": "in", "value": ["code", "maths"]}]'
@@ -106,6 +107,11 @@ class VersionForm(forms.Form):
         required=False,
         choices=DatasetVersion.SplitBy.choices,
         help_text="Near-duplicate prompts are found by their text; it takes minutes for a million of them.",
+    )
+    keep_out = forms.CharField(
+        label="Keep out what overlaps with",
+        required=False,
+        help_text="Names with commas between: own, for the test splits of earlier versions, and benchmarks.",
     )
     min_reliability = forms.FloatField(
         label="Only annotators as reliable as, 0 to 1",
@@ -217,7 +223,7 @@ class VersionForm(forms.Form):
             "Who and when": ("names", "not_names", "since", "until", "min_reliability", "min_gold", "gold_of"),
             "Scores of a model": ("score_model", "score_head", "score_of", "score_min", "score_max"),
             "How many": ("cap_prompt", "cap_rows", "balance_by", "balance_most"),
-            "Splits": ("split_by",),
+            "Splits and benchmarks": ("split_by", "keep_out"),
         }
         there = {title: [self[name] for name in names if name in self.fields] for title, names in groups.items()}
         return [(title, fields) for title, fields in there.items() if fields]
@@ -244,9 +250,8 @@ class VersionForm(forms.Form):
         """What was chosen, as the service takes it; what was left empty is as usual."""
         given = self.cleaned_data
         told: dict[str, Any] = {name: given.get(name) for name in FILTERS if name in self.applicable}
-        told |= {
-            name: [one.strip() for one in given[name].split(",") if one.strip()] for name in ("names", "not_names")
-        }
+        told |= {name: listed(given[name]) for name in ("names", "not_names")}
+        told["decontaminate"] = listed(given["keep_out"])
         told |= {name: given[name].isoformat() if given[name] else None for name in ("since", "until")}
         if told.get("decided_by") not in (None, "", fits.MAJORITY):
             told.pop("annotators", None)
@@ -275,6 +280,11 @@ class VersionForm(forms.Form):
         name = SAID_BY.get(first, first)
         place = f"{'.'.join(rest)}: " if name == "where" and rest else ""
         self.add_error(name if name in self.fields else None, f"{place}{error.detail}")
+
+
+def listed(text: str) -> list[str]:
+    """What stands between commas."""
+    return [one.strip() for one in text.split(",") if one.strip()]
 
 
 def spoken(given: dict[str, Any]) -> dict[str, Any]:

@@ -54,6 +54,8 @@ from curation.services.adjudicating import deciding as adjudicating
 from curation.services.curating import deciding as curating
 from curation.services.curating.deciding import Wanted
 from curation.services.gold import marking, rules
+from curation.services.guarding import learning as gate
+from curation.services.guarding.learning import told as learnt_on
 from curation.services.suggestions import Leaning, Suggestion, suggest
 from tests import learning
 from tests.cast import Cast, make_pairs
@@ -61,6 +63,7 @@ from tests.plans import waiting_plan
 from tests.sharded import through
 from tests.test_freezing import answer_all
 from tests.trainings import a_training
+from workers.guarding import Case
 
 GUIDELINES = "## What to do\n\nRead **both**, then choose.\n\n- `code`\n- [a link](https://example.org/)\n"
 ROWS = b'{"id": "n1", "prompt": "Why?", "responses": ["So.", "Thus."]}\n{"id": "n2", "prompt": "How?"}\n'
@@ -99,6 +102,27 @@ def speak(project: Project) -> Item:
         add(comment="On the whole.")
         Verdict.objects.create(annotation=annotation, response=answer.task.pair.second, question="correct", answer=True)
     return item
+
+
+def moderate(project: Project, crew: Cast) -> Run:
+    """A gate with every kind of figure: on thresholds that were learnt, with categories, and close to the boundary."""
+    cost = ModelVersion.objects.create(
+        name=f"c{LONG.lower()}"[:90], kind="cost", reference="program:length", state="ready"
+    )
+    Item.objects.filter(project=project).update(metadata={"category": LONG})
+    cases = [Case(n / 9, n > 30 + n % 3, n % 4 if n > 30 else 0, n, n) for n in range(60)]
+    sections = [gate.told(name, some, 5, None, 0) for name, some in (("responses", cases), ("prompts", cases[:45]))]
+    cases = [Case(n / 9, n > 30 + n % 3, 1 + n % 3 if n > 30 + n % 3 else 0, n, n) for n in range(60)]
+    sections = [learnt_on(name, some, 5, None, 0) for name, some in (("responses", cases), ("prompts", cases[:45]))]
+    learnt = Run.objects.create(
+        project=project, method="learn-gate", model=cost, state="succeeded", ended_at=timezone.now(),
+        params={"model": cost.pk}, result={"aim": "youden", "sections": sections},
+    )  # fmt: skip
+    params = {"model": cost.pk, "thresholds": str(learnt.pk), "near": 5.0}
+    for _ in range(2):
+        gate = through(starting.start(project=project, method="safety-gate", params=params, user=crew.olga))
+        assert gate.state == "succeeded", gate.error
+    return gate
 
 
 def accept_all(crew: Cast) -> Run:
@@ -237,6 +261,7 @@ def furnish(crew: Cast, folder: Path) -> House:
     curve = Run.objects.create(project=project, method="learning-curve", state="succeeded")
     LearningCurve.objects.create(project=project, run=curve, told=learning.told(LONG))
     teach(project, crew)
+    moderate(project, crew)
     decided = settle(project, olga)
     fitted, beside = (fit_of(project, method) for method in ("dawid_skene", "majority"))
     curated = curated_of(project)
@@ -320,6 +345,8 @@ def furnish(crew: Cast, folder: Path) -> House:
         "what next": f"{root}/next/",
         "no bias report": f"/projects/{empty.slug}/bias/",
         "no learning curve": f"/projects/{empty.slug}/next/",
+        "safety": f"{root}/safety/",
+        "empty safety": f"/projects/{empty.slug}/safety/",
         "adjudicate": f"{root}/adjudicate/?all=1",
         "a task to decide": f"{root}/adjudicate/{decided}/",
         "guidelines": f"{root}/guidelines/",

@@ -150,6 +150,12 @@ def explicit(row: Row) -> None:
     number(row, "margin")
 
 
+def traces(row: Row) -> None:
+    if not isinstance(row["reasons"], list) or not all(isinstance(one, str) and one for one in row["reasons"]):
+        raise Wrong("reasons", "must be a list of texts that say something")
+    explicit({**row, "chosen": row["chosen"] or [{"role": "assistant", "content": "?"}]})
+
+
 def implicit(row: Row) -> None:
     chosen, rejected = conversation(row, "chosen"), conversation(row, "rejected")
     if chosen == rejected:
@@ -339,6 +345,7 @@ def nothing_more(_row: Row) -> None:
 RULES: dict[str, Callable[[Row], None]] = {
     "trl-preference": explicit,
     "trl-preference-implicit": implicit,
+    "redi": traces,
     "openrlhf": explicit,
     "trl-unpaired": unpaired,
     "trl-sft": supervised,

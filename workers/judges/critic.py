@@ -11,7 +11,7 @@ from workers.judging import Given, Judge, Judged, Spec, Unusable, judges
 from workers.replies import clean, read
 
 CONFIG = (
-    "concurrency", "temperature", "max_tokens", "timeout", "json_schema", "prompt", "key_env", "body",
+    "concurrency", "temperature", "max_tokens", "timeout", "json_schema", "logprobs", "prompt", "key_env", "body",
     "max_length", "dtype",
 )  # fmt: skip
 MAX_TOKENS = 2048
@@ -33,8 +33,11 @@ class Critic:
 
     def fits(self, wanted: Wanted) -> list[Way]:
         """The ways of asking that a protocol needs; of a model that was made for one of them, that one only."""
-        only = self.config.get("prompt")
-        return [way for way in ways if way.fits(wanted) and only in (None, "", way.name)]
+        return [way for way in ways if not way.alone and way.fits(wanted) and self.answers(way)]
+
+    def answers(self, way: Way) -> bool:
+        """Whether this model may be asked in that way: it was not made for another one."""
+        return self.config.get("prompt") in (None, "", way.name)
 
     def judge(self, given: Iterable[Given]) -> Iterator[Judged]:
         """Critiques of spans for every candidate, without a protocol and without asking twice."""
@@ -81,6 +84,7 @@ def open_critic(spec: Spec) -> Critic:
         key_env=str(config.get("key_env") or ""),
         concurrency=int(config.get("concurrency") or 8),
         constrained=bool(config.get("json_schema")),
+        logprobs=bool(config.get("logprobs")),
         timeout=float(config.get("timeout") or 120),
         body=config.get("body"),
     )

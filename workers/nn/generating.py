@@ -8,6 +8,7 @@ refused, never cut. Simpler than a server: no constrained decoding, no continuou
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from typing import Any
 
 import torch
@@ -15,6 +16,7 @@ from transformers import StoppingCriteria, StoppingCriteriaList
 
 from workers.asking import Reply, Request, nothing
 from workers.judging import OutOfMemory, Spec
+from workers.nn import forcing
 from workers.nn.loading import load
 from workers.nn.texts import TURN, plain
 
@@ -59,7 +61,8 @@ class Writer:
         except torch.OutOfMemoryError:
             replies = None
         if replies is not None:
-            yield from zip(batch, replies, strict=True)
+            for n, reply in zip(batch, replies, strict=True):
+                yield n, self.with_likelihood(prompts[n], requests[n], reply)
             return
         if len(batch) == 1:
             raise OutOfMemory(f"a prompt of {len(prompts[batch[0]])} tokens")
@@ -68,6 +71,13 @@ class Writer:
         half = len(batch) // 2
         yield from self.answered(batch[:half], prompts, requests, tick)
         yield from self.answered(batch[half:], prompts, requests, tick)
+
+    def with_likelihood(self, prompt: list[int], request: Request, reply: Reply) -> Reply:
+        """A reply with how likely each verdict was, where that is asked."""
+        if not request.verdict:
+            return reply
+        found = forcing.likelihood(self.model, self.tokenizer, prompt, reply.text, request.verdict)
+        return replace(reply, likelihood=found)
 
     @torch.inference_mode()
     def written(self, prompts: list[list[int]], how: Request, tick: Callable[[], None]) -> list[Reply]:

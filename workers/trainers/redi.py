@@ -45,7 +45,7 @@ trainers.add(
         name="redi",
         title="Right and wrong traces (REDI)",
         about="A language model learns to write right traces and not to write wrong ones, without a reference model.",
-        reads=("trl-preference", "trl-preference-implicit"),
+        reads=("redi", "trl-preference", "trl-preference-implicit"),
         makes="policy",
         train=train,
         settings=Redi,

@@ -48,6 +48,9 @@ class Target:
     """Whether its rows name annotators."""
     separated: bool = False
     """Whether its consumers read tab-separated values: then each split has such a file too."""
+    reasoned: bool = False
+    """Of decided targets: whether its rows hold the reasons against the rejected response, and those of pairs of which
+    both are bad are kept as WrongRow."""
     edition: int = 1
     """Which form of the target this is. A version keeps the form that it was made in, and is made again in it."""
     before: Target | None = None

@@ -10,7 +10,7 @@ from pydantic import Field, ValidationError
 
 from curation.errors import Invalid
 from curation.models import Embedding, ModelVersion, Project, Protocol, Run
-from curation.services import fits
+from curation.services import fits, protecting
 from curation.services.deciding import last_annotation
 from curation.services.filtering import Filters, moment
 from curation.services.freezing.selecting import Selection
@@ -59,9 +59,11 @@ def settle(project: Project | None, params: CurateParams) -> CurateParams:
     assert project is not None
     curator = curator_of(params.curator)
     settings = settings_of(curator, params.settings)
-    for field in ("model", "embedder"):
+    for field in ("model", "second", "embedder"):
         if (pk := getattr(settings, field, None)) is not None:
             visible(project, pk, f"params.settings.{field}")
+    if "references" in curator.needs:
+        protecting.checked(getattr(settings, "against", []), "params.settings.against")
     changes: dict[str, Any] = {"settings": settings.model_dump(mode="json", exclude_none=True)}
     if params.decided_by != fits.MAJORITY:
         fit = fits.find(project, params.decided_by, "params.decided_by")

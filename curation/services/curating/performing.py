@@ -7,6 +7,7 @@ A worker that dies leaves whole pieces. The next one goes through the same rows 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from functools import partial
 from itertools import islice
 from typing import Any
 
@@ -16,16 +17,18 @@ from django.utils import timezone
 
 from curation import bulk
 from curation.errors import Conflict, Invalid
-from curation.models import Proposal, Run
+from curation.models import ModelVersion, Proposal, Run
+from curation.services import protecting
 from curation.services.curating import asked
 from curation.services.curating.asking import CurateParams, begun, curator_of, selection_of, settings_of
 from curation.services.curating.rows import Rows
+from curation.services.embedding import prompts_to_vectors
 from curation.services.freezing.walking import apart, sorting_on_disk, tell
 from curation.services.running import Report
 from curation.statements import rows as fetched
 from workers import curating
 from workers.aggregating import Missing
-from workers.curating import MOST_CAUSE, MOST_REASON, Aid, Unfit
+from workers.curating import MOST_CAUSE, MOST_REASON, Aid, Curator, Settings, Unfit
 
 AT_ONCE = 1000
 BINS = 20
@@ -43,11 +46,13 @@ def execute(run: Run, report: Report) -> dict[str, Any]:
     curator = curator_of(params.curator)
     settings = settings_of(curator, params.settings)
     at = begun(run)
+    if "references" in curator.needs and "references" not in at:
+        at["references"] = protecting.gathered(run.home, getattr(settings, "against", []), run.created_at)
     report.checkpoint(done=0, at=at)
     rows = Rows(selection_of(run, params, at), curator, settings, at["last_embedding"], lambda n: tell(report, n, None))
     try:
         with sorting_on_disk():
-            proposals = curator.propose(rows, settings, Aid(run.seed, report.log))
+            proposals = curator.propose(rows, settings, aid_of(run, report, curator, settings, at))
             write(run, report, at, islice(proposals, at["written"], None), params.accept)
     except (Missing, Unfit) as problem:
         raise Conflict(str(problem)) from None
@@ -58,6 +63,15 @@ def execute(run: Run, report: Report) -> dict[str, Any]:
             asked.again(run.home, Proposal.objects.filter(run=run, action=Proposal.Action.ASK, state=STATE.ACCEPTED))
         report.checkpoint(done=rows.seen, total=rows.seen, at={**at, "asked": True})
     return {"curator": curator.title, "rows": rows.seen, **told(run)}
+
+
+def aid_of(run: Run, report: Report, curator: Curator, settings: Settings, at: dict[str, Any]) -> Aid:
+    """The texts to compare with, and the embedder of prompts, where the curator needs them."""
+    references = protecting.references(at.get("references", []))
+    pk = getattr(settings, "embedder", None) if "prompt vectors" in curator.needs else None
+    embedder = ModelVersion.objects.get(pk=pk) if pk is not None else None
+    embed = partial(prompts_to_vectors, embedder) if embedder else None
+    return Aid(run.seed, report.log, references, embed)
 
 
 def write(run: Run, report: Report, at: dict[str, Any], proposals: Iterable[curating.Proposal], accept: bool) -> None:
@@ -81,7 +95,7 @@ def row_of(run: Run, one: curating.Proposal, accept: bool) -> Proposal:
     subject = one.subject
     decided = {"state": STATE.ACCEPTED, "decided_at": timezone.now(), "decided_by": run.created_by} if accept else {}
     return Proposal(
-        project_id=run.project_id,
+        project=run.home,
         run=run,
         subject=subject.key,
         item_id=subject.item,

@@ -30,6 +30,10 @@ VECTORS = """
 SELECT x.response_id, x.vector FROM curation_embedding x
 WHERE x.response_id {} AND x.model_id {} AND x.id <= %s
 """
+PROMPT_VECTORS = """
+SELECT x.item_id, x.vector FROM curation_embedding x
+WHERE x.item_id {} AND x.model_id {} AND x.response_id IS NULL AND x.id <= %s
+"""
 
 
 @dataclass
@@ -70,6 +74,8 @@ class Rows:
             self.add_scores(some)
         if "embeddings" in needs:
             self.add_vectors(some)
+        if "prompt vectors" in needs and getattr(self.settings, "embedder", None) is not None:
+            self.add_prompt_vectors(some)
         if "agreement" in needs and self.selection.filters.decided_by != MAJORITY:
             self.add_agreement(some)
 
@@ -84,15 +90,16 @@ class Rows:
                 side.metadata = sides.get(side.id) or {}
 
     def add_scores(self, some: list[Row]) -> None:
-        """What the curator's `model` said by the moment at which the run began, of its `head`."""
+        """What the curator's `model`, and its `second`, said by the moment at which the run began, of its `head`."""
         assert self.selection.as_of is not None
-        model, head = getattr(self.settings, "model", None), getattr(self.settings, "head", "")
-        until = bulk.moment(self.selection.as_of)
-        found = looked_up(NOW, SCORES, ids_of(some), {model}, params=[until])
-        scores = {response: value for _, its, response, value in found if its == head}
+        model, second = (getattr(self.settings, name, None) for name in ("model", "second"))
+        head, until = getattr(self.settings, "head", ""), bulk.moment(self.selection.as_of)
+        models = {pk for pk in (model, second) if pk is not None}
+        found = looked_up(NOW, SCORES, ids_of(some), models, params=[until])
+        scores = {(whose, response): value for whose, its, response, value in found if its == head}
         for row in some:
             for side in sides_of(row):
-                side.score = scores.get(side.id)
+                side.score, side.second = scores.get((model, side.id)), scores.get((second, side.id))
 
     def add_vectors(self, some: list[Row]) -> None:
         np = numpy()
@@ -102,6 +109,15 @@ class Rows:
         for row in some:
             for side in sides_of(row):
                 side.vector = vectors.get(side.id)
+
+    def add_prompt_vectors(self, some: list[Row]) -> None:
+        import numpy as np
+
+        embedder = getattr(self.settings, "embedder", None)
+        found = looked_up(NOW, PROMPT_VECTORS, {row.item for row in some}, {embedder}, params=[self.last_embedding])
+        vectors = {item: np.frombuffer(vector, dtype="<f2").astype(np.float32) for item, vector in found}
+        for row in some:
+            row.vector = vectors.get(row.item)
 
     def add_agreement(self, some: list[Row]) -> None:
         """The plain share of the answers, where a fit decided."""

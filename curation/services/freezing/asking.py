@@ -12,7 +12,7 @@ from pydantic import Field
 
 from curation.errors import Invalid
 from curation.models import Dataset, DatasetVersion, Gold, ModelVersion, Progress, Project, Run, User
-from curation.services import fits, running
+from curation.services import fits, protecting, running
 from curation.services.deciding import last_annotation
 from curation.services.filtering import Filters, RightOnGold, applicable, filters_from, kept
 from curation.services.freezing import curated
@@ -116,6 +116,8 @@ def checked_filters(project: Project, target: Target, given: Any) -> Filters:
         if "annotators" in filters.model_fields_set and filters.annotators != whose:
             raise Invalid(f"that fit decided by the answers of {whose}", field="filters.annotators")
         filters.decided_by, filters.annotators = str(fit.pk), whose
+    if filters.decontaminate:
+        protecting.checked(filters.decontaminate.against, "filters.decontaminate.against")
     filters.curated = curated.checked(project, target, filters)
     if filters.reliable:
         filters.reliable.run = str(fits.find(project, filters.reliable.run, "filters.reliable.run").pk)

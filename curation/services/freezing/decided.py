@@ -13,9 +13,9 @@ from typing import Any, NamedTuple
 import orjson
 
 from curation.models import TaskKind
-from curation.services.deciding import FIRST, Decision, decisions, dropped_because
+from curation.services.deciding import BAD, FIRST, Decision, decisions, dropped_because
 from curation.services.freezing.selecting import NOT_ANSWERED, Candidate, Fields, Selection
-from workers.rows import DecidedRow, Message
+from workers.rows import DecidedRow, Message, WrongRow
 
 LINEAGE: Fields = (
     ("item", "text"), ("pair", "whole"), ("task", "whole"), ("value", "real"), ("confidence", "real"),
@@ -68,6 +68,9 @@ class Content(NamedTuple):
 def candidates(selection: Selection) -> Iterator[Candidate]:
     for content, decision in with_contents(selection):
         reason = dropped_because(decision, selection.filters) if decision else NOT_ANSWERED
+        if decision and reason == BAD and selection.target.reasoned:
+            yield from alone(content, decision)
+            continue
         if reason or decision is None:
             yield Candidate(content.prompt_hash, reason=reason)
             continue
@@ -99,6 +102,19 @@ def with_contents(selection: Selection) -> Iterator[tuple[Content, Decision | No
         while place == key[: len(place)]:
             yield content, decision
             place, decision = next(ahead, END)
+
+
+def alone(content: Content, decision: Decision) -> Iterator[Candidate]:
+    """Each response of a pair of which both are bad."""
+    prompt, trace = orjson.loads(content.prompt), lineage(content, decision)
+    sides = (
+        (content.first_id, content.first, content.first_messages, content.first_model),
+        (content.second_id, content.second, content.second_messages, content.second_model),
+    )
+    for pk, text, messages, model in sides:
+        given = WrongRow(prompt, continuation(text, messages), content.item, model)
+        told = {**trace, "chosen": None, "rejected": pk}
+        yield Candidate(content.prompt_hash, given, None, (told,), content.item_id, (pk,))
 
 
 END: tuple[tuple[float, ...], None] = ((inf,), None)

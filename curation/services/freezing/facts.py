@@ -13,6 +13,7 @@ from django.db import connection
 from curation.models import DatasetVersion, Reliability, Run, TaskKind
 from curation.services import fits
 from curation.services.deciding import ANSWERED
+from curation.services.freezing import unseen
 from curation.services.freezing.selecting import Selection, selection_of
 from curation.services.reading import stream
 from workers.intervals import wilson
@@ -33,6 +34,7 @@ def facts_of(version: DatasetVersion) -> dict[str, Any]:
         "sources": sources(selection),
         "protocols": protocols(selection),
         **decided_by(selection),
+        **checked_against(version),
     }
 
 
@@ -74,6 +76,12 @@ def on_gold(selection: Selection) -> dict[str, Any]:
     share = wilson(right or 0, n)
     told = {"annotators": heads, "answers": n, "right": right or 0}
     return told | {"share": rounded(share.share), "low": rounded(share.low), "high": rounded(share.high)}
+
+
+def checked_against(version: DatasetVersion) -> dict[str, Any]:
+    """The benchmarks and evaluation splits that it was compared with, and how much of it overlapped with each."""
+    found = unseen.counted(version)
+    return {"decontaminated": found} if found or unseen.wanted(version) else {}
 
 
 def annotators(selection: Selection) -> dict[str, dict[str, float]]:

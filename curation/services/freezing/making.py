@@ -6,7 +6,9 @@ import csv
 import hashlib
 import shutil
 from collections import Counter
+from collections.abc import Callable
 from contextlib import ExitStack
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,11 +18,11 @@ from django.db import transaction
 from curation.errors import Conflict
 from curation.models import DatasetFile, DatasetVersion, Run
 from curation.services import cards, telling
-from curation.services.freezing import changed, consuming, curated, facts, storing
+from curation.services.freezing import changed, consuming, curated, facts, storing, unseen
 from curation.services.freezing.companions import schema_of, write_companions
 from curation.services.freezing.croissant import croissant
 from curation.services.freezing.members import Members
-from curation.services.freezing.selecting import Candidate, Fields, selection_of, target_of
+from curation.services.freezing.selecting import Candidate, Fields, Selection, selection_of, target_of
 from curation.services.freezing.sources import candidates, lineage_of
 from curation.services.freezing.splitting import splitter
 from curation.services.freezing.walking import sorting_on_disk, tell
@@ -58,6 +60,7 @@ def write(version: DatasetVersion, building: Path, report: Report) -> None:
         reading.begin(building, counts["rows"])
         counts |= write_companions(version, building)
         files = describe(version, building, counts)
+        version.counts = counts
         version.facts = facts.facts_of(version)
         version.checks = reading.said()
     manifest = manifest_of(version, files)
@@ -96,7 +99,7 @@ def write_splits(version: DatasetVersion, building: Path, report: Report, member
         columns = (*ROW, *lineage_of(target, flips=curated.flips(version)))
         lineage = files.enter_context(Table(building, "lineage", schema_of(columns), most))
         where = splitter(version)
-        for candidate in candidates(selection_of(version)):
+        for candidate in candidates(selected(version, where)):
             looked_at += 1
             if looked_at % TOLD_EVERY == 0:
                 tell(report, looked_at, expected(version, target))
@@ -115,6 +118,13 @@ def write_splits(version: DatasetVersion, building: Path, report: Report, member
     rows = {name: split.table.rows for name, split in splits.items()}
     total = sum(rows.values())
     return {"rows": rows, "total": total, "dropped": dict(dropped), "looked_at": looked_at, "lineage": lineage.rows}
+
+
+def selected(version: DatasetVersion, where: Callable[[Candidate], str]) -> Selection:
+    """What a version holds, without what must stay unseen in the split that it would go to."""
+    kept_out = unseen.unseen(version, where)
+    selection = selection_of(version)
+    return replace(selection, kept_out=kept_out.kept_out) if kept_out else selection
 
 
 def rows_of(target: Target, candidate: Candidate) -> list[dict[str, Any]]:

@@ -50,7 +50,8 @@ def narrowed(selection: Selection, found: Callable[[Selection], Iterator[Candida
     """The candidates that `found` gives, those that are not wanted with the reason why."""
 
     def again() -> Iterator[Candidate]:
-        return judged(selection, found(selection))
+        seen = judged(selection, found(selection))
+        return selection.kept_out(seen) if selection.kept_out else seen
 
     wanted = selection.filters
     return thinned(selection, again) if wanted.caps or wanted.balance else again()

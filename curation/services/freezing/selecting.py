@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -56,6 +56,8 @@ class Selection:
     """As which items are read."""
     settled: int | None = None
     """The decision up to which what people settled is read; None: all of it."""
+    kept_out: Callable[[Iterator[Candidate]], Iterator[Candidate]] | None = None
+    """What gives candidates that must stay unseen a reason (`unseen.py`)."""
 
     @property
     def standing(self) -> list[int]:

@@ -8,7 +8,7 @@ from types import ModuleType
 
 from curation.models import Project
 from curation.services.deciding import Filters, last_annotation
-from curation.services.freezing import answered, compared, critiqued, curated, decided
+from curation.services.freezing import answered, compared, critiqued, curated, decided, reasons
 from curation.services.freezing.narrowing import narrowed
 from curation.services.freezing.selecting import NOT_ANSWERED, Candidate, Fields, Selection
 from workers.writers import Dropped, Target
@@ -23,7 +23,8 @@ SOURCES: Mapping[str, ModuleType] = {
 
 def candidates(selection: Selection) -> Iterator[Candidate]:
     """Everything that may become a row, in an order that never changes."""
-    return narrowed(selection, SOURCES[selection.target.source].candidates)
+    found = narrowed(selection, SOURCES[selection.target.source].candidates)
+    return reasons.told(selection, found) if selection.target.reasoned else found
 
 
 def lineage_of(target: Target, *, flips: bool = False) -> Fields:

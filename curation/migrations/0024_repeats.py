@@ -9,7 +9,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('curation', '0021_curation_proposals'),
+        ('curation', '0023_reports'),
     ]
 
     operations = [
