@@ -12,6 +12,7 @@ from django.utils import timezone
 
 from curation.errors import Conflict, Invalid
 from curation.models import Decision, ModelVersion, Plan, PlanPair, PlanStep, Proposal, Run, Task
+from curation.services import removing
 from curation.services.planning import advancing, asking, telling
 from curation.services.running import Report
 from tests import judging
@@ -200,6 +201,15 @@ def test_nobody_by_the_deadline_fails_and_going_on_asks_again(world: Cast, embed
     assert plan.state == Plan.State.FAILED and "nobody verified a pair" in plan.error
     plan = asking.go_on(plan, world.olga)
     assert plan.state == Plan.State.WAITING and plan.deadline is not None and plan.deadline > timezone.now()
+
+
+def test_nobody_is_waited_for_on_a_pair_that_was_taken_out(world: Cast, embedder: ModelVersion) -> None:
+    plan = at_people(world, embedder)
+    verify(plan, world.ann, most=SEED - 1)
+    left = PlanPair.objects.get(plan=plan, task__state=Task.State.OPEN).task
+    assert left.pair is not None
+    removing.remove(project=world.project, ids=[left.pair.item_id], user=world.mia)
+    assert advancing.advance(plan).stage == "labels"
 
 
 def test_a_button_goes_on_without_waiting(world: Cast, embedder: ModelVersion) -> None:
