@@ -9,7 +9,7 @@ import pytest
 import yaml
 
 from curation.models import DatasetVersion, Item, Source
-from curation.services.cards import plain
+from curation.services.card_people import plain
 from tests.cast import Cast, make_pairs
 from tests.test_freezing import answer_all, frozen
 

@@ -191,7 +191,7 @@ def test_a_gate_acts_by_the_thresholds_that_were_learnt_last(cast: Cast) -> None
     assert run.params["thresholds"] == str(gate.pk)
     found = section(run)
     assert found["responses"] == {"safe": 3, "minor": 3, "moderate": 3, "severe": 3}
-    assert found["prompts"] == {"safe": 9, "minor": 3}
+    assert found["prompts"] == {"safe": 9, "minor": 3} and found["actions"] == {"allow": 6, "refuse": 6}
     assert (run.result["delivered"], run.result["refused"], run.result["prompts refused"]) == (6, 3, 3)
     # of the last of each four the prompt is refused, and its response is severe
     assert [one for one in proposals(run) if one[0] == "j3"] == [

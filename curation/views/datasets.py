@@ -17,7 +17,7 @@ from curation.downloads import download
 from curation.errors import DomainError, NotFound
 from curation.models import DatasetVersion, Project
 from curation.rendering import markdown
-from curation.services import cards, exporting, freezing
+from curation.services import card_people, cards, exporting, freezing
 from curation.services.bias import telling as reports
 from curation.services.freezing import changed, pushing
 from curation.views.version_form import EXAMPLE, VersionForm
@@ -103,8 +103,12 @@ def page(request: HttpRequest, slug: str, name: str, number: int) -> HttpRespons
         "followed": changed.followed(version) is not None,
         "changes": changed.latest(version, CHANGES),
         "what": targets.get(version.target).what,
-        "agreement": dict(zip(("titles", "rows"), cards.agreed(version.facts.get("agreement", {})), strict=True)),
-        "known": [words for words in (cards.known_answers(version.facts), cards.reliability(version.facts)) if words],
+        "agreement": dict(zip(("titles", "rows"), card_people.agreed(version.facts.get("agreement", {})), strict=True)),
+        "known": [
+            words
+            for words in (card_people.known_answers(version.facts), card_people.reliability(version.facts))
+            if words
+        ],
         "card": markdown(f"{version.card.split('---', 2)[-1]}\n\n{cards.bias(version)}"),
         "compares": targets.get(version.target).source == "decided",
         "bias": reports.latest(project, version),
