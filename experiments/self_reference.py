@@ -147,7 +147,9 @@ def margin(voted: Voted) -> float:
 
     p = probability(voted)
     trace = {"value": 1 if voted.side == "b" else -1, "annotations": [1]}
-    return margin_of(PairRow("train", 0, [], [], [], trace=trace), MarginBT(strength="probability"), {1: p})
+    return margin_of(
+        PairRow("train", 0, [], [], [], trace=trace), MarginBT.model_validate({"strength": "probability"}), {1: p}
+    )
 
 
 def reward(better: Any, margins: Sequence[float], seed: int) -> Any:

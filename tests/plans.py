@@ -50,7 +50,7 @@ TOPICS = 8
 WORDS = ("alpha", "beta")
 WRONG = {0: 0.65, 1: 0.65}
 """Share of wrong labels by topic; elsewhere a tenth."""
-SMALL = {"validation": 24, "seed_pairs": 16, "per_round": 16, "rounds": 2, "days": 1}
+SMALL = {"validation": 24, "seed_pairs": 32, "per_round": 16, "rounds": 2, "days": 1}
 
 
 def populate(project: Project, count: int, seed: int = 0, first: int = 0) -> None:

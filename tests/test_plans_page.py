@@ -132,7 +132,7 @@ def test_the_command_does_what_needs_no_people(cast: Cast, embedder: ModelVersio
     params = [word for one in given for word in ("--param", one)]
     call_command("plan", "skywork-reward-v2", cast.project.slug, *params)
     told = capsys.readouterr().out
-    assert "waiting for people: 40 pairs" in told
-    assert Task.objects.filter(queue__isnull=False).count() == 40
+    assert "waiting for people: 56 pairs" in told
+    assert Task.objects.filter(queue__isnull=False).count() == 56
     with pytest.raises(CommandError, match="no plan 'nothing'"):
         call_command("plan", "nothing", cast.project.slug)

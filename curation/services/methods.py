@@ -34,7 +34,6 @@ from curation.services.concord import gammas
 from curation.services.freezing import comparing, pushing, rebuilding
 from curation.services.guarding import learning as gate
 from curation.services.guarding import moderating
-from curation.services.guarding import moderating
 from curation.services.guarding.learning import METHOD as LEARN_GATE
 from curation.services.method import Method
 

@@ -105,7 +105,7 @@ def go_on(plan: Plan, user: User | None, *, without_waiting: bool = False) -> Pl
         changes: dict[str, Any] = {"state": Plan.State.RUNNING, "error": ""}
         if step is not None and step.run is None:
             changes["deadline"] = recipe_deadline(plan)
-            Queue.objects.filter(pk=plan.queue_id).update(deadline=changes["deadline"])
+            Queue.objects.filter(pk=plan.queue_id or 0).update(deadline=changes["deadline"])
         Plan.objects.filter(pk=plan.pk, state=Plan.State.FAILED).update(**changes)
     elif without_waiting and plan.state == Plan.State.WAITING:
         Plan.objects.filter(pk=plan.pk, state=Plan.State.WAITING).update(deadline=timezone.now())
