@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from curation.errors import Invalid
-from curation.models import DatasetVersion, GoldResult, Progress, Project, Task
+from curation.models import DatasetVersion, Gold, GoldResult, Progress, Project, Task
 from curation.services import fits
 from curation.services.filtering import Filters, who
 from curation.services.freezing import facts
@@ -48,7 +48,7 @@ def answer_everything(cast: Cast, name: str, says: Callable[[int], int]) -> None
     person = Person(cast, cast.people[name])
     while (shown := person.next()) is not None:
         person.answer(shown.task_id, says(shown.task_id))
-    for task in Task.objects.filter(golds__retired_at=None).order_by("pk"):
+    for task in Task.objects.filter(golds__phase="hidden").order_by("pk"):
         shown = person.desk
         assert serving.reserve(shown, task.pk, "ab", Project.objects.get().created_at)
         person.answer(task.pk, says(task.pk))
@@ -106,7 +106,7 @@ def test_only_the_answers_of_those_who_were_right_on_gold(people: Cast) -> None:
     assert "80.0 % of at least 6, then true of 1 annotator" in version.card
     GoldResult.objects.filter(annotator=ann).update(correct=False)
     Progress.objects.filter(annotator=ann).update(gold_total_right=0)
-    marking.retire(golds=people.project.golds.all()[:1])
+    marking.retire(golds=Gold.objects.filter(side="first"))
     assert checked(people, version)["same"], "it is as it was asked for, whatever became of the gold"
     nobody = frozen(people, filters=wanted)
     assert nobody.filters["gold_score"]["annotators"] == [] and nobody.counts["total"] == 0

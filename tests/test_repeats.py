@@ -217,7 +217,7 @@ def test_the_screen_shows_it_like_any_task(again: Cast) -> None:
     assert [one["event"] for one in repeat.commits] == ["answer", "undo", "answer"]
     listed = "/api/v1/projects/helpfulness/checks/repeats"
     [row] = calling(again.vic).get(listed).json()["results"]
-    assert (row["annotator"], row["annotation"], row["state"]) == ("ann", repeat.first_id, "answered")
+    assert (row["annotator"], row["annotation"], row["state"]) == ("@ann", repeat.first_id, "answered")
     assert row["preferences"] == repeat.preferences and calling(again.bob).get(listed).status_code == 403
     stranger = calling(again.bob)
     annotator_for(again.bob, again.project)

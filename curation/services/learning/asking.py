@@ -15,7 +15,7 @@ from curation.services.learning import gathering, slicing
 from curation.services.method import Method, Params
 from curation.services.running import Report
 from curation.services.team import effort
-from workers.intervals import Estimate
+from workers.intervals import Estimate, wilson
 from workers.learning import advising
 
 
@@ -176,7 +176,7 @@ def slices_of(
         own = [misses[n] for n in places if misses[n] == misses[n]]
         pairs, differ = compared.get(name, (0, 0))
         votes = sum(labels.rows[n].votes for n in places) / len(places)
-        slices.append(advising.Slice(name, len(places), advising.shares(own), advising.wilson(differ, pairs), votes))
+        slices.append(advising.Slice(name, len(places), advising.shares(own), wilson(differ, pairs), votes))
     advice = [advising.advice_of(one, overall, gain, params.threshold) for one in slices]
     told["slices"] = [
         {**asdict(one), "title": titles.get(one.name, one.name), "floor": one.floor, "advice": said}
