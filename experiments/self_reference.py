@@ -180,6 +180,9 @@ def run(seed: int) -> dict[str, Any]:
     for labels in LABELS:
         ways: tuple[_modulo.Own, ...] = ("none", "own", "shuffled")
         found |= {f"C, {labels} labels: {own}": _modulo.accuracy(seed, labels, own) for own in ways}
+        found |= {
+            f"C, {labels} labels, reader: {own}": _modulo.accuracy(seed, labels, own, reader=True) for own in ways[:2]
+        }
     found |= {f"D, {name}": value for name, value in of_strength(seed).items()}
     data = Path(os.environ.get("TOUCHSTONE_DATA", "shared/data"))
     for name, told in {**_recorded.of_judgebench(data), **_recorded.of_llmfao(data)}.items():
