@@ -146,9 +146,9 @@ def store(project: Project, person: Annotator, models: Sequence[ModelVersion], s
     copied(Pair, {}, (
         {"id": n + 1, "item_id": n + 1, "first_id": 2 * n + 1, "second_id": 2 * n + 2} for n, *_ in some
     ))  # fmt: skip
-    task = {"project_id": project.pk, "kind": "preference", "state": "complete", "taken": 1, "done": 1}
+    task: dict[str, Any] = {"project_id": project.pk, "kind": "preference", "state": "complete", "taken": 1, "done": 1}
     copied(Task, task, ({"id": n + 1, "pair_id": n + 1, "position": n + 1} for n, *_ in some))
-    answer = {"project_id": project.pk, "annotator_id": person.pk, "protocol_id": project.protocol_id}
+    answer: dict[str, Any] = {"project_id": project.pk, "annotator_id": person.pk, "protocol_id": project.protocol_id}
     answer |= {"event": "answer", "source": "api"}
     copied(Annotation, answer, ({"id": n + 1, "task_id": n + 1, "idempotency_key": str(n)} for n, *_ in some))
     copied(Preference, {"axis": "overall"}, (

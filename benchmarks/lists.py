@@ -135,7 +135,12 @@ def lists_of(schema: dict[str, Any]) -> dict[str, str]:
         if name.startswith("list_"):
             for given, ours in NAMED.items():
                 path = path.replace(f"{{{given}}}", f"{{{ours}}}")
-            found[name] = path
+            asked = [
+                one["name"]
+                for one in methods["get"].get("parameters", ())
+                if one["in"] == "query" and one.get("required")
+            ]
+            found[name] = path + "".join(f"?{given}={{{given}}}" for given in asked)
     if not found:
         raise Unexpected("the schema of the API has no lists")
     return found

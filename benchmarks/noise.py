@@ -53,7 +53,7 @@ ROOT = Path(__file__).resolve().parent.parent
 OUT = ROOT / "var" / "noise"
 RATES = (0.1, 0.2, 0.3, 0.4)
 SEEDS = (0, 1, 2, 3, 4)
-MOST = 5_000
+MOST = 3_000
 DOUBTED = 0.5
 """A label that is more likely wrong than right is doubted."""
 Figures = dict[str, Any]

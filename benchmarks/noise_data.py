@@ -24,7 +24,7 @@ from workers.judging import Candidate, Given, Spec
 Floats = NDArray[np.floating[Any]]
 Ints = NDArray[np.integer[Any]]
 
-LENGTH = 256
+LENGTH = 128
 TEST = 0.25
 """Of the pairs, in prompts of their own."""
 OF_A_PROMPT = 11
@@ -246,6 +246,8 @@ def split(pairs: Pairs, most: int, seed: int, share: float = TEST) -> tuple[Ints
     """Pairs to learn from, at most `most`, and to measure on, `share` of all: no prompt is on both sides."""
     chance = np.random.default_rng(seed)
     better, worse = np.array(pairs.better), np.array(pairs.worse)
+    test: Ints
+    learnt: Ints
     if pairs.apart:
         held = chance.permutation(len(pairs.texts)) < share * len(pairs.texts)
         one, other = held[better], held[worse]

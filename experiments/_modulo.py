@@ -1,10 +1,11 @@
 """A small model that adds modulo 23 without an error, and judges of its answers that see it think or see it speak.
 
 Self-reference in a world where the truth is known (Self-Reference AI Feedback, arXiv 2406.11190): the knowledge is in
-the model's hidden state either way. A judge scores a candidate by a bilinear form and a small network over the hidden
-state, the candidate and what the model itself answered, and by whether the two are the same, as attention from one
-token to another tells; it learns from compared candidates of sums that are not those it is tested on. Without an own
-answer its place is empty; shuffled ones are those of other sums.
+the model's hidden state either way. A judge scores a candidate by a small network over the hidden state, the candidate,
+what the model itself answered, and where the two are the same, as attention from one token to another tells; it learns
+from compared candidates of sums that are not those it is tested on. Without an own answer its place is empty; shuffled
+ones are those of other sums. A `reader` is a stronger judge of hidden states: it has a bilinear form of state and
+candidate besides, which is what the model itself reads its answer with.
 """
 
 from __future__ import annotations
@@ -43,7 +44,7 @@ def adder(seed: int) -> tuple[Any, Any]:
     return (hidden - hidden.mean(0)) / (hidden.std(0) + 1e-6), answers
 
 
-def accuracy(seed: int, labels: int, own: Own) -> float:
+def accuracy(seed: int, labels: int, own: Own, *, reader: bool = False) -> float:
     """Of a judge that learnt from so many comparisons, on comparisons of sums that it never saw."""
     import torch
     from torch.nn.functional import one_hot, softplus
@@ -63,18 +64,16 @@ def accuracy(seed: int, labels: int, own: Own) -> float:
 
     learnt, tested = compared(sums[:LEARNT], labels), compared(sums[LEARNT:], TESTED)
     torch.manual_seed(seed)
-    seen = HIDDEN + MODULUS
-    form, same = torch.nn.Parameter(torch.zeros(seen, MODULUS)), torch.nn.Parameter(torch.zeros(()))
+    form = torch.nn.Parameter(torch.zeros(HIDDEN, MODULUS))
     network = torch.nn.Sequential(
-        torch.nn.Linear(seen + MODULUS, WIDTH), torch.nn.ReLU(), torch.nn.Linear(WIDTH, 1, bias=False)
+        torch.nn.Linear(HIDDEN + 3 * MODULUS, WIDTH), torch.nn.ReLU(), torch.nn.Linear(WIDTH, 1, bias=False)
     )
 
     def score(state: Any, told: Any, candidate: Any) -> Any:
-        known = torch.cat([state, told], 1)
-        alike = (told * candidate).sum(1)
-        return same * alike + ((known @ form) * candidate).sum(1) + network(torch.cat([known, candidate], 1))[:, 0]
+        by_network = network(torch.cat([state, candidate, told, told * candidate], 1))[:, 0]
+        return by_network + ((state @ form) * candidate).sum(1) if reader else by_network
 
-    optimizer = torch.optim.AdamW([form, same, *network.parameters()], lr=RATE, weight_decay=DECAY)
+    optimizer = torch.optim.AdamW([form, *network.parameters()], lr=RATE, weight_decay=DECAY)
     for _ in range(STEPS):
         optimizer.zero_grad()
         state, told, right, wrong = learnt

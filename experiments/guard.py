@@ -146,7 +146,7 @@ def real(folder: Path, seed: int) -> dict[str, Any]:
     other = bt_head.fit(worse, better, weight=WEIGHT).rewards(states).numpy()
     flags = {(name, way): np.zeros(len(bad), dtype=bool) for name in GATES for way in ("youden", "recall")}
     zero = np.zeros(len(bad), dtype=bool)
-    ranked = {name: [] for name in GATES}  # type: dict[str, list[float]]
+    ranked: dict[str, list[float]] = {name: [] for name in GATES}
     for held in range(FOLDS):
         test, gold = fold == held, fold == (held + 1) % FOLDS
         own = learnt(states, bad, ~(test | gold), seed).rewards(states).numpy()

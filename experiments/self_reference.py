@@ -147,7 +147,9 @@ def margin(voted: Voted) -> float:
 
     p = probability(voted)
     trace = {"value": 1 if voted.side == "b" else -1, "annotations": [1]}
-    return margin_of(PairRow("train", 0, [], [], [], trace=trace), MarginBT(strength="probability"), {1: p})
+    return margin_of(
+        PairRow("train", 0, [], [], [], trace=trace), MarginBT.model_validate({"strength": "probability"}), {1: p}
+    )
 
 
 def reward(better: Any, margins: Sequence[float], seed: int) -> Any:
@@ -178,6 +180,9 @@ def run(seed: int) -> dict[str, Any]:
     for labels in LABELS:
         ways: tuple[_modulo.Own, ...] = ("none", "own", "shuffled")
         found |= {f"C, {labels} labels: {own}": _modulo.accuracy(seed, labels, own) for own in ways}
+        found |= {
+            f"C, {labels} labels, reader: {own}": _modulo.accuracy(seed, labels, own, reader=True) for own in ways[:2]
+        }
     found |= {f"D, {name}": value for name, value in of_strength(seed).items()}
     data = Path(os.environ.get("TOUCHSTONE_DATA", "shared/data"))
     for name, told in {**_recorded.of_judgebench(data), **_recorded.of_llmfao(data)}.items():

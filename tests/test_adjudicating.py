@@ -28,12 +28,12 @@ def speak(cast: Cast, name: str, task: Task, value: int | None, *, kind: str = "
     return annotation
 
 
-def mark(annotation: Annotation, start: int, end: int, type_: str = "wrong") -> Critique:
+def mark(annotation: Annotation, start: int, end: int, type_: str = "wrong", edit: str = "") -> Critique:
     response = annotation.task.pair.first if annotation.task.pair else annotation.task.response
     assert response is not None
     return Critique.objects.create(
         annotation=annotation, response=response, start=start, end=end, quote=response.text[start:end], type=type_,
-        severity="major", comment=f"{type_} here",
+        severity="major", comment=f"{type_} here", edit=edit,
     )  # fmt: skip
 
 
@@ -106,7 +106,7 @@ def test_the_ends_of_a_chosen_mark_are_moved(cast: Cast) -> None:
     cast.project.refresh_from_db()
     (task,) = make_pairs(cast.project, 1)
     ann, bob = (speak(cast, name, task, 1) for name in ("ann", "bob"))
-    Critique.objects.filter(pk=mark(ann, 0, 6).pk).update(edit="Reply")
+    mark(ann, 0, 6, edit="Reply")
     mark(bob, 0, 8)
     url = f"/api/v1/tasks/{task.pk}/adjudication"
     element = calling(cast.rita).get(url).json()["elements"][0]

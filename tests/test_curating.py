@@ -152,7 +152,7 @@ def test_what_is_decided_later_changes_no_version(planted: Cast) -> None:
     assert deciding.accept(run, Wanted(action="flip"), user=olga) == 4
     flip = Proposal.objects.filter(run=run, action="flip").first()
     assert flip is not None and deciding.refuse(run, Wanted(ids=[flip.pk]), user=olga) == 1
-    assert checked(version)["same"] is True
+    assert checked(planted, version)["same"] is True
     later = frozen(planted, filters={"curated": [str(run.pk)]})
     assert sum(row["flipped"] for row in lines(later, "lineage")) == 3
     assert DatasetVersion.objects.get(pk=version.pk).hash == version.hash != later.hash

@@ -155,7 +155,7 @@ def test_a_run_is_started_over_the_api_like_any_other(planted: Cast) -> None:
     client = calling(planted.people["sol"])
     place = f"/api/v1/projects/{planted.project.slug}/runs"
     body: dict[str, Any] = {"method": "curate", "params": {"curator": "balance", "settings": {"by": "model"}}}
-    assert client.post(place, body, format="json").status_code == 201
+    assert client.post(place, body, format="json").status_code == 202
     body["params"]["settings"]["by"] = "luck"
     wrong = client.post(place, body, format="json")
     assert wrong.status_code == 422 and "params.settings.by" in wrong.content.decode()

@@ -5,6 +5,7 @@ from __future__ import annotations
 from math import inf, sqrt
 from random import Random
 
+import numpy as np
 import pytest
 
 from workers import guard_loop, guarding
@@ -47,13 +48,13 @@ def test_what_becomes_of_a_response(prompt: str | None, response: str, again: bo
 
 def test_a_threshold_by_hand() -> None:
     """Costs 1 to 6, of which 3, 5 and 6 are unsafe: above 4 a TPR of 2/3 without an alarm, above 2 all at 1/3."""
-    costs = guarding.np.array([1.0, 2, 3, 4, 5, 6])
-    unsafe = guarding.np.array([False, False, True, False, True, True])
+    costs = np.array([1.0, 2, 3, 4, 5, 6])
+    unsafe = np.array([False, False, True, False, True, True])
     assert guarding.cut(costs, unsafe) == 2.5  # of the two that are as good the lower one
     assert guarding.cut(costs, unsafe, recall=0.6) == 4.5
     assert guarding.cut(costs, unsafe, recall=1.0) == 2.5
     assert guarding.auc(costs, unsafe) == pytest.approx(8 / 9)
-    assert guarding.auc(guarding.np.array([1.0, 1, 1, 1, 1, 1]), unsafe) == 0.5
+    assert guarding.auc(np.array([1.0, 1, 1, 1, 1, 1]), unsafe) == 0.5
 
 
 def test_planted_levels_are_found_again_and_their_errors_are_told() -> None:

@@ -56,6 +56,7 @@ def test_the_form_asks_for_all_of_it(cast: Cast) -> None:
         ({"balance_by": "prompt.text"}, "balance_by", "cannot be balanced"),
         ({"score_min": "1"}, "score_model", "is no model"),
         ({"since": "2026-01-02T00:00", "until": "2026-01-01T00:00"}, "", "since must be before until"),
+        ({"keep_out": "own, nowhere"}, "keep_out", "must be one of: own, "),
         ({"split_by": "colour"}, "split_by", "Select a valid choice"),
     ],
 )

@@ -54,9 +54,9 @@ def outer(ordered: Sequence[Scored], seed: int) -> list[Two]:
 
 def drawn(ordered: Sequence[Scored], seed: int) -> list[Two]:
     """The best with the others, in an order that the seed draws."""
-    best, *others = ordered or [None]
-    if best is None:
+    if not ordered:
         return []
+    best, *others = ordered
     return [(best, one) for one in sorted(others, key=lambda one: coin(seed, best.id, one.id))]
 
 

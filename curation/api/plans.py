@@ -16,7 +16,7 @@ from curation.api import fields
 from curation.api.auth import caller
 from curation.api.idempotency import idempotent
 from curation.api.pages import CURSOR, LIMITED, page
-from curation.models import Plan
+from curation.models import Plan, Scope
 from curation.services.planning import asking, telling
 
 
@@ -95,6 +95,8 @@ def watched(plan: Plan) -> dict[str, Any]:
 class PlansView(APIView):
     """The plans of a project."""
 
+    write_scope = Scope.MANAGE
+
     @extend_schema(operation_id="list_plans", parameters=[CURSOR, LIMITED], responses=PlanShape(many=True))
     def get(self, request: Request, slug: str) -> Reply:
         project = access.project_for(request.user, slug, access.READ)
@@ -121,6 +123,8 @@ class PlanView(APIView):
 class PlanAdvanceView(APIView):
     """Move a plan: one that failed tries its step again; one that waits may go on without the rest of its people."""
 
+    write_scope = Scope.MANAGE
+
     @extend_schema(operation_id="advance_plan", request=SentOn, responses=PlanShape)
     def post(self, request: Request, slug: str, plan_id: int) -> Reply:
         plan = reachable(request, slug, plan_id, access.MANAGE)
@@ -131,6 +135,8 @@ class PlanAdvanceView(APIView):
 
 class PlanCancelView(APIView):
     """Stop a plan and the run that it is at."""
+
+    write_scope = Scope.MANAGE
 
     @extend_schema(operation_id="cancel_plan", request=None, responses=PlanShape)
     def post(self, request: Request, slug: str, plan_id: int) -> Reply:

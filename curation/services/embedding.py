@@ -121,7 +121,8 @@ def of_prompts(model: ModelVersion, items: Collection[int]) -> dict[int, list[fl
 
 def kept(model: ModelVersion, items: Collection[int]) -> dict[int, list[float]]:
     """Vectors of prompts that there are."""
-    found, names = {}, list(items)
+    found: dict[int, list[float]] = {}
+    names = list(items)
     for start in range(0, len(names), LOOKED_UP):
         rows = Embedding.objects.filter(model=model, response=None, item__in=names[start : start + LOOKED_UP])
         found |= {item: unpacked(bytes(vector)) for item, vector in rows.values_list("item_id", "vector")}

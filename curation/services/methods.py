@@ -34,6 +34,7 @@ from curation.services.concord import gammas
 from curation.services.freezing import comparing, pushing, rebuilding
 from curation.services.guarding import learning as gate
 from curation.services.guarding import moderating
+from curation.services.guarding.learning import METHOD as LEARN_GATE
 from curation.services.method import Method
 
 METHODS: dict[str, Method] = {
@@ -69,6 +70,7 @@ METHODS: dict[str, Method] = {
         gammas.METHOD,
         *planning.METHODS,
         gate.METHOD,
+        LEARN_GATE,
         moderating.METHOD,
         *training.METHODS,
     )

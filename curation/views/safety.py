@@ -20,6 +20,7 @@ from workers.intervals import wilson
 
 WHAT = {"responses": "Responses", "prompts": "Prompts"}
 SAID = (*LEVELS, "unsafe, nobody said how")
+WORDS = {"allow": "allowed", "regenerate": "to be written anew", "refuse": "refused"}
 FIELDS = {
     learning.METHOD.name: ("model", "aim"),
     moderating.METHOD.name: ("model", "action", "at", "policy"),
@@ -152,6 +153,7 @@ def in_full(project: Project, run: Run) -> dict[str, Any]:
             (number, section["rounds"][number], section["passed in"].get(number, 0))
             for number in sorted(section["rounds"], key=int)
         ],
+        "actions": [(WORDS[name], section["actions"][name]) for name in WORDS if section["actions"].get(name)],
         "closed": closed(section),
         "near": showing.near(project, section["near"]),
         "params": run.params,

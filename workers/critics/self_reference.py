@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from typing import Any, cast
+from typing import Any
 
 from workers.asking import Request
 from workers.criticising import Heard, Schema, Subject, Wanted, Way, between, named, ways
@@ -106,7 +106,7 @@ def likelihood_of(answer: Mapping[str, Any], turned: bool) -> tuple[float, float
     if not isinstance(told, dict) or not all(verdict in told for verdict in VERDICTS):
         return None
     pair = (float(told["1"]), float(told["2"]))
-    return cast(tuple[float, float], pair[::-1]) if turned else pair
+    return pair[::-1] if turned else pair
 
 
 def read(wanted: Wanted, subject: Subject, answer: Any) -> Heard:

@@ -12,9 +12,10 @@ from typing import Any
 from pydantic import Field
 
 from workers.consistency import Outcome, agrees, outcome, reason
-from workers.curating import Aid, Curator, Proposal, Row, Settings, Side, curators
+from workers.curating import Action, Aid, Curator, Proposal, Row, Settings, Side, curators
 
 KINDS: dict[str, Any] = {"choose": "model", "kinds": ["reward"]}
+ACTIONS: dict[Outcome, Action] = {Outcome.FLIP: "flip", Outcome.DROP: "drop", Outcome.ASK: "ask"}
 CAUSES = {
     Outcome.FLIP: "two models prefer the other",
     Outcome.DROP: "two models do not agree on the label",
@@ -38,7 +39,7 @@ def propose(rows: Iterable[Row], params: ConsistencySettings, aid: Aid) -> Itera
         found = outcome(first, second)
         if found is not Outcome.KEEP:
             against = (row.rejected.score or 0.0) - (row.chosen.score or 0.0)
-            yield Proposal(row.subject, found.value, against, reason(first, second), CAUSES[found])
+            yield Proposal(row.subject, ACTIONS[found], against, reason(first, second), CAUSES[found])
 
 
 def agreed(chosen: Side, rejected: Side, which: str) -> bool | None:

@@ -29,7 +29,9 @@ class GateSettings(Settings):
     action: Literal["flag", "filter"] = Field(
         default="flag", title="What is proposed", description="flag: people look again; filter: versions leave it out"
     )
-    at: Literal["minor", "moderate", "severe"] = Field(default="minor", title="From which level on")
+    at: Literal["minor", "moderate", "severe"] = Field(
+        default="minor", title="From which level on", description="the mildest level that is proposed"
+    )
     of: Literal["chosen", "any"] = Field(
         default="chosen", title="Of two responses", description="chosen: the preferred one counts; any: either of them"
     )

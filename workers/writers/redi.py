@@ -16,12 +16,11 @@ COLUMNS = ("id", "prompt", "chosen", "rejected", "reasons", "chosen_model", "rej
 
 
 def row(given: DecidedRow | WrongRow) -> dict[str, Any]:
-    alone = isinstance(given, WrongRow)
     models = ("", given.model) if isinstance(given, WrongRow) else given.models
     return {
         "id": given.item,
         "prompt": given.prompt,
-        "chosen": [] if alone else given.chosen,
+        "chosen": [] if isinstance(given, WrongRow) else given.chosen,
         "rejected": given.rejected,
         "reasons": list(given.reasons),
         "chosen_model": models[0],

@@ -28,7 +28,7 @@ def moved(chosen: Chosen, bounds: Bounds) -> Chosen:
 
 
 def one_moved(element: Element, option: Option, given: Sequence[int]) -> Option:
-    mark = Critique.objects.filter(pk=option.source).first() if element.kind == "span" and option.value else None
+    mark = Critique.objects.filter(pk=option.source or 0).first() if element.kind == "span" and option.value else None
     if mark is None or mark.start is None or mark.start == mark.end or mark.unit != "span":
         raise Invalid("only the ends of a marked span can be moved", field=element.place)
     start, end = given if len(given) == 2 else (0, 0)
@@ -42,7 +42,7 @@ def one_moved(element: Element, option: Option, given: Sequence[int]) -> Option:
 
 def text_of(element: Element) -> str:
     """The text that an element is in."""
-    messages = Response.objects.get(pk=element.response).as_messages()
+    messages = Response.objects.get(pk=element.response or 0).as_messages()
     return str(messages[element.message].get("content", ""))
 
 

@@ -76,6 +76,7 @@ def reopen(run: Run, wanted: Wanted, *, user: User | None) -> int:
 @transaction.atomic
 def decide(run: Run, wanted: Wanted, state: str, user: User | None) -> int:
     matching(run, wanted)
+    state = State(state).value
     locked = Run.objects.select_for_update(no_key=True, of=("self",)).get(pk=run.pk)
     if locked.state != Run.State.SUCCEEDED:
         raise Conflict("this run has not finished: its proposals cannot be decided yet")

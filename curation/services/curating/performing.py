@@ -95,7 +95,7 @@ def row_of(run: Run, one: curating.Proposal, accept: bool) -> Proposal:
     subject = one.subject
     decided = {"state": STATE.ACCEPTED, "decided_at": timezone.now(), "decided_by": run.created_by} if accept else {}
     return Proposal(
-        project_id=run.project_id,
+        project=run.home,
         run=run,
         subject=subject.key,
         item_id=subject.item,

@@ -138,9 +138,10 @@ def lineage(version: DatasetVersion) -> Iterator[Line]:
 
 
 def key_of(line: Line) -> Key:
-    """Of a decided pair its task and responses; of an answer its response, task and annotation."""
+    """Of a decided pair its task and responses, of a wrong trace alone 0 for the other; of an answer its response, task
+    and annotation."""
     if "chosen" in line:
-        return line["task"], *sorted((line["chosen"], line["rejected"]))
+        return line["task"], *sorted((line["chosen"] or 0, line["rejected"]))
     if "annotation" in line:
         return (line.get("response") or 0), line["task"], line["annotation"]
     return line["task"], line["pair"]

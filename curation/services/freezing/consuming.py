@@ -199,16 +199,21 @@ def traces(files: Files) -> Iterator[dict[str, Any]]:
 
 def same_responses(trace: Mapping[str, Any], row: Mapping[str, Any], place: tuple[str, int]) -> None:
     """Raises Refused when a side of a decided pair is not the response that was decided."""
-    known = Response.objects.in_bulk([trace["chosen"], trace["rejected"]])
+    known = Response.objects.in_bulk([trace[side] for side in SIDES if trace[side] is not None])
     for side, columns in SIDES.items():
         for column in columns:
-            if column in row:
-                wanted, found = known[trace[side]].as_messages(), row[column]
-                same = found == wanted[0]["content"] if isinstance(found, str) else found[-len(wanted) :] == wanted
-                if not same:
-                    raise Refused(
-                        f"is not the response that was decided to be {side}", file=place[0], row=place[1], column=column
-                    )
+            if column in row and not says(row[column], known[trace[side]] if trace[side] is not None else None):
+                raise Refused(
+                    f"is not the response that was decided to be {side}", file=place[0], row=place[1], column=column
+                )
+
+
+def says(found: Any, response: Response | None) -> bool:
+    """Whether a column holds a response; nothing of a wrong trace that has no right one beside it."""
+    if response is None:
+        return bool(found == [])
+    wanted = response.as_messages()
+    return bool(found == wanted[0]["content"] if isinstance(found, str) else found[-len(wanted) :] == wanted)
 
 
 def unanswered(files: Files) -> int | None:

@@ -15,7 +15,7 @@ from curation.models import DatasetVersion
 from curation.services import protecting
 from curation.services.filtering import Decontaminate
 from curation.services.freezing.selecting import Candidate
-from workers.overlap import Guard, Protected, Ways, said_by_user
+from workers.overlap import OWN, Guard, Protected, Ways, said_by_user
 
 AT_ONCE = 500
 
@@ -81,9 +81,10 @@ def unseen(version: DatasetVersion, where: Callable[[Candidate], str]) -> Unseen
     if asked is None:
         return None
     ways = Ways(ngram=asked.ngram, containment=asked.containment, minhash=asked.minhash)
-    own, others = [], []
+    own: list[dict[str, Any]] = []
+    others: list[dict[str, Any]] = []
     for facts in sets_of(version):
-        (own if facts["from"] == protecting.OWN else others).append(facts)
+        (own if facts["from"] == OWN else others).append(facts)
     return Unseen(Guard(texts(others), ways), Guard(texts(own), ways), where)
 
 

@@ -24,12 +24,13 @@ from workers import guarding
 from workers.guarding import Case
 
 LEARN = "learn-gate"
-KINDS = ["cost"]
+KINDS: list[Any] = ["cost"]
 ITEMS_PER_SHARD = 128
 MOST = 20_000
 """So many texts at most, the first ones."""
-RESPONSES, PROMPTS = "responses", "prompts"
 Kind = Literal["responses", "prompts"]
+RESPONSES: Kind = "responses"
+PROMPTS: Kind = "prompts"
 
 
 class LearnParams(Params):

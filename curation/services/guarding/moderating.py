@@ -132,9 +132,9 @@ def categories(project: Project, looked: Looked, params: GateParams) -> dict[int
     """What each item is about: the first harm that people named of its responses, else a field of its metadata."""
     rows = said.of_people(project).filter(response__item__in=[item.pk for item in looked.items], question="harm")
     named: dict[int, list[list[str]]] = {}
-    for item, answer in rows.order_by("pk").values_list("response__item_id", "answer"):
+    for pk, answer in rows.order_by("pk").values_list("response__item_id", "answer"):
         if isinstance(answer, list):
-            named.setdefault(item, []).append(answer)
+            named.setdefault(pk, []).append(answer)
     found = {}
     for item in looked.items:
         harms = settled(named.get(item.pk, [])) or []

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
-from typing import cast
+from typing import Any, cast
 
 from django.db.models import F
 
@@ -21,10 +21,9 @@ from curation.services.importing.storing import insert_responses, insert_tasks
 from curation.services.sharding import ShardReport
 from workers import warm
 from workers.asking import Reply, Request, Speaker
-from workers.judges.critic import open_critic
-from workers.judging import Candidate, Given, Judged
-from workers.nn.texts import words
+from workers.judging import Candidate, Given, Judged, judges
 from workers.rows import ResponseRow
+from workers.spans import said
 
 MOST_RESPONSES = 100
 """An item with so many responses gets no other."""
@@ -69,7 +68,7 @@ class Writer:
 def opened(policy: ModelVersion) -> Speaker:
     """The policy, ready to be asked. Raises Unusable."""
     spec = candidates.spec_of(policy)
-    return cast(Speaker, warm.get(policy.pk, lambda: open_critic(spec)))  # type: ignore[arg-type]
+    return cast(Speaker, warm.get(policy.pk, lambda: judges.get("critic").open(spec)))
 
 
 def regenerated(items: Sequence[Item], writer: Writer, report: ShardReport) -> Rounds:
@@ -99,7 +98,7 @@ def asked(items: Sequence[Item], writer: Writer, number: int, found: Rounds, rep
 
     requests = [
         Request(
-            [{"role": str(one.get("role", "user")), "content": words(one)} for one in item.prompt],
+            [{"role": str(one.get("role", "user")), "content": said([one])} for one in item.prompt],
             temperature=writer.temperature,
             max_tokens=writer.max_tokens,
             seed=(writer.seed * SEEDS_APART + number) % 2**31,
@@ -135,7 +134,8 @@ def write(run: Run, rounds: Rounds, policy: ModelVersion) -> dict[tuple[int, int
     last: dict[int, int] = {}
     for item, position in Response.objects.filter(item__in=rounds.written).values_list("item_id", "position"):
         last[item] = max(last.get(item, -1), position)
-    fresh, ids = [], {}
+    fresh: list[tuple[int, int, Any]] = []
+    ids: dict[Any, int] = {}
     for item in sorted(rounds.written):
         for one in rounds.written[item]:
             row = stored(ResponseRow(one.text, str(policy), metadata={"gate": str(run.pk), "round": one.round}))

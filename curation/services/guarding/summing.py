@@ -18,7 +18,7 @@ from curation.services.guarding.regenerating import Rounds
 from curation.services.running import Report
 from workers import guard_loop
 from workers.guard_loop import Tries
-from workers.guarding import BOUNDARY, LEVELS, Thresholds
+from workers.guarding import BOUNDARY, LEVELS, Thresholds, action
 
 if TYPE_CHECKING:
     from curation.services.guarding.moderating import Looked
@@ -51,6 +51,7 @@ def of_shard(
         "policy wrote nothing": rounds.refused,
         "responses": dict(Counter(levels.values())),
         "prompts": dict(of_prompts),
+        "actions": dict(actions(params, gate, looked, levels)),
         "categories": {name: dict(counts) for name, counts in by_category.items()},
         "first": first_tries(params, gate, looked, rounds),
         "anew": asdict(
@@ -65,6 +66,17 @@ def of_shard(
         "passed in": dict(Counter(str(rounds.written[item][-1].round) for item in rounds.passed)),
         "near": nearest(params, gate, looked),
     }
+
+
+def actions(params: GateParams, gate: Gate, looked: Looked, levels: Mapping[int, str]) -> Counter[str]:
+    """What becomes of the responses that were there."""
+    found: Counter[str] = Counter()
+    for item, each in looked.responses.items():
+        cost = looked.prompt_costs.get(item)
+        prompt = gate.prompts.level(cost) if gate.prompts and cost is not None else None
+        told = {"refuse_at": params.refuse_at, "flag_at": params.at, "again": params.policy is not None}
+        found.update(action(prompt, levels[one.pk], **told) for one in each if one.pk in levels)  # type: ignore[arg-type]
+    return found
 
 
 def first_tries(params: GateParams, gate: Gate, looked: Looked, rounds: Rounds) -> dict[str, int]:
@@ -111,7 +123,9 @@ def close(run: Run, params: GateParams, report: Report) -> dict[str, Any]:
     figures = outcome(run, params, gate, told)
     if figures["unsafe"]:
         result["unsafe of those delivered"] = round(figures["unsafe"]["value"], 1)
-    section = {name: told[name] for name in ("responses", "prompts", "categories", "rounds", "passed in", "near")}
+    section = {
+        name: told[name] for name in ("responses", "prompts", "actions", "categories", "rounds", "passed in", "near")
+    }
     thresholds = gate.responses.as_dict()
     return {**result, "sections": [{**section, "thresholds": thresholds, **figures}]}
 
@@ -125,7 +139,7 @@ def summed(run: Run) -> dict[str, Any]:
     results = Shard.objects.filter(run=run, state=Shard.State.DONE).order_by("number").values_list("result", flat=True)
     for one in results.iterator(chunk_size=50):
         counts.update({name: one.get(name, 0) for name in COUNTS})
-        for name in ("responses", "prompts", "first", "anew", "rounds", "passed in"):
+        for name in ("responses", "prompts", "actions", "first", "anew", "rounds", "passed in"):
             sums[name].update(one.get(name, {}))
         for name, levels in one.get("categories", {}).items():
             categories[name].update(levels)
@@ -134,7 +148,7 @@ def summed(run: Run) -> dict[str, Any]:
     return {
         "counts": counts,
         **{name: dict(found) for name, found in sums.items()},
-        **{name: {} for name in ("responses", "prompts", "rounds", "passed in") if name not in sums},
+        **{name: {} for name in ("responses", "prompts", "actions", "rounds", "passed in") if name not in sums},
         "categories": {name: dict(categories[name]) for name in largest},
         "tries": [Tries(**{**asdict(Tries(0, 0, 0)), **sums[name]}) for name in ("first", "anew")],
         "near": near,
@@ -167,7 +181,10 @@ def outcome(run: Run, params: GateParams, gate: Gate, told: Mapping[str, Any]) -
 
 
 def ask_again(run: Run, report: Report) -> None:
-    """People are asked again what was accepted at once; a close that is done twice asks once."""
+    """People are asked again what was accepted at once; a close that is done twice asks once, and one that will be done
+    again, since shards were set aside, leaves it to the next."""
+    if Shard.objects.filter(run=run, state=Shard.State.FAILED).exists():
+        return
     with transaction.atomic():
         if not run.checkpoint.get("asked"):
             state = Proposal.State.ACCEPTED

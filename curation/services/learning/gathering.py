@@ -105,8 +105,8 @@ def clear(found: list[Decision], slices: dict[int, str]) -> Iterator[Row]:
     for one, both in of:
         if both:
             yield Row(
-                one.task_id, *both, one.outcome == deciding.SECOND, max(one.annotations, default=0), one.votes,
-                slices.get(one.task_id, ""), items[both[0]], prompts[items[both[0]]], *compared(one),
+                one.task_id, both[0], both[1], one.outcome == deciding.SECOND, max(one.annotations, default=0),
+                one.votes, slices.get(one.task_id, ""), items[both[0]], prompts[items[both[0]]], *compared(one),
             )  # fmt: skip
 
 

@@ -10,8 +10,8 @@ from django.utils import timezone
 from pydantic import ValidationError
 
 from curation.errors import Conflict, Invalid, NotFound
-from curation.models import Act, Plan, PlanStep, Project, Run, Task, User
-from curation.services import auditing, running
+from curation.models import Act, Plan, PlanPair, PlanStep, Project, Queue, Run, Task, User
+from curation.services import auditing, queues, running
 from curation.services.planning import advancing
 from curation.services.planning.recipe import Recipe, recipe_of, recipes
 
@@ -72,7 +72,8 @@ def find(project: Project, plan_id: int) -> Plan:
 
 
 def cancel(plan: Plan, user: User | None) -> Plan:
-    """Stop a plan and the run that it is at. What was verified and trained stays. Raises Conflict at its end."""
+    """Stop a plan and the run that it is at. What was verified and trained stays; what people were still asked goes
+    back where it was. Raises Conflict at its end."""
     now = timezone.now()
     if not Plan.objects.filter(pk=plan.pk, state__in=(*Plan.LIVE, Plan.State.FAILED)).update(
         state=Plan.State.CANCELLED, ended_at=now
@@ -82,6 +83,9 @@ def cancel(plan: Plan, user: User | None) -> Plan:
     step = standing(plan)
     if step is not None and step.run is not None and step.run.live:
         running.cancel(step.run)
+    asked = PlanPair.objects.filter(plan=plan, role=PlanPair.Role.ASKED, task__state=Task.State.OPEN)
+    if left := list(asked.order_by("task_id").values_list("task_id", flat=True)):
+        queues.move(project=plan.project, ids=left, queue=None)
     plan.refresh_from_db()
     return plan
 
@@ -101,6 +105,7 @@ def go_on(plan: Plan, user: User | None, *, without_waiting: bool = False) -> Pl
         changes: dict[str, Any] = {"state": Plan.State.RUNNING, "error": ""}
         if step is not None and step.run is None:
             changes["deadline"] = recipe_deadline(plan)
+            Queue.objects.filter(pk=plan.queue_id or 0).update(deadline=changes["deadline"])
         Plan.objects.filter(pk=plan.pk, state=Plan.State.FAILED).update(**changes)
     elif without_waiting and plan.state == Plan.State.WAITING:
         Plan.objects.filter(pk=plan.pk, state=Plan.State.WAITING).update(deadline=timezone.now())

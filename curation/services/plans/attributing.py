@@ -100,7 +100,7 @@ def edit(plan: Plan, task_id: int, given: dict[str, Any], user: User) -> PairAtt
         raise Invalid(words, field=field) from None
     row = pair_of(plan, task_id)
     assert row.task.pair is not None
-    Pair.objects.select_for_update(of=("self",)).get(pk=row.task.pair_id)
+    Pair.objects.select_for_update(of=("self",)).get(pk=row.task.pair.pk)
     found = PairAttributes.objects.filter(pair=row.task.pair).first()
     before = values(found)
     if found is not None and before == checked:

@@ -74,13 +74,14 @@ def labelled(
         if mine is not None and mine.role == ROLE.GOLD and GOLD in wanted:
             rows.append(row(plan, run, pair.task, mine.label, GOLD, said.get(pair.task)))
         elif mine is not None and mine.role == ROLE.JUDGED and JUDGE in wanted:
-            rows.append(row(plan, run, pair.task, mine.label, JUDGE, None))
+            said_by = sum(len(votes) for votes in mine.votes.values())
+            rows.append(row(plan, run, pair.task, mine.label, JUDGE, None, votes=said_by))
         elif pair.task in own:
             rows.append(row(plan, run, pair.task, pool.clear(own[pair.task]), POOL, own[pair.task]))
     return rows
 
 
-def row(plan: Plan, run: Run, task: int, label: str, how: str, behind: Decision | None) -> Row:
+def row(plan: Plan, run: Run, task: int, label: str, how: str, behind: Decision | None, votes: int = 1) -> Row:
     """A label as a decision; with the answers behind it, where they still say the same."""
     axis = plan.params["axis"]
     same = behind is not None and pool.clear(behind) == label
@@ -94,7 +95,7 @@ def row(plan: Plan, run: Run, task: int, label: str, how: str, behind: Decision 
         outcome=label,
         value=behind.value if same and behind else SIGN[label],
         confidence=behind.confidence if same and behind else 1.0,
-        votes=behind.votes if same and behind else 0,
+        votes=behind.votes if same and behind else votes,
         annotations=behind.annotations if same and behind else [],
         how=how,
     )

@@ -25,7 +25,7 @@ def measure(plan: Plan, step: PlanStep, run: Run, report: Report) -> dict[str, A
     pairs = list(pool.some(list(verified)).values())
     score(model, plan, pairs, report)
     above = pool.margins(plan, model, pairs)
-    told = {"model": str(model)}
+    told: dict[str, Any] = {"model": str(model)}
     for role, name in ((PlanPair.Role.VALIDATION, ""), (PlanPair.Role.GOLD, "gold ")):
         mine = [row for row in verified.values() if row.role == role and row.task_id in above]
         right = sum(agreeing(above[row.task_id], row.label) for row in mine)

@@ -62,8 +62,9 @@ def doubt(plan: Plan, step: PlanStep, run: Run, report: Report) -> dict[str, Any
         most = settings_of(plan).judged
         for one in walked(plan, step, 0, last_annotation(plan.project)):
             if needs_judge(one.best_agrees) and one.judge is None:
-                against = 1 - confidence(one.best, one.label)
-                (heapq.heappush if len(worst) < most else heapq.heappushpop)(worst, (against, one.pair.task))
+                heapq.heappush(worst, (1 - confidence(one.best, one.label), one.pair.task))
+                if len(worst) > most:
+                    heapq.heappop(worst)
         rows = [PlanPair(plan=plan, task_id=task, round=step.round, role=ROLE.DOUBTED) for _, task in sorted(worst)]
         at = {"after": 0, "judged": 0, "split": 0, "calls": 0}
         with transaction.atomic():
