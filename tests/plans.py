@@ -50,7 +50,8 @@ TOPICS = 8
 WORDS = ("alpha", "beta")
 WRONG = {0: 0.65, 1: 0.65}
 """Share of wrong labels by topic; elsewhere a tenth."""
-SMALL = {"validation": 24, "seed_pairs": 32, "per_round": 16, "rounds": 2, "days": 1}
+SMALL = {"validation": 12, "seed_pairs": 24, "per_round": 12, "rounds": 2, "days": 1}
+SEED = SMALL["validation"] + SMALL["seed_pairs"]
 
 
 def populate(project: Project, count: int, seed: int = 0, first: int = 0) -> None:

@@ -12,14 +12,15 @@ from django.utils import timezone
 
 from curation.errors import Conflict, Invalid
 from curation.models import Decision, ModelVersion, Plan, PlanPair, PlanStep, Proposal, Run, Task
-from curation.services.planning import advancing, asking
+from curation.services import removing
+from curation.services.planning import advancing, asking, telling
 from curation.services.running import Report
 from tests import judging
-from tests.cast import Cast, make_project
-from tests.plans import begin, go_through, install, populate, truth, verify
+from tests.cast import Cast
+from tests.plans import SEED, SMALL, begin, go_through, install, populate, truth, verify
 
 pytestmark = pytest.mark.django_db
-PAIRS = 240
+PAIRS = 120
 
 
 @pytest.fixture
@@ -66,9 +67,26 @@ def told(step: PlanStep) -> dict[str, Any]:
     return {name: value for name, value in step.counts.items() if name not in named}
 
 
-def test_a_plan_goes_from_its_pool_to_a_cleaner_version(world: Cast, embedder: ModelVersion) -> None:
+def test_a_plan_goes_from_its_pool_to_a_cleaner_version_and_killed_anywhere_leaves_the_same(
+    world: Cast, embedder: ModelVersion, monkeypatch: Any
+) -> None:
     plan = go_through(begin(world.project, world.olga, embedder), world.ann)
     assert plan.state == Plan.State.FINISHED, plan.error
+    goes_through_its_stages(plan)
+    keeps_apart_what_it_should(plan)
+    assert purity(plan) > 0.9 > labels_right(world)
+    other = killed_again_and_again(asking.again(plan, user=world.olga), world, monkeypatch)
+    assert rows(other) == rows(plan)
+    found = telling.difference(plan, other)
+    assert found.settings == found.otherwise == []
+    assert found.both == PlanPair.objects.filter(plan=plan).count()
+    assert plan.version is not None
+    total = plan.version.counts["total"]
+    assert found.kept == {"both": total, "only in the first": 0, "only in the second": 0}
+
+
+def goes_through_its_stages(plan: Plan) -> None:
+    """Stage by stage, with counts that add up; errors lie where labels are wrong, and so does what they pull."""
     verified = ["labels", "set", "train", "measure", "acquire", "verify"]
     assert steps(plan) == [
         *("0 embed", "0 seed", "0 verify"),
@@ -77,18 +95,26 @@ def test_a_plan_goes_from_its_pool_to_a_cleaner_version(world: Cast, embedder: M
         *("3 gold-labels", "3 gold-set", "3 gold-train", "3 gold-score", "3 best-score", "3 sift"),
         *("3 final-labels", "3 final-set"),
     ]
-    assert counts(plan, "verify", 0) == {
-        "asked": 56, "verified": 56, "discarded": 0, "unanswered": 0, "with a label": 56,
-        "turned": counts(plan, "verify", 0)["turned"],
+    drawn, pulled = counts(plan, "verify", 0), counts(plan, "verify", 1)
+    assert drawn | {"turned": 0} == {
+        "asked": SEED, "verified": SEED, "discarded": 0, "unanswered": 0, "with a label": SEED, "turned": 0,
     }  # fmt: skip
-    assert PlanPair.objects.filter(plan=plan, role="validation").count() == 24
-    # errors lie in the topics whose labels are mostly wrong, and so do the pairs that they pull
-    pulled = counts(plan, "verify", 1)
-    assert pulled["turned"] / pulled["asked"] > 1.3 * counts(plan, "verify", 0)["turned"] / 56
+    assert PlanPair.objects.filter(plan=plan, role="validation").count() == SMALL["validation"]
+    assert pulled["turned"] / pulled["asked"] > 1.3 * drawn["turned"] / SEED
     sifted = counts(plan, "sift", 3)
-    assert sifted["keep"] + sifted["flip"] + sifted["drop"] + sifted["ask"] + 56 + pulled["asked"] == PAIRS
+    assert sifted["keep"] + sifted["flip"] + sifted["drop"] + sifted["ask"] + SEED + pulled["asked"] == PAIRS
     assert plan.version is not None and plan.version.counts["total"] == counts(plan, "final-set", 3)["rows"]
-    assert purity(plan) > 0.9 > labels_right(world)
+
+
+def keeps_apart_what_it_should(plan: Plan) -> None:
+    """Nothing of a held-out prompt is learnt, and the gold model sifts nothing that it knows."""
+    held = set(PlanPair.objects.filter(plan=plan, role="validation").values_list("task", flat=True))
+    gold = set(PlanPair.objects.filter(plan=plan, role="gold").values_list("task", flat=True))
+    labelled = Decision.objects.filter(run__plan_steps__plan=plan)
+    assert not held & set(labelled.values_list("task", flat=True))
+    assert set(labelled.filter(run__plan_steps__stage="gold-labels").values_list("task", flat=True)) == gold
+    sifted = set(Proposal.objects.filter(run__plan_steps__plan=plan).values_list("pair__tasks", flat=True))
+    assert sifted and not sifted & (held | gold)
 
 
 def labels_right(world: Cast) -> float:
@@ -108,31 +134,15 @@ def purity(plan: Plan) -> float:
     return sum(right) / len(right)
 
 
-def test_nothing_of_a_held_out_prompt_is_learnt_and_the_gold_model_sifts_nothing_that_it_knows(
-    world: Cast, embedder: ModelVersion
-) -> None:
-    plan = go_through(begin(world.project, world.olga, embedder), world.ann)
-    held = set(PlanPair.objects.filter(plan=plan, role="validation").values_list("task", flat=True))
-    gold = set(PlanPair.objects.filter(plan=plan, role="gold").values_list("task", flat=True))
-    labelled = Decision.objects.filter(run__plan_steps__plan=plan)
-    assert not held & set(labelled.values_list("task", flat=True))
-    assert set(labelled.filter(run__plan_steps__stage="gold-labels").values_list("task", flat=True)) == gold
-    sifted = set(Proposal.objects.filter(run__plan_steps__plan=plan).values_list("pair__tasks", flat=True))
-    assert sifted and not sifted & (held | gold)
-
-
 class Killed(BaseException):
     """A worker that is gone."""
 
 
-def test_killed_again_and_again_it_leaves_the_same_rows(world: Cast, embedder: ModelVersion, monkeypatch: Any) -> None:
-    undisturbed = rows(go_through(begin(world.project, world.olga, embedder), world.ann))
-    other = assemble_beside(world)
-    plan = begin(other, world.olga, embedder)
+def killed_again_and_again(plan: Plan, world: Cast, monkeypatch: Any) -> Plan:
+    """The plan at its end, whose workers died at every fourth sign of progress, and now and then just behind one."""
     checkpoint, chance, deaths = Report.checkpoint, Random(5), []
 
     def dying(self: Report, **told: Any) -> None:
-        """Dies before it has written, or just behind."""
         fate = chance.random()
         if fate < 0.25:
             deaths.append(self.run.method)
@@ -145,26 +155,15 @@ def test_killed_again_and_again_it_leaves_the_same_rows(world: Cast, embedder: M
     monkeypatch.setattr(Report, "checkpoint", dying)
     for _ in range(200):
         try:
-            plan = go_through(plan, world.bob)
+            plan = go_through(plan, world.ann)
             break
         except Killed:
             long_ago = timezone.now() - timedelta(minutes=1)
             Run.objects.filter(state=Run.State.RUNNING).update(lease_until=long_ago, attempts=0)
+    monkeypatch.setattr(Report, "checkpoint", checkpoint)
     assert plan.state == Plan.State.FINISHED, plan.error
     assert {"plan-step", "plan-label", "freeze"} <= set(deaths)
-    assert rows(plan) == undisturbed
-
-
-def assemble_beside(world: Cast) -> Any:
-    """The same pool in another project, with the same people."""
-    from curation.models import Membership
-
-    other = make_project("beside")
-    for name, role in (("olga", "owner"), ("bob", "annotator")):
-        Membership.objects.create(user=world.people[name], project=other, role=role)
-    populate(other, PAIRS)
-    other.refresh_from_db()
-    return other
+    return plan
 
 
 def at_people(world: Cast, embedder: ModelVersion, **params: Any) -> Plan:
@@ -183,8 +182,8 @@ def test_it_waits_for_people_and_goes_on_at_the_deadline_without_those_who_did_n
     world: Cast, embedder: ModelVersion
 ) -> None:
     plan = at_people(world, embedder)
-    assert plan.queue is not None and plan.queue.tasks.count() == 56
-    assert verify(plan, world.ann, most=46) == 46
+    assert plan.queue is not None and plan.queue.tasks.count() == SEED
+    assert verify(plan, world.ann, most=SEED - 10) == SEED - 10
     assert advancing.advance(plan).state == Plan.State.WAITING
     Plan.objects.filter(pk=plan.pk).update(deadline=timezone.now())
     assert advancing.advance_all() == 1
@@ -192,7 +191,7 @@ def test_it_waits_for_people_and_goes_on_at_the_deadline_without_those_who_did_n
     assert (plan.state, plan.round, plan.stage) == (Plan.State.RUNNING, 1, "labels")
     assert counts(plan, "verify", 0)["unanswered"] == 10
     assert plan.queue.tasks.filter(state=Task.State.OPEN).count() == 0
-    assert PlanPair.objects.filter(plan=plan).count() == 46
+    assert PlanPair.objects.filter(plan=plan).count() == SEED - 10
 
 
 def test_nobody_by_the_deadline_fails_and_going_on_asks_again(world: Cast, embedder: ModelVersion) -> None:
@@ -204,9 +203,18 @@ def test_nobody_by_the_deadline_fails_and_going_on_asks_again(world: Cast, embed
     assert plan.state == Plan.State.WAITING and plan.deadline is not None and plan.deadline > timezone.now()
 
 
+def test_nobody_is_waited_for_on_a_pair_that_was_taken_out(world: Cast, embedder: ModelVersion) -> None:
+    plan = at_people(world, embedder)
+    verify(plan, world.ann, most=SEED - 1)
+    left = PlanPair.objects.get(plan=plan, task__state=Task.State.OPEN).task
+    assert left.pair is not None
+    removing.remove(project=world.project, ids=[left.pair.item_id], user=world.mia)
+    assert advancing.advance(plan).stage == "labels"
+
+
 def test_a_button_goes_on_without_waiting(world: Cast, embedder: ModelVersion) -> None:
     plan = at_people(world, embedder)
-    verify(plan, world.ann, most=50)
+    verify(plan, world.ann, most=30)
     plan = asking.go_on(plan, world.olga, without_waiting=True)
     assert (plan.state, plan.stage) == (Plan.State.RUNNING, "labels")
 
@@ -266,45 +274,44 @@ def test_the_same_step_starts_one_run_however_often_it_is_moved(world: Cast, emb
 
 
 def test_the_budget_bounds_what_people_are_asked_and_ends_the_rounds(world: Cast, embedder: ModelVersion) -> None:
-    plan = go_through(begin(world.project, world.olga, embedder, rounds=6, budget=60), world.ann)
+    plan = go_through(begin(world.project, world.olga, embedder, rounds=6, budget=40), world.ann)
     assert plan.state == Plan.State.FINISHED, plan.error
-    assert PlanPair.objects.filter(plan=plan, role__in=("gold", "validation", "discarded")).count() == 60
-    assert "budget of 60" in plan.advice
+    assert PlanPair.objects.filter(plan=plan, role__in=("gold", "validation", "discarded")).count() == 40
+    assert "budget of 40" in plan.advice
 
 
 def test_another_plan_has_the_same_settings_and_the_pairs_that_came_since(world: Cast, embedder: ModelVersion) -> None:
     plan = at_people(world, embedder)
     asking.cancel(plan, world.olga)
-    populate(world.project, 8, seed=1, first=PAIRS)
+    populate(world.project, 2, seed=1, first=PAIRS)
     other = asking.again(plan, user=world.olga)
     assert other.params == plan.params and other.seed == plan.seed and other.again_of == plan
     assert other.last_task > plan.last_task
 
 
-@pytest.mark.parametrize(
-    ("params", "field"),
-    [
+def test_what_does_not_fit_is_refused(cast: Cast, embedder: ModelVersion) -> None:
+    wrong: list[tuple[dict[str, Any], str]] = [
         ({"axis": "taste"}, "params.axis"),
         ({"embedder": 999}, "params.embedder"),
         ({"judge": 999}, "params.judge"),
         ({"source": "nowhere"}, "params.source"),
         ({"validation": 3}, "params.validation"),
-        ({"budget": 20}, "params.budget"),
+        ({"budget": 12}, "params.budget"),
         ({"colour": 1}, "params.colour"),
         ({"training": {"epochs": 1}}, "params.epochs"),
-    ],
-)
-def test_what_does_not_fit_is_refused(world: Cast, embedder: ModelVersion, params: dict[str, Any], field: str) -> None:
-    with pytest.raises(Invalid) as refused:
-        begin(world.project, world.olga, embedder, **params)
-    assert refused.value.field == field
+    ]
+    for params, field in wrong:
+        with pytest.raises(Invalid) as refused:
+            given = {**SMALL, "embedder": embedder.pk, **params}
+            asking.start(project=cast.project, method="skywork-reward-v2", params=given, user=cast.olga)
+        assert refused.value.field == field
     assert not Plan.objects.exists()
 
 
 def test_a_pool_that_is_too_small_says_so(cast: Cast, embedder: ModelVersion) -> None:
-    populate(cast.project, 12)
+    populate(cast.project, 9)
     plan = go_through(begin(cast.project, cast.olga, embedder), cast.ann)
-    assert plan.state == Plan.State.FAILED and "12 pairs of different prompts" in plan.error
+    assert plan.state == Plan.State.FAILED and "9 pairs of different prompts" in plan.error
 
 
 def test_a_pool_may_be_one_source(world: Cast, embedder: ModelVersion) -> None:
@@ -315,4 +322,4 @@ def test_a_pool_may_be_one_source(world: Cast, embedder: ModelVersion) -> None:
     Item.objects.filter(pk__in=list(some)).update(source=source)
     plan = at_people(world, embedder, source="new")
     asked = PlanPair.objects.filter(plan=plan)
-    assert asked.count() == 56 and not asked.exclude(task__pair__item__source=source).exists()
+    assert asked.count() == SEED and not asked.exclude(task__pair__item__source=source).exists()

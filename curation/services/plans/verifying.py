@@ -219,7 +219,8 @@ def over(plan: Plan, step: PlanStep) -> bool:
     Raises Conflict where nothing was answered of what a plan begins with.
     """
     asked = PlanPair.objects.filter(plan=plan, role=ROLE.ASKED, round=step.round)
-    if not asked.filter(task__state=Task.State.OPEN).exists():
+    there = {"task__pair__deleted_at": None, "task__pair__item__deleted_at": None}  # nobody is asked of what is gone
+    if not asked.filter(task__state=Task.State.OPEN, **there).exists():
         return True
     if plan.deadline is None or plan.deadline > timezone.now():
         return False
