@@ -88,7 +88,7 @@ def mtbench(folder: Path) -> Iterator[Pair]:
 def pandalm(folder: Path) -> Iterator[Pair]:
     for row in rows(folder / "judgments.jsonl.gz"):
         chosen = majority([vote["choice"] for vote in row["votes"]])
-        if chosen and row["response_a"] and row["response_b"]:
+        if chosen and all(isinstance(row[f"response_{side}"], str) for side in "ab"):
             yield Pair(row["instruction"], row["response_a"], row["response_b"], chosen == "b")
 
 

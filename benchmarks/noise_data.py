@@ -24,7 +24,7 @@ from workers.judging import Candidate, Given, Spec
 Floats = NDArray[np.floating[Any]]
 Ints = NDArray[np.integer[Any]]
 
-LENGTH = 256
+LENGTH = 128
 TEST = 0.25
 """Of the pairs, in prompts of their own."""
 OF_A_PROMPT = 11

@@ -9,7 +9,7 @@ import openai  # noqa: F401  (its import takes longer than a shard of these test
 import pytest
 
 from curation.errors import Invalid
-from curation.models import Annotation, Embedding, Gold, Item, ModelVersion, Preference, Run
+from curation.models import Annotation, Embedding, Gold, Item, ModelVersion, PairAttributes, Preference, Run
 from curation.services import embedding
 from curation.services.gold import marking
 from tests.answering import Answering, Step, said
@@ -59,7 +59,7 @@ def golden(cast: Cast, count: int) -> list[Gold]:
     made = []
     for number, task in enumerate(make_pairs(cast.project, count)):
         assert task.pair
-        Item.objects.filter(pk=task.pair.item_id).update(metadata={"attributes": {"task_category": f"kind {number}"}})
+        Item.objects.filter(pk=task.pair.item_id).update(metadata={"attributes": {"category": f"kind {number}"}})
         right = {"preferences": {"overall": ["second"]}}
         made.append(marking.mark_by_hand(project=cast.project, task_id=task.pk, expected=right, phase="hidden"))
     return made
@@ -85,7 +85,7 @@ def test_the_nearest_gold_pairs_are_shown_with_label_and_attributes(cast: Cast, 
     assert order == sorted(order) and "Question 2?" not in content and content.count("<example ") == 3
     for part in content.split("<example ")[1:]:
         better = 1 + (part.index("Answer 1") > part.index("Answer 0"))
-        assert f"Better: Response {better}" in part and "task category: kind" in part
+        assert f"Better: Response {better}" in part and "category: kind" in part
     made = Annotation.objects.get(task=task)
     assert (made.annotator.name, made.version, made.preferences.get().value) == ("critic-0", "v1 guided", 1)
     strip = read_back(made.rationale)
@@ -97,10 +97,13 @@ def test_the_nearest_gold_pairs_are_shown_with_label_and_attributes(cast: Cast, 
 def test_a_gold_pair_of_the_same_prompt_is_never_shown(cast: Cast, embedder: ModelVersion) -> None:
     golden(cast, 2)
     (task,) = make_pairs(cast.project, 1)
+    said_of = {"category": "chat", "objectivity": "mixed", "controversiality": "low", "desired": ["brief"]}
+    PairAttributes.objects.create(pair=task.pair, guideline="The brief one.", **said_of)
     Item.objects.filter(external_id="item-1").update(prompt_hash=task.pair.item.prompt_hash)  # type: ignore[union-attr]
     _, (there,) = guided(cast, deciding(second_answer), embedder=embedder.pk, samples=2)
     content = there.bodies[0]["messages"][0]["content"]
     assert content.count("<example ") == 1 and "Question 1?" not in content and "Question 0?" in content
+    assert "desired: brief\nguideline: The brief one." in target(there.bodies[0])
 
 
 def test_more_than_half_of_the_critics_decide(cast: Cast) -> None:

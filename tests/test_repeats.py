@@ -30,14 +30,14 @@ from curation.models import (
     User,
 )
 from curation.models.repeats import REPEATED
-from curation.services import annotating, commenting, deciding, projects, removing
+from curation.services import annotating, commenting, deciding, projects, removing, running, starting
 from curation.services.concord import keeping as concord
 from curation.services.deciding import Filters
 from curation.services.gold import rules
 from curation.services.repeating.ahead import Again
 from tests.cast import Cast, make_pairs
 from tests.conftest import calling
-from tests.test_checks import checked, speak
+from tests.test_checks import speak
 from tests.test_freezing import frozen, lines
 from tests.test_gold import Person as Golden
 from tests.test_gold import make_gold, work
@@ -291,7 +291,8 @@ def test_who_follows_the_side_stands_out_and_few_repeats_accuse_nobody(cast: Cas
         run=Run.objects.create(project=cast.project, method="evaluate"),
         scores={"same in both orders": {"value": 0.75, "low": 0.6, "high": 0.9, "n": 40}},
     )  # fmt: skip
-    checked(cast)
+    run = starting.start(project=cast.project, method="check", params={"style": False, "origin": False}, user=cast.mia)
+    running.execute(str(run.pk))
     told = {check.annotator.name: check for check in Check.objects.exclude(annotator=None)}  # type: ignore[union-attr]
     figure = told["lefty"].signals["repeats"]
     assert (figure["count"], figure["n"], figure["strengths"]["1"]["n"], figure["same_side"]["share"]) == (0, 30, 15, 1)

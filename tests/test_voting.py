@@ -122,12 +122,12 @@ def test_marks_of_chat_templates_are_seen() -> None:
 
 
 def test_examples_stand_before_the_pair_with_label_and_attributes() -> None:
-    shown = [Demonstration(ASK, ["four", "five"], 1, {"task_category": "math", "guideline": "Be right."})]
-    subject = Subject(ASK, [["4"], ["5"]], shown=shown, attributes={"desired_attributes": ["exact", "short"]})
+    shown = [Demonstration(ASK, ["four", "five"], 1, {"guideline": "Be right.", "category": "math"})]
+    subject = Subject(ASK, [["4"], ["5"]], shown=shown, attributes={"desired": ["exact", "short"]})
     (message,) = request(ways.get("guided"), WANTED, subject).messages
     told = message["content"]
-    order = ["Be exact.", "four", "task category: math\nguideline: Be right.", "Better: Response 1", ">\n4\n<"]
-    places = [told.index(words) for words in [*order, "desired attributes: exact, short", "differences"]]
+    order = ["Be exact.", "four", "category: math\nguideline: Be right.", "Better: Response 1", ">\n4\n<"]
+    places = [told.index(words) for words in [*order, "desired: exact, short", "differences"]]
     assert places == sorted(places)
     assert guided.round_of(subject, {"differences": "-", "verdict": "1"}) == Round("a", "a")
 

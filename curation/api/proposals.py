@@ -56,7 +56,7 @@ class ChosenProposals(serializers.Serializer):
 
     run = fields.Reference()
     ids = serializers.ListField(
-        child=fields.Whole(min_value=1, max_value=2**63 - 1), required=False, allow_empty=False, max_length=MOST_NAMED
+        child=fields.Whole(min_value=1, max_value=2**63 - 1), required=False, min_length=1, max_length=MOST_NAMED
     )
     action = serializers.ChoiceField(choices=Proposal.Action.values, required=False)
     low = fields.Real(required=False, help_text="the lowest score")

@@ -18,7 +18,7 @@ from curation.api.idempotency import idempotent
 from curation.api.imports import AlwaysJson, RawParser, received
 from curation.api.runs import shown
 from curation.api.shapes import RunShape
-from curation.errors import Forbidden
+from curation.errors import Forbidden, Invalid
 from curation.models import Scope
 from curation.services import switching
 from workers.switching import tools
@@ -38,11 +38,6 @@ class SwitchQuery(serializers.Serializer):
     response_fields = serializers.CharField(max_length=2000, default="", help_text="separated by commas")
     filename = serializers.CharField(max_length=255, default="export", help_text="of a body that is the export itself")
     dry_run = serializers.BooleanField(default=False, help_text="tell what would become of it; nothing is written")
-
-    def validate(self, given: dict[str, Any]) -> dict[str, Any]:
-        if not given["dry_run"] and "slug" not in given:
-            raise serializers.ValidationError({"slug": "is missing"})
-        return given
 
 
 class LookShape(serializers.Serializer):
@@ -90,7 +85,9 @@ class SwitchView(APIView):
         )
         if given["dry_run"]:
             return Reply(looked(switching.look(asked)))
-        slug = given["slug"]
+        slug = given.get("slug")
+        if slug is None:
+            raise Invalid("is missing", field="slug")
         switching.check_may_switch_into(slug, user)
         run = switching.request_switch(asked=asked, slug=slug, name=given.get("name", slug), user=user, move=True)
         return Reply(shown(run), status=202)

@@ -16,7 +16,7 @@ from django.db.models import Q
 from pydantic import Field
 
 from curation.errors import Conflict, Invalid
-from curation.models import Completion, ModelVersion, Project, Protocol, Run, Task, TaskKind, User
+from curation.models import Completion, ModelVersion, PairAttributes, Project, Protocol, Run, Task, TaskKind, User
 from curation.services import locating, registry
 from curation.services.answering import texts_of
 from curation.services.completions import Done
@@ -26,13 +26,15 @@ from curation.services.sharding import ShardReport
 from curation.services.suggestions import Landed, Leaning, Suggestion
 from workers.asking import Reply
 from workers.criticising import Critic, Subject, Wanted, Way, documents_in
+from workers.critics.guided import ATTRIBUTES as KNOWN
 from workers.critics.voting import Round, Voted, probability
 from workers.habits.position import leaning as of_places
 
 COOLER = 0.1
 """Temperature at which a verdict that could not be read is asked for once more."""
 ATTRIBUTES = "attributes"
-"""Of an item's metadata: its category, what a good response has, a guideline of its own, …"""
+"""Of an item's metadata, where its pairs have none of their own: category, desired, guideline, …"""
+LOOKED_UP = 500
 
 
 class RoundParams(QueueParams):
@@ -111,18 +113,35 @@ def may_ask(critic: Critic, way: Way, model: ModelVersion) -> None:
 def pairs_of(project: Project, tasks: Sequence[int]) -> list[Pair]:
     """The pairs of these tasks, in their order; what is gone is left out."""
     places = locating.loaded(project, tasks)
-    columns = ("pk", "pair__item_id", "pair__item__prompt", "pair__item__prompt_hash", "pair__item__metadata")
+    columns = (
+        "pk",
+        "pair_id",
+        "pair__item_id",
+        "pair__item__prompt",
+        "pair__item__prompt_hash",
+        "pair__item__metadata",
+    )
     about = {row[0]: row[1:] for row in Task.objects.filter(pk__in=list(places)).values_list(*columns)}
+    attributes = attributes_of([row[0] for row in about.values()])
     made = []
     for task in tasks:
         if task in places and len(places[task].responses) == 2:
             first, second = places[task].responses
-            item, prompt, prompt_hash, metadata = about[task]
+            pair, item, prompt, prompt_hash, metadata = about[task]
             documents = documents_in(orjson.loads(places[task].context))
             texts = (texts_of(first), texts_of(second))
-            known = attributes_in(metadata)
+            known = attributes.get(pair) or attributes_in(metadata)
             made.append(Pair(task, (first.id, second.id), prompt, prompt_hash, item, documents, texts, known))
     return made
+
+
+def attributes_of(pairs: Sequence[int]) -> dict[int, dict[str, Any]]:
+    """What a critic or a person said of pairs besides which is better."""
+    found: dict[int, dict[str, Any]] = {}
+    for start in range(0, len(pairs), LOOKED_UP):
+        rows = PairAttributes.objects.filter(pair__in=pairs[start : start + LOOKED_UP])
+        found |= {row["pair_id"]: row for row in rows.values("pair_id", *KNOWN)}
+    return {pair: {name: row[name] for name in KNOWN} for pair, row in found.items()}
 
 
 def attributes_in(metadata: Any) -> dict[str, Any]:

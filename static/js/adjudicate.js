@@ -89,7 +89,7 @@ class Adjudication {
 
   check(input) {
     input.checked = true;
-    const element = input.closest("[data-element]");
+    const element = (this.last = input.closest("[data-element]"));
     const bounds = element.querySelector("[data-bounds]");
     if (bounds) bounds.value = "";
     this.ends(element);
@@ -105,15 +105,20 @@ class Adjudication {
     return start < end ? { map, start, end, bounds } : null;
   }
 
-  /** Move an end of the chosen mark by a word, as far as it keeps some text of what was marked. */
+  /**
+   * Move an end of the mark that is chosen here, else of the one that was chosen last, by a word, as far as it keeps
+   * some text of what was marked.
+   */
   nudge(end, by) {
-    const mark = this.markOf(this.current);
+    const element = this.markOf(this.current) ? this.current : this.last;
+    const mark = this.markOf(element);
     if (!mark) return;
+    if (element !== this.current) this.go(element);
     const to = { start: mark.start, end: mark.end, [end]: wordEdge(mark.map, end, mark[end], by) };
-    const { start, end: last } = this.current.dataset;
+    const { start, end: last } = element.dataset;
     if (to.start >= to.end || to.start >= Number(last) || to.end <= Number(start)) return;
     mark.bounds.value = `${to.start},${to.end}`;
-    this.ends(this.current);
+    this.ends(element);
     this.keep();
   }
 

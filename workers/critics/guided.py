@@ -30,7 +30,7 @@ from workers.critics.shapes import TEXT, one_of, shape
 from workers.critics.voting import Round
 
 MOST_SHOWN = 8
-ATTRIBUTES = ("task_category", "objectivity", "controversiality", "desired_attributes", "guideline")
+ATTRIBUTES = ("category", "objectivity", "controversiality", "desired", "guideline")
 """In the order in which they were made; others follow as they come."""
 
 
