@@ -166,6 +166,8 @@ def copied(model: Any, fixed: dict[str, Any], rows: Iterator[dict[str, Any]]) ->
     now = timezone.now()
     rest = {}
     for field in model._meta.concrete_fields:
+        if field.has_db_default() and field.attname not in fixed:
+            continue
         value = fixed.get(field.attname, now if field.name == "created_at" else field.get_default())
         rest[field.attname] = orjson.dumps(value).decode() if isinstance(value, dict | list) else value
     names = list(rest)

@@ -21,7 +21,7 @@ LINES = {
     "random": "l0", "uncertain": "l1", "errors": "l2", "random + consistent": "l0 floor",
     "errors + consistent": "l2 floor",
 }  # fmt: skip
-WIDE, HIGH, LEFT, TOP, BOTTOM, ENDS = 460, 260, 44, 34, 34, 128
+WIDE, HIGH, LEFT, TOP, BOTTOM, ENDS = 470, 260, 44, 34, 34, 140
 Figures = Mapping[str, Any]
 """By set, by seed."""
 

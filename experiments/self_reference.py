@@ -184,7 +184,7 @@ def run(seed: int) -> dict[str, Any]:
             f"C, {labels} labels, reader: {own}": _modulo.accuracy(seed, labels, own, reader=True) for own in ways[:2]
         }
     found |= {f"D, {name}": value for name, value in of_strength(seed).items()}
-    data = Path(os.environ.get("TOUCHSTONE_DATA", "shared/data"))
+    data = Path(os.environ.get("TOUCHSTONE_DATA", "data"))
     for name, told in {**_recorded.of_judgebench(data), **_recorded.of_llmfao(data)}.items():
         found |= {f"A, {name}: {what}": value for what, value in told.items()}
     return found

@@ -87,7 +87,9 @@ def test_a_version_has_its_own_report_and_tells_it(pulled: Cast) -> None:
     assert report.told["figures"] == of_project.told["figures"], "the version holds all that is decided"
     page = browser(pulled.vic).get(address).content.decode()
     assert f"{PAGE}?report={report.pk}" in page and "length: longer at all" in page
-    assert "longer at all" in cards.card(version, [], repo="us/them") and "Bias" not in version.card
+    assert (
+        "longer at all" in cards.card(version, list(version.files.all()), repo="us/them") and "Bias" not in version.card
+    )
     items = browser(pulled.vic).get(f"{PAGE}items/?report={report.pk}&signal=family&name=llama&side=chosen")
     assert "item-30" in items.content.decode()
     some = telling.items(report, "length", "longer at all", chosen=True, after=25)

@@ -50,6 +50,7 @@ def test_bayes_rule_as_worked_out_by_hand() -> None:
     told = doubting.wrong_by(np.array([0.0, np.log(3), -np.log(3)]), 0.3)
     assert told.tolist() == pytest.approx([0.3, 0.075 / (0.525 + 0.075), 0.225 / (0.175 + 0.225)])
     assert doubting.wrong_by(np.array([-5.0]), 0.0).tolist() == [0.0]
+    assert np.isfinite(doubting.likelihood(np.array([-1e4, 1e4]), 0.0))
 
 
 def test_confident_learning_takes_the_mean_of_what_given_labels_get() -> None:

@@ -79,7 +79,7 @@ def test_the_card_tells_agreement_with_intervals_and_accuracy_on_gold(people: Ca
     answer_everything(people, "rita", right)
     assert later.counters == (4, 4)
     assert facts.facts_of(version) == version.facts, "what came later is not in it"
-    only = frozen(people, filters={"gold": "include", "names": ["bob"]})
+    only = frozen(people, filters={"gold": "include", "names": ["@bob"]})
     assert (only.facts["gold"]["annotators"], only.facts["gold"]["right"]) == (1, 0)
     assert row_of(only)["alpha_nominal"] is None and "no unit has two answers" in only.card
     assert set(row_of(only)["why"]) == {"percent", "alpha_nominal", "alpha_ordinal", "ac1"}

@@ -88,7 +88,7 @@ def test_two_plans_side_by_side(cast: Cast, olga: Client) -> None:
     root = f"/projects/{cast.project.slug}/plans/compare/"
     shown = olga.get(root, {"one": one.pk, "other": other.pk}).content.decode()
     assert "rounds" in shown and "new pool" in shown and "Errors pull pairs: errors" in shown
-    assert "2 pairs verified or judged in both, 1 with another label" in shown
+    assert "2 pairs verified in both, 1 with another label" in shown
     assert olga.get(root, {"one": one.pk}).status_code == 404
     assert "The same in both" in olga.get(root, {"one": one.pk, "other": one.pk}).content.decode()
 

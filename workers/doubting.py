@@ -38,7 +38,7 @@ STEPS = 80
 KINDS = 200
 AT_ONCE = 8192
 """Vectors that are turned at a time."""
-LITTLE = 1e-9
+LITTLE, FAR = 1e-9, 30.0
 LEAST = 20
 """Fewer pairs say nothing about noise."""
 
@@ -239,5 +239,6 @@ def confident(margins: Floats) -> NDArray[np.bool_]:
 
 
 def sigmoid(values: Floats) -> Floats:
-    found: Floats = 0.5 * (1 + np.tanh(np.asarray(values) / 2))
+    """Never quite zero, so that its logarithm is a number."""
+    found: Floats = 0.5 * (1 + np.tanh(np.clip(values, -FAR, FAR) / 2))
     return found

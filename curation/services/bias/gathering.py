@@ -66,7 +66,8 @@ def decided_on(project: Project, filters: Filters, tasks: Sequence[int], upto: i
 
 
 def of_version(version: DatasetVersion, *, after: int = 0, size: int = AT_ONCE) -> Iterator[tuple[int, list[Decided]]]:
-    """The pairs of a version behind so many lines of its lineage, each time with how many were read."""
+    """The pairs of a version behind so many lines of its lineage, each time with how many were read.
+    Responses that are wrong beside no better one are left out."""
     import pyarrow.parquet as pq
 
     files = DatasetFile.objects.filter(version=version, split="lineage", name__endswith=".parquet").order_by("shard")
@@ -81,7 +82,8 @@ def of_version(version: DatasetVersion, *, after: int = 0, size: int = AT_ONCE) 
             for batch in table.iter_batches(size, row_groups=[group], columns=COLUMNS):
                 read += len(batch)
                 if read > after:
-                    yield read, [decided_in(line) for line in batch.to_pylist()[skipped(after, read, len(batch)) :]]
+                    lines = batch.to_pylist()[skipped(after, read, len(batch)) :]
+                    yield read, [decided_in(line) for line in lines if line["chosen"] and line["rejected"]]
 
 
 def skipped(after: int, read: int, size: int) -> int:

@@ -18,6 +18,8 @@ from workers.intervals import Share, wilson
 
 HIDDEN = ("method", "version", "model", "low", "high", "accuracy", "gold accuracy", "answers up to", "scores", "states")
 SPENT = (*PlanPair.VERIFIED, PlanPair.Role.DISCARDED)
+MOST_ROWS = 50_000
+"""Larger versions are compared by a run, from the versions' own pages."""
 MOST_COMPARED = 200
 """So many pairs on which two plans differ are named."""
 
@@ -125,7 +127,7 @@ class Difference:
     gates: list[tuple[str, str, Any, Any]]
     accuracies: list[tuple[int, Share | None, Share | None]]
     both: int
-    """Pairs that both took and have a label for."""
+    """Pairs that people verified in both."""
     otherwise: list[tuple[str, str, str]]
     """Of these, those with different labels: the item, and both labels; at most MOST_COMPARED."""
     kept: dict[str, int]
@@ -161,9 +163,9 @@ def gates(first: Board, second: Board) -> list[tuple[str, str, Any, Any]]:
 
 
 def labels_compared(one: Plan, other: Plan) -> tuple[int, list[tuple[str, str, str]]]:
-    """The pairs that both plans labelled, and those that they labelled otherwise."""
+    """How many pairs people verified in both plans, and those of which they said otherwise."""
     labels = [
-        dict(PlanPair.objects.filter(plan=plan).exclude(label="").values_list("task_id", "label"))
+        dict(PlanPair.objects.filter(plan=plan, role__in=PlanPair.VERIFIED).values_list("task_id", "label"))
         for plan in (one, other)
     ]
     shared = sorted(labels[0].keys() & labels[1].keys())
@@ -173,8 +175,9 @@ def labels_compared(one: Plan, other: Plan) -> tuple[int, list[tuple[str, str, s
 
 
 def kept(one: Plan, other: Plan) -> dict[str, int]:
-    """How many rows the versions of two plans share: pairs with the same side chosen."""
-    if one.version is None or other.version is None:
+    """How many rows the versions of two plans share: pairs with the same side chosen. Of large ones nothing is told."""
+    made = [plan.version for plan in (one, other) if plan.version is not None]
+    if len(made) < 2 or any(version.counts.get("total", 0) > MOST_ROWS for version in made):
         return {}
     digests = [rows_in(plan) for plan in (one, other)]
     shared = sum((digests[0] & digests[1]).values())
