@@ -54,7 +54,6 @@ from curation.services.adjudicating import deciding as adjudicating
 from curation.services.curating import deciding as curating
 from curation.services.curating.deciding import Wanted
 from curation.services.gold import marking, rules
-from curation.services.guarding import learning as gate
 from curation.services.guarding.learning import told as learnt_on
 from curation.services.suggestions import Leaning, Suggestion, suggest
 from tests import learning
@@ -110,8 +109,6 @@ def moderate(project: Project, crew: Cast) -> Run:
         name=f"c{LONG.lower()}"[:90], kind="cost", reference="program:length", state="ready"
     )
     Item.objects.filter(project=project).update(metadata={"category": LONG})
-    cases = [Case(n / 9, n > 30 + n % 3, n % 4 if n > 30 else 0, n, n) for n in range(60)]
-    sections = [gate.told(name, some, 5, None, 0) for name, some in (("responses", cases), ("prompts", cases[:45]))]
     cases = [Case(n / 9, n > 30 + n % 3, 1 + n % 3 if n > 30 + n % 3 else 0, n, n) for n in range(60)]
     sections = [learnt_on(name, some, 5, None, 0) for name, some in (("responses", cases), ("prompts", cases[:45]))]
     learnt = Run.objects.create(
