@@ -44,7 +44,7 @@ class CurateForm(forms.Form):
             self.fields[ITS + name] = field_for(name, info, project)
         for name in ("axis", "annotators", "accept"):
             self.fields[name] = field_for(name, asking.CurateParams.model_fields[name], project)
-        made = [(str(one.pk), f"The fit of {one.ended_at:%-d %B %Y, %H:%M}") for one in fits.finished(project)[:FITS]]
+        made = [(str(one.pk), f"The fit of {one.created_at:%-d %B %Y, %H:%M}") for one in fits.finished(project)[:FITS]]
         used = [(fits.IN_USE, "The fit in use")] if project.fit_id else []
         self.fields["decided_by"] = forms.ChoiceField(
             label="Decided by", choices=[(fits.MAJORITY, "The majority of the answers"), *used, *made]
