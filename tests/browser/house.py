@@ -193,9 +193,8 @@ def fit_of(project: Project, method: str) -> Run:
 
 
 def curated_of(project: Project) -> Run:
-    """A run whose curator has something to say of every pair, with one proposal accepted."""
-    settings = {"least": 1.0, "ask_below": 50, "votes": 1}
-    params = {"curator": "agreement", "settings": settings, "annotators": "all"}
+    """A run whose curator has something to say of every tie, with one proposal accepted."""
+    params = {"curator": "confidence", "settings": {"least": 1.0, "without": True}, "annotators": "all"}
     run = starting.start(project=project, method="curate", params=params, user=None)
     running.execute(str(run.pk))
     run.refresh_from_db()
