@@ -11,6 +11,8 @@ from django.conf import settings as conf
 from rest_framework.test import APIClient
 
 from curation.models import Project, User
+from curation.services import beating
+from curation.services.beating import Beat
 from tests import cast as people
 
 REAL_DATA = Path(os.environ.get("TOUCHSTONE_DATA", conf.BASE_DIR.parent / "shared" / "data"))
@@ -20,6 +22,24 @@ REAL_DATA = Path(os.environ.get("TOUCHSTONE_DATA", conf.BASE_DIR.parent / "share
 def own_folder(tmp_path: Path, settings: Any) -> None:
     """Every test writes its uploads, runs and versions into a folder of its own."""
     settings.VAR_DIR = tmp_path / "var"
+
+
+@pytest.fixture(autouse=True)
+def steady_heart(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """On PostgreSQL no other connection sees the rows of a test's own transaction: the heart of a shard, whose thread has
+    one, would hold a shard for lost that takes longer than a second."""
+    marker = request.node.get_closest_marker("django_db")
+    committed = {"transactional_db", "live_server"} & set(request.fixturenames)
+    if marker and marker.kwargs.get("transaction"):
+        return
+    if not committed and "sqlite" not in conf.DATABASES["default"]["ENGINE"]:
+        monkeypatch.setattr(Beat, "go_on", silent)
+
+
+def silent(beat: Beat) -> None:
+    """A heart that renews nothing, and still ends what hangs."""
+    while not beat.stop.wait(beating.EVERY):
+        beat.end_if_hung()
 
 
 @pytest.fixture
