@@ -26,8 +26,8 @@ def own_folder(tmp_path: Path, settings: Any) -> None:
 
 @pytest.fixture(autouse=True)
 def steady_heart(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
-    """On PostgreSQL no other connection sees the rows of a test's own transaction: the heart of a shard, whose thread has
-    one, would hold a shard for lost that takes longer than a second."""
+    """On PostgreSQL no other connection sees the rows of a test's own transaction: the heart of a shard, whose thread
+    has one, would hold a shard for lost that takes longer than a second."""
     marker = request.node.get_closest_marker("django_db")
     committed = {"transactional_db", "live_server"} & set(request.fixturenames)
     if marker and marker.kwargs.get("transaction"):
