@@ -39,7 +39,7 @@ def work(url: str, token: str, most: int) -> list[int]:
         task = body["task"]["id"]
         given.append(task)
         answer = {"preferences": [{"axis": "overall", "value": -1 if n % 2 else 1}], "active_ms": 10}
-        status, body = call("POST", f"tasks/{task}/submit", answer, **{"Idempotency-Key": f"{token}{n}"})
+        status, body = call("POST", f"tasks/{task}/submit", answer, **{"Idempotency-Key": f"{token}{task}"})
         assert status == 200, body
     call.close()
     return given
