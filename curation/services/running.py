@@ -287,26 +287,27 @@ def ended(run: Run) -> None:
 def heartbeat(run: Run) -> Iterator[None]:
     """Renew the lease from a thread of its own while the work goes on."""
     stop = threading.Event()
-
-    def beat() -> None:
-        try:
-            while not stop.wait(settings.RUN_LEASE_SECONDS / 3):
-                try:
-                    Run.objects.filter(pk=run.pk, holder=run.holder, state=Run.State.RUNNING).update(
-                        lease_until=timezone.now() + lease()
-                    )
-                except Error:
-                    connection.close()
-        finally:
-            connection.close()
-
-    thread = threading.Thread(target=beat, daemon=True)
+    thread = threading.Thread(target=renew, args=(run, stop), daemon=True)
     thread.start()
     try:
         yield
     finally:
         stop.set()
         thread.join()
+
+
+def renew(run: Run, stop: threading.Event) -> None:
+    """Put the end of its lease off until `stop` is set."""
+    try:
+        while not stop.wait(settings.RUN_LEASE_SECONDS / 3):
+            try:
+                Run.objects.filter(pk=run.pk, holder=run.holder, state=Run.State.RUNNING).update(
+                    lease_until=timezone.now() + lease()
+                )
+            except Error:
+                connection.close()
+    finally:
+        connection.close()
 
 
 def lease() -> timedelta:
