@@ -224,6 +224,8 @@ SPECTACULAR_SETTINGS = {
 
 CONSUMERS = os.environ.get("TOUCHSTONE_CONSUMERS", "all")
 """Who reads a version before it is offered: `all` that are installed, or `light`, those that are our own code."""
+CONSUMERS_STAY = envint("TOUCHSTONE_CONSUMERS_STAY", 600)
+"""Seconds for which a worker keeps their packages loaded, in a process of their own, after it has made a version."""
 
 TRAIN_LAUNCH = os.environ.get("TOUCHSTONE_TRAIN_LAUNCH", "")
 """What starts the process that trains instead of python, such as `accelerate launch --num_processes 4`."""

@@ -2,15 +2,10 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import suppress
-from dataclasses import asdict
 from itertools import islice
 from pathlib import Path
-from tempfile import TemporaryFile
-from typing import IO, Any
+from typing import Any
 
 import orjson
 from django.conf import settings
@@ -19,6 +14,7 @@ from curation.errors import Conflict
 from curation.models import DatasetVersion, Response
 from curation.services.freezing.selecting import target_of
 from workers.consumers import Consumer, Files, Refused, consumers
+from workers.standing import Asked, Silent
 from workers.tables import shards
 from workers.writers import Target
 
@@ -34,8 +30,9 @@ SIDES = {"chosen": ("chosen", "completion"), "rejected": ("rejected",)}
 class Reading:
     """The consumers of a version at work; a context manager, opened before anything is written.
 
-    Those with packages of their own read in a process that ends with them: it loads these, which takes seconds, while
-    the splits are written. Those of ours read here at the end, or, of many rows, in another such process meanwhile.
+    Those with packages of their own read in a fork of a process that loads these, which takes seconds, while the
+    splits of its first version are written, and stays for the next (`workers/standing.py`). Those of ours read here at
+    the end, or, of many rows, in another such fork meanwhile.
     """
 
     def __init__(self, version: DatasetVersion) -> None:
@@ -44,7 +41,7 @@ class Reading:
         self.ours = [one for one in wanted if not one.package]
         self.theirs = [one for one in wanted if one.package]
         self.off = settings.CONSUMERS != "all"
-        self.ends = [Elsewhere(self.theirs)] if self.theirs and not self.off else []
+        self.ends = [called(self.theirs)] if self.theirs and not self.off else []
 
     def begin(self, building: Path, rows: Mapping[str, int]) -> None:
         """Let them read, now that the splits are written."""
@@ -52,7 +49,7 @@ class Reading:
         if not self.files.total:
             return
         if self.files.total > APART and not self.off:
-            self.ends.insert(0, Elsewhere(self.ours))
+            self.ends.insert(0, called(self.ours))
         for one in self.ends:
             one.ask(self.files)
 
@@ -71,14 +68,18 @@ class Reading:
         """
         ends = iter(self.ends)
         apart = self.files.total > APART and not self.off
-        told = next(ends).said() if apart else [here(one, self.files) for one in self.ours]
+        told = answer_of(next(ends)) if apart else [here(one, self.files) for one in self.ours]
         accepted(told)
         told.append(traced(self.version, self.target, self.files))
         accepted(told)
         if self.files.total and self.theirs:
-            told += [turned_off(one) for one in self.theirs] if self.off else next(ends).said()
+            told += [turned_off(one) for one in self.theirs] if self.off else answer_of(next(ends))
             accepted(told)
         return told
+
+
+def called(wanted: Sequence[Consumer]) -> Asked:
+    return Asked([one.name for one in wanted], stay=settings.CONSUMERS_STAY)
 
 
 def accepted(said: Sequence[Mapping[str, Any]]) -> None:
@@ -112,50 +113,12 @@ def turned_off(one: Consumer) -> dict[str, Any]:
     return {"consumer": one.name, "version": "", "ok": None, "detail": OFF}
 
 
-class Elsewhere:
-    """Consumers in one process of their own, that begins at once, loads what they need, and ends with them."""
-
-    def __init__(self, wanted: Sequence[Consumer]) -> None:
-        self.out, self.complaints = scratch(), scratch()
-        command = [sys.executable, "-m", "workers.consumers", *(one.name for one in wanted)]
-        self.process = subprocess.Popen(
-            command, stdin=subprocess.PIPE, stdout=self.out, stderr=self.complaints, cwd=settings.BASE_DIR
-        )
-
-    def ask(self, files: Files) -> None:
-        """Let them read these files."""
-        assert self.process.stdin is not None
-        with suppress(BrokenPipeError), self.process.stdin as given:  # it has ended: how is told when it is asked
-            given.write(orjson.dumps({**asdict(files), "folder": str(files.folder)}))
-
-    def said(self) -> list[dict[str, Any]]:
-        """What they said. Raises Conflict when they end otherwise, or not in time."""
-        try:
-            code = self.process.wait(LONGEST)
-        except subprocess.TimeoutExpired:
-            raise Conflict(f"the consumers did not answer within {LONGEST} s") from None
-        if code:
-            raise Conflict(f"the consumers could not be asked: {whole(self.complaints)[-500:]}")
-        found: list[dict[str, Any]] = orjson.loads(whole(self.out))
-        return found
-
-    def end(self) -> None:
-        """Stop it, where something else went wrong meanwhile."""
-        self.process.kill()
-        self.process.wait()
-        if self.process.stdin is not None:
-            self.process.stdin.close()
-        self.out.close()
-        self.complaints.close()
-
-
-def scratch() -> IO[bytes]:
-    return TemporaryFile()
-
-
-def whole(file: IO[bytes]) -> str:
-    file.seek(0)
-    return file.read().decode("utf-8", "replace")
+def answer_of(one: Asked) -> list[dict[str, Any]]:
+    """What consumers said elsewhere. Raises Conflict when they ended without a word, or not in time."""
+    try:
+        return one.said(LONGEST)
+    except Silent as problem:
+        raise Conflict(f"the consumers could not be asked: {problem}") from None
 
 
 def traced(version: DatasetVersion, target: Target, files: Files) -> dict[str, Any]:
@@ -163,19 +126,19 @@ def traced(version: DatasetVersion, target: Target, files: Files) -> dict[str, A
     made = {"consumer": "lineage", "version": ""}
     if not shards(files.folder, "annotations", "parquet"):
         return made | {"ok": False, "detail": "the raw answers are missing"}
-    count = 0
     try:
-        for trace, row, place in with_rows(files):
-            count += 1
-            if target.source == "decided":
-                same_responses(trace, row, place)
+        looked = list(with_rows(files))
+        if target.source == "decided":
+            known = Response.objects.in_bulk({trace[side] for trace, _, _ in looked for side in SIDES} - {None})
+            for one in looked:
+                same_responses(*one, known)
         if unknown := unanswered(files):
             raise Refused(f"annotation {unknown} is not among the raw answers", file="lineage.jsonl")
     except Refused as error:
         return made | {"ok": False, "detail": str(error)}
     return made | {
         "ok": True,
-        "detail": f"the first {count} rows are as the database has them, their raw answers along",
+        "detail": f"the first {len(looked)} rows are as the database has them, their raw answers along",
     }
 
 
@@ -197,9 +160,10 @@ def traces(files: Files) -> Iterator[dict[str, Any]]:
         yield from map(orjson.loads, islice(lines, TRACED))
 
 
-def same_responses(trace: Mapping[str, Any], row: Mapping[str, Any], place: tuple[str, int]) -> None:
+def same_responses(
+    trace: Mapping[str, Any], row: Mapping[str, Any], place: tuple[str, int], known: Mapping[int, Response]
+) -> None:
     """Raises Refused when a side of a decided pair is not the response that was decided."""
-    known = Response.objects.in_bulk([trace[side] for side in SIDES if trace[side] is not None])
     for side, columns in SIDES.items():
         for column in columns:
             if column in row and not says(row[column], known[trace[side]] if trace[side] is not None else None):
