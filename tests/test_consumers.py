@@ -118,8 +118,8 @@ def test_raw_answers_travel_along_or_nothing_does(cast: Cast, monkeypatch: Any) 
     answer_all(cast, "ann", 1, -1)
     real = making.write_companions
 
-    def lossy(version: Any, building: Any) -> Any:
-        counts = real(version, building)
+    def lossy(version: Any, building: Any, digests: Any) -> Any:
+        counts = real(version, building, digests)
         (building / "annotations.parquet").unlink()
         return counts
 

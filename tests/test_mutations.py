@@ -13,7 +13,8 @@ import pyarrow as pa
 import pytest
 
 from tests.test_critique_formats import COMPARED, NASTY, critiqued, critiques_on
-from workers.consumers import Files, Refused, consumers
+from workers.consumers import Files, Refused, consumers, touchstone
+from workers.readers import readers
 from workers.rows import AnsweredRow, DecidedRow, VerdictRow
 from workers.tables import Table
 from workers.writers import targets
@@ -255,6 +256,36 @@ def test_a_corrupted_row_is_caught_and_named(name: str, how: str, tmp_path: Path
     with pytest.raises(Refused) as caught:
         read(write(tmp_path, name, rows))
     assert caught.value.row == len(rows) - 1 or "columns" in caught.value.reason, str(caught.value)
+    with pytest.raises(Refused):  # of many rows nobody else looks at each
+        consumers.get("rules").read(write(tmp_path, name, rows))
+
+
+READ_BACK = [target.name for target in targets if "touchstone" in target.consumers]
+
+
+@pytest.mark.parametrize("name", READ_BACK)
+def test_of_many_rows_some_stretches_are_read_back(name: str, tmp_path: Path, monkeypatch: Any) -> None:
+    """Those of an item that begins before a stretch, or ends behind it, are none of it."""
+    monkeypatch.setattr(touchstone, "WHOLE", 4)
+    monkeypatch.setattr(touchstone, "STRETCH", 3)
+    monkeypatch.setattr(touchstone, "APART", 5)
+    rows = [row for row in given(name) for _ in range(4)]
+    told = touchstone.read(write(tmp_path, name, rows))
+    assert f"of {len(rows)} rows, the first 3 of each 5, were read back as " in told
+    gathers = readers.get(name).gather
+    among = {n for n in range(len(rows)) if n % 5 < 3}
+    assert int(told.split()[0]) == len(among) if gathers is None else int(told.split()[0]) < len(among)
+
+
+def test_what_is_read_back_of_many_rows_is_read_as_strictly(tmp_path: Path, monkeypatch: Any) -> None:
+    monkeypatch.setattr(touchstone, "WHOLE", 4)
+    monkeypatch.setattr(touchstone, "STRETCH", 3)
+    monkeypatch.setattr(touchstone, "APART", 5)
+    rows = [copy.deepcopy(given("trl-preference")[0]) for _ in range(12)]
+    rows[6]["chosen"] = ""
+    with pytest.raises(Refused) as caught:
+        touchstone.read(write(tmp_path, "trl-preference", rows))
+    assert caught.value.row == 6
 
 
 @pytest.mark.parametrize("name", [target.name for target in targets])

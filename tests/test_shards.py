@@ -30,7 +30,7 @@ from tests.cast import Cast, make_pairs
 from tests.conftest import calling
 from tests.test_freezing import answer_all, frozen
 from workers import blobs, joining
-from workers.tables import Table, shards
+from workers.tables import MESSAGES, Table, sha256, shards
 
 MOST = 3
 
@@ -250,6 +250,14 @@ def test_rows_are_traced_and_versions_compared_over_all_shards(cast: Cast, versi
 def test_no_split_is_called_like_a_shard(cast: Cast, name: str) -> None:
     with pytest.raises(Invalid):
         freezing.request_version(project=cast.project, dataset_name="prefs", splits={name: 1.0})
+
+
+def test_digests_are_taken_while_files_are_written(tmp_path: Path) -> None:
+    schema = pa.schema([("name", pa.string()), ("said", MESSAGES)])
+    with Table(tmp_path, "train", schema, most=3) as table:
+        for n in range(7):
+            table.add({"name": f"é{n}", "said": [{"role": "user", "content": "x" * n}]})
+    assert table.digests == {path.name: sha256(path) for path in tmp_path.iterdir()} and len(table.digests) == 6
 
 
 def test_the_card_and_croissant_name_all_shards(version: DatasetVersion) -> None:

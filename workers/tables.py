@@ -8,8 +8,11 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from io import BytesIO
+from itertools import accumulate, chain
+from operator import itemgetter
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -26,11 +29,16 @@ SHARD = re.compile(r"(?P<stem>.+)-(?P<number>\d{5})-of-\d{5}")
 
 
 class Table:
-    """One table under way to `<stem>.jsonl` and `<stem>.parquet` in a folder, or to shards of `most` rows."""
+    """One table under way to `<stem>.jsonl` and `<stem>.parquet` in a folder, or to shards of `most` rows.
+
+    Once it is finished, `digests` has the SHA-256 of each file by its name.
+    """
 
     def __init__(self, folder: Path, stem: str, schema: pa.Schema, most: int | None = None) -> None:
         self.folder, self.schema, self.stem, self.most, self.rows = folder, schema, stem, most, 0
         self.shards = self.written = 0
+        self.hashed: list[tuple[str, str]] = []
+        self.digests: dict[str, str] = {}
         self.begin()
         self.waiting: list[dict[str, Any]] = []
         self.room = self.next_chunk()
@@ -47,22 +55,29 @@ class Table:
             if kind is None:
                 self.flush()
                 self.settle()
+                self.writer.submit(self.end).result()
         finally:
             self.writer.shutdown()
-            self.end()
+            self.close()
         if kind is None:
             self.name()
 
     def begin(self) -> None:
         """Open the files of the next shard."""
         lines, parquet = (self.place(self.shards, kind) for kind in KINDS)
-        self.lines = lines.open("wb")
+        self.lines = Lines(lines)
         self.parquet = pq.ParquetWriter(parquet, self.schema, compression="zstd", compression_level=1)
         self.shards += 1
 
     def end(self) -> None:
+        """The files of a shard are finished: the Parquet file, which is written without Python, is read for its digest
+        while the system still has it in memory."""
+        self.close()
+        self.hashed.append((self.lines.sha256.hexdigest(), sha256(self.place(self.shards - 1, "parquet"))))
+
+    def close(self) -> None:
         self.parquet.close()
-        self.lines.close()
+        self.lines.file.close()
 
     def place(self, number: int, kind: str) -> Path:
         """A shard while nobody knows how many there will be."""
@@ -72,8 +87,9 @@ class Table:
         """Give all shards the names that say how many they are; a single one that of the table."""
         for number in range(self.shards):
             stem = self.stem if self.shards == 1 else f"{self.stem}-{number:05d}-of-{self.shards:05d}"
-            for kind in KINDS:
+            for kind, digest in zip(KINDS, self.hashed[number], strict=True):
                 self.place(number, kind).replace(self.folder / f"{stem}.{kind}")
+                self.digests[f"{stem}.{kind}"] = digest
 
     def add(self, row: dict[str, Any]) -> None:
         self.waiting.append(row)
@@ -105,9 +121,30 @@ class Table:
             self.end()
             self.begin()
         self.written += len(rows)
-        self.lines.write(b"\n".join(map(orjson.dumps, rows)) + b"\n")
-        columns = [column([row[field.name] for row in rows], field.type) for field in self.schema]
+        self.lines.write(rows)
+        columns = [column(list(map(itemgetter(field.name), rows)), field.type) for field in self.schema]
         self.parquet.write_table(pa.Table.from_arrays(columns, schema=self.schema))
+
+
+class Lines:
+    """JSON lines under way, and the SHA-256 of what was written so far.
+
+    Lines go one by one into memory that is used again for the next chunk. Thousands of them in a list would be memory
+    that the system takes back and gives anew, emptied, which costs five times what making them does.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.file, self.sha256, self.room = path.open("wb", buffering=0), hashlib.sha256(), BytesIO()
+
+    def write(self, rows: Iterable[Any]) -> None:
+        self.room.seek(0)
+        for row in rows:
+            self.room.write(orjson.dumps(row, option=orjson.OPT_APPEND_NEWLINE))
+        with self.room.getbuffer() as all_of_it, all_of_it[: self.room.tell()] as made:
+            self.sha256.update(made)
+            written = 0
+            while written < len(made):
+                written += self.file.write(made[written:])
 
 
 def column(values: list[Any], kind: pa.DataType) -> pa.Array:
@@ -115,21 +152,21 @@ def column(values: list[Any], kind: pa.DataType) -> pa.Array:
 
     In a column of text, a value that has no one shape (Label Studio's results) is the text of its JSON.
     """
+    if kind == MESSAGES:
+        flat = list(chain.from_iterable(values))
+        texts = [pa.array(list(map(itemgetter(name), flat)), pa.string()) for name in ("role", "content")]
+        return pa.ListArray.from_arrays(offsets(values), pa.StructArray.from_arrays(texts, names=["role", "content"]))
     if kind == pa.string():
-        values = [one if one is None or isinstance(one, str) else orjson.dumps(one).decode() for one in values]
-    if kind != MESSAGES:
-        return pa.array(values, type=kind, from_pandas=False)
-    flat = [message for conversation in values for message in conversation]
-    texts = [pa.array([message[name] for message in flat], pa.string()) for name in ("role", "content")]
-    return pa.ListArray.from_arrays(offsets(values), pa.StructArray.from_arrays(texts, names=["role", "content"]))
+        try:
+            return pa.array(values, type=kind, from_pandas=False)
+        except (pa.ArrowException, TypeError):
+            values = [one if one is None or isinstance(one, str) else orjson.dumps(one).decode() for one in values]
+    return pa.array(values, type=kind, from_pandas=False)
 
 
 def offsets(lists: Sequence[Sequence[Any]]) -> pa.Array:
     """Where each list begins in the flat one, and where the last ends."""
-    found = [0]
-    for one in lists:
-        found.append(found[-1] + len(one))
-    return pa.array(found, pa.int32())
+    return pa.array(list(accumulate(map(len, lists), initial=0)), pa.int32())
 
 
 def shards(folder: Path, stem: str, kind: str) -> list[Path]:

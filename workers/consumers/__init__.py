@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -49,20 +50,25 @@ class Files:
         return {split: [str(self.folder / name) for name in names] for split, names in self.parquet.items()}
 
     def read_lines(
-        self, split: str, where: bytes = b"", mend: Callable[[Any], Any] | None = None
+        self,
+        split: str,
+        where: bytes = b"",
+        mend: Callable[[Any], Any] | None = None,
+        wanted: Callable[[int], bool] | None = None,
     ) -> Iterator[tuple[int, Any]]:
-        """Number in the split and content of each JSON line, after `mend` of those in which `where` stands. Raises
-        Refused for a line that is none."""
-        number = 0
+        """Number in the split and content of each JSON line, after `mend` of those in which `where` stands; only of
+        the numbers that are `wanted`. Raises Refused for a line that is none."""
+        numbers = count()
         for name in self.lines[split]:
             with (self.folder / name).open("rb") as lines:
-                for line in lines:
+                for line, number in zip(lines, numbers, strict=False):
+                    if wanted and not wanted(number):
+                        continue
                     try:
                         row = orjson.loads(line)
                     except ValueError as error:
                         raise Refused(f"is no JSON: {error}", file=f"{split}.jsonl", row=number) from None
                     yield number, mend(row) if mend and where in line else row
-                    number += 1
 
     def sample(self, most: int = SAMPLED) -> list[dict[str, Any]]:
         """Rows out of the Parquet files, spread evenly over their row groups."""

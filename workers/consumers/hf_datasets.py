@@ -13,7 +13,7 @@ from typing import Any
 from workers.consumers import Consumer, Files, Refused, consumers
 from workers.writers import targets
 
-WHOLE = 100_000
+WHOLE = 20_000
 STREAMED = 2000
 
 

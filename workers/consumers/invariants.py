@@ -366,4 +366,4 @@ RULES: dict[str, Callable[[Row], None]] = {
 ONCE = {"argilla-spans", "touchstone"}
 """Targets with a row for each id, once."""
 
-consumers.add(Consumer(name="rules", package="", read=read))
+consumers.add(Consumer(name="rules", package="", read=read, load=lambda: list(targets)))

@@ -132,8 +132,8 @@ RANKS = Companion(
 )
 
 
-def write_companions(version: DatasetVersion, building: Path) -> dict[str, int]:
-    """Every companion that has rows, and always the answers; how many rows each has."""
+def write_companions(version: DatasetVersion, building: Path, digests: dict[str, str]) -> dict[str, int]:
+    """Every companion that has rows, and always the answers; how many rows each has. Their digests are added."""
     from workers.tables import Table
 
     counts = {}
@@ -144,11 +144,13 @@ def write_companions(version: DatasetVersion, building: Path) -> dict[str, int]:
             for row in companion.rows(version):
                 table.add(row)
         counts[companion.stem] = table.rows
+        digests |= table.digests
     if version.filters.get("curated"):
         with Table(building, "proposals", schema_of(curated.COLUMNS), version.lineage.get("shard_rows")) as table:
             for row in curated.proposals(version):
                 table.add(row)
         counts["proposals"] = table.rows
+        digests |= table.digests
     return counts
 
 

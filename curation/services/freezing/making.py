@@ -6,7 +6,7 @@ import csv
 import hashlib
 import shutil
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
@@ -54,12 +54,12 @@ def execute(run: Run, report: Report) -> dict[str, Any]:
 
 def write(version: DatasetVersion, building: Path, report: Report) -> None:
     """All files of a version, then its row and its place, in that order of commitment."""
-    members = Members()
+    members, digests = Members(), dict[str, str]()
     with sorting_on_disk(), uncollected(), consuming.Reading(version) as reading:
-        counts = write_splits(version, building, report, members)
+        counts = write_splits(version, building, report, members, digests)
         reading.begin(building, counts["rows"])
-        counts |= write_companions(version, building)
-        files = describe(version, building, counts)
+        counts |= write_companions(version, building, digests)
+        files = describe(version, building, counts, digests)
         version.counts = counts
         version.facts = facts.facts_of(version)
         version.checks = reading.said()
@@ -86,8 +86,11 @@ def write(version: DatasetVersion, building: Path, report: Report) -> None:
         blobs.flush(version.folder.parent)
 
 
-def write_splits(version: DatasetVersion, building: Path, report: Report, members: Members) -> dict[str, Any]:
-    """The rows of every split and their lineage; how many, and what was dropped and why. `members` get their items."""
+def write_splits(
+    version: DatasetVersion, building: Path, report: Report, members: Members, digests: dict[str, str]
+) -> dict[str, Any]:
+    """The rows of every split and their lineage; how many, and what was dropped and why. `members` get their items,
+    `digests` the SHA-256 of the files by their names."""
     from workers.tables import Table
 
     target, shares = target_of(version), version.splits
@@ -115,6 +118,8 @@ def write_splits(version: DatasetVersion, building: Path, report: Report, member
                 number = split.add(row)
                 for trace in candidate.lineage:
                     lineage.add({"split": split.name, "row": number, **trace})
+    for table in (*(split.table for split in splits.values()), lineage):
+        digests |= table.digests
     rows = {name: split.table.rows for name, split in splits.items()}
     total = sum(rows.values())
     return {"rows": rows, "total": total, "dropped": dict(dropped), "looked_at": looked_at, "lineage": lineage.rows}
@@ -176,8 +181,10 @@ def most_of(version: DatasetVersion) -> int | None:
     return most
 
 
-def describe(version: DatasetVersion, building: Path, counts: dict[str, Any]) -> list[DatasetFile]:
-    """Name, split, place in it, size, rows and SHA-256 of every data file."""
+def describe(
+    version: DatasetVersion, building: Path, counts: dict[str, Any], digests: Mapping[str, str]
+) -> list[DatasetFile]:
+    """Name, split, place in it, size, rows and SHA-256 of every data file; what has no digest yet is read for it."""
     from workers.tables import SHARD, sha256
 
     rows, most = {**counts, **counts["rows"]}, most_of(version)
@@ -186,7 +193,7 @@ def describe(version: DatasetVersion, building: Path, counts: dict[str, Any]) ->
         cut = SHARD.fullmatch(path.stem)
         split, shard = (cut["stem"], int(cut["number"])) if cut else (path.stem, 0)
         held = min(most, rows[split] - shard * most) if cut and most else rows[split]
-        size, digest = path.stat().st_size, sha256(path)
+        size, digest = path.stat().st_size, digests.get(path.name) or sha256(path)
         made.append(
             DatasetFile(version=version, name=path.name, split=split, shard=shard, rows=held, bytes=size, sha256=digest)
         )

@@ -108,10 +108,11 @@ def rebuilt(version: DatasetVersion, files: list[DatasetFile], run: Run, report:
 
 
 def remade(version: DatasetVersion, folder: Path, report: Report) -> dict[str, str]:
+    digests: dict[str, str] = {}
     with sorting_on_disk():
-        counts = making.write_splits(version, folder, report, Members())
-        counts |= write_companions(version, folder)
-    return {file.name: file.sha256 for file in making.describe(version, folder, counts)}
+        counts = making.write_splits(version, folder, report, Members(), digests)
+        counts |= write_companions(version, folder, digests)
+    return {file.name: file.sha256 for file in making.describe(version, folder, counts, digests)}
 
 
 def changed_items(version: DatasetVersion) -> list[str]:
