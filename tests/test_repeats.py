@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import json
+import tempfile
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -27,13 +30,15 @@ from curation.models import (
     Share,
     Tally,
     Task,
-    User,
 )
 from curation.models.repeats import REPEATED
-from curation.services import annotating, commenting, deciding, projects, removing, running, starting
+from curation.services import annotating, commenting, crowd, deciding, projects, removing, running, starting
 from curation.services.concord import keeping as concord
 from curation.services.deciding import Filters
+from curation.services.freezing import comparing, moments
+from curation.services.freezing.companions import write_companions
 from curation.services.gold import rules
+from curation.services.repeating import keeping
 from curation.services.repeating.ahead import Again
 from tests.cast import Cast, make_pairs
 from tests.conftest import calling
@@ -119,8 +124,9 @@ def test_it_counts_in_nothing(again: Cast) -> None:
     assert Repeat.objects.get().preferences == {"overall": 2}
     assert rows() == before and list(deciding.decisions(again.project, Filters())) == decided
     later, raw_later = frozen(again), frozen(again, target="annotations")
-    assert (version.hash, raw.hash) == (later.hash, raw_later.hash)
-    assert version.facts == later.facts and lines(raw, "annotations") == lines(raw_later, "annotations")
+    assert version.facts == later.facts
+    for split, old, new in (("train", version, later), ("train", raw, raw_later), ("lineage", version, later)):
+        assert lines(old, split) == lines(new, split), split
     made = concord.kept_up(again.project)
     assert made is not None and rows()["Task"] == before["Task"]
 
@@ -142,7 +148,7 @@ def test_without_the_setting_nothing_is_asked_twice_and_a_round_of_training_is_n
     assert Repeat.objects.get().state == "answered", "what was on the screen is kept all the same"
 
 
-def test_gold_comments_guests_and_what_was_taken_out_are_not_asked_again(again: Cast) -> None:
+def test_gold_comments_and_what_was_taken_out_are_not_asked_again(again: Cast) -> None:
     ann = Person(again, again.ann)
     first = until_repeat(ann)
     task = Task.objects.get(pk=Repeat.objects.get().task_id)
@@ -153,11 +159,67 @@ def test_gold_comments_guests_and_what_was_taken_out_are_not_asked_again(again: 
     for item in Item.objects.filter(deleted_at=None):
         commenting.write(item=item, user=again.ann, text="Seen.")
     assert not any(task_id >= REPEATED for task_id in work(ann, 15))
-    User.objects.filter(pk=again.bob.pk).update(kind=User.Kind.GUEST)
-    bob = Person(again, again.bob)
-    Task.objects.update(overlap=2, state="open")
-    assert not any(task_id >= REPEATED for task_id in work(bob, 20))
     assert first.task_id >= REPEATED
+
+
+def test_guests_are_asked_again_and_their_quota_counts_it(again: Cast) -> None:
+    link, _ = crowd.make_link(project=again.project, by=again.mia, name="l", quota=20, most_people=2, days=1)
+    guest = crowd.begin(link)
+    person = Person(again, guest.user)
+    for turn in range(20):
+        seat = crowd.seat_of(guest.user)
+        assert seat is not None and (seat.done, seat.left) == (turn, 20 - turn), "no step tells which one it was"
+        assert crowd.wants_more(guest.user, [])
+        shown = person.next()
+        assert shown is not None
+        person.answer(shown.task_id)
+    asked = Repeat.objects.filter(annotator=person.annotator, state="answered").count()
+    assert asked and Progress.objects.get(annotator=person.annotator).done == 20 - asked
+    assert not crowd.wants_more(guest.user, []) and crowd.finish(guest.user).left == 0
+    assert crowd.with_progress([guest]) == [(guest, 20)]
+
+
+def test_raw_answers_of_a_version_tell_repeats_as_repeats(again: Cast) -> None:
+    ann = Person(again, again.ann)
+    shown = until_repeat(ann)
+    before = frozen(again)
+    ann.answer(shown.task_id, 2)
+    repeat = Repeat.objects.get()
+    version = frozen(again)
+    rows = lines(version, "annotations")
+    assert all(row["repeat_of"] is None for row in rows[:-1]) and rows[:-1] == lines(before, "annotations")
+    row = rows[-1]
+    assert (row["repeat_of"], row["annotation"]) == (repeat.first_id, repeat.last_event)
+    assert (row["axis"], row["value"], row["both_bad"], row["shown_order"]) == ("overall", 2, False, repeat.order)
+    said_at = moments.in_utc(repeat.commits[-1]["at"])
+    assert (row["annotator"], row["task"], row["created_at"]) == ("@ann", repeat.task_id, said_at)
+    named = {pk for trace in lines(version, "lineage") for pk in trace["annotations"]}
+    assert row["annotation"] not in named and row["repeat_of"] in named
+    told = comparing.People(version)
+    told.add(lines(version, "lineage"))
+    assert told.name_of(row["annotation"]) == "@ann" and told.rows["@ann"] == version.counts["total"]
+    ann.undo(annotating.skip(desk=ann.desk, task_id=ann.next().task_id, reason="", commit=ann.commit()))
+    ann.undo(keeping.Kept(repeat.last_event, "answer", repeat.number))  # type: ignore[arg-type]
+    assert lines(frozen(again), "annotations") == lines(before, "annotations")
+    for one in (before, version):
+        run = starting.start(
+            project=again.project, method="verify", params={"dataset": one.dataset.name, "number": one.number},
+            user=again.mia,
+        )  # fmt: skip
+        running.execute(str(run.pk))
+        run.refresh_from_db()
+        assert run.result["same"] and run.result["files_ok"], "made again as it stood then"
+
+
+def test_a_version_from_before_repeats_were_told_is_made_again_without_them(again: Cast) -> None:
+    ann = Person(again, again.ann)
+    ann.answer(until_repeat(ann).task_id)
+    version = frozen(again)
+    del version.lineage["repeats_upto"]
+    building = Path(tempfile.mkdtemp())
+    write_companions(version, building)
+    first, *_, last = map(json.loads, (building / "annotations.jsonl").read_text().splitlines())
+    assert "repeat_of" not in first and last["annotation"] < REPEATED
 
 
 def test_critiques_are_not_asked_twice(again: Cast) -> None:

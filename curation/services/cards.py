@@ -23,7 +23,8 @@ WHOSE = {
     "all": "people, models and programs",
 }
 COMPANIONS = {
-    "annotations": "every annotator's standing answer",
+    "annotations": "every annotator's standing answer; behind them, with `repeat_of` filled, what people said when "
+    "they were asked again with the sides swapped, which counts as no answer",
     "critiques": "every critique of these answers as it was given: its place and quote, its labels, and what was made "
     "of a model's suggestion (rejected ones too)",
     "verdicts": "every answer to a question about a response or a part of it",

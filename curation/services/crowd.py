@@ -17,12 +17,12 @@ from urllib.parse import quote, urlsplit
 from django.conf import settings
 from django.contrib.auth.models import AnonymousUser
 from django.db import transaction
-from django.db.models import F, QuerySet
+from django.db.models import Count, F, QuerySet
 from django.utils import timezone
 
 from curation import access
 from curation.errors import Conflict, Forbidden, Invalid, NotFound, TooMany
-from curation.models import Act, CrowdLink, CrowdPerson, Group, Membership, Progress, Project, Role, User
+from curation.models import Act, CrowdLink, CrowdPerson, Group, Membership, Progress, Project, Repeat, Role, User
 from curation.models.people import digest
 from curation.models.people import new_secret as fresh
 from curation.services import auditing, people
@@ -213,8 +213,18 @@ def make_guest(project: Project) -> User:
 
 def done_of(person: CrowdPerson) -> int:
     """How many answers of theirs stand in the project."""
-    mine = Progress.objects.filter(annotator__user=person.user, annotator__project=person.link.project_id)
-    return mine.values_list("done", flat=True).first() or 0
+    return answers_of(person.link.project_id, [person.user_id]).get(person.user_id, 0)
+
+
+def answers_of(project_id: int, users: Collection[int]) -> dict[int, int]:
+    """By user, how many answers stand. One that was asked again counts as any other, for it is paid as any other; a
+    guest whose count stood still would know which one it was."""
+    mine = {"annotator__project": project_id, "annotator__user__in": users}
+    done = dict(Progress.objects.filter(**mine).values_list("annotator__user", "done"))
+    again = Repeat.objects.filter(**mine, state=Repeat.State.ANSWERED).values("annotator__user")
+    for user, n in again.annotate(n=Count("pk")).values_list("annotator__user", "n"):
+        done[user] = done.get(user, 0) + n
+    return done
 
 
 # --- Their work ---------------------------------------------------------------------------------------
@@ -313,10 +323,8 @@ def exclude(person: CrowdPerson) -> None:
 
 
 def with_progress(people: list[CrowdPerson]) -> list[tuple[CrowdPerson, int]]:
-    """People of one link with their answers for it, in one query."""
+    """People of one link with their answers for it, in two queries."""
     if not people:
         return []
-    project = people[0].link.project_id
-    rows = Progress.objects.filter(annotator__project=project, annotator__user__in=[one.user_id for one in people])
-    done = dict(rows.values_list("annotator__user", "done"))
+    done = answers_of(people[0].link.project_id, [one.user_id for one in people])
     return [(one, min(one.link.quota, max(0, done.get(one.user_id, 0) - one.base))) for one in people]

@@ -15,7 +15,7 @@ from curation.models import Dataset, DatasetVersion, Gold, ModelVersion, Progres
 from curation.services import fits, protecting, running
 from curation.services.deciding import last_annotation
 from curation.services.filtering import Filters, RightOnGold, applicable, filters_from, kept
-from curation.services.freezing import curated
+from curation.services.freezing import curated, repeated
 from curation.services.freezing.offering import offered
 from curation.services.method import Params
 from curation.services.past import last_change
@@ -86,6 +86,7 @@ def request_version(
             seed=seed,
             lineage={
                 **seen,
+                "repeats_upto": repeated.last_said(project),
                 "protocol": protocol,
                 "shard_rows": settings.DATASET_SHARD_ROWS,
                 "edition": wanted.edition,

@@ -1,4 +1,7 @@
-"""The companion files: every annotator's standing answers as they were given, under the labels of their time."""
+"""The companion files: every annotator's standing answers as they were given, under the labels of their time.
+
+What was said when somebody was asked again stands behind the answers, marked as what it is (`repeated.py`).
+"""
 
 from __future__ import annotations
 
@@ -10,7 +13,7 @@ from typing import Any
 
 from curation.models import DatasetVersion
 from curation.services.deciding import ANSWERED, STANDING
-from curation.services.freezing import curated
+from curation.services.freezing import curated, repeated
 from curation.services.freezing.moments import in_utc
 from curation.services.freezing.selecting import Fields, loaded, past_of
 
@@ -140,9 +143,13 @@ def write_companions(version: DatasetVersion, building: Path, digests: dict[str,
     for companion in (ANSWERS, CRITIQUES, VERDICTS, RANKS):
         if companion is not ANSWERS and companion.empty(version):
             continue
-        with Table(building, companion.stem, schema_of(companion.fields), version.lineage.get("shard_rows")) as table:
+        again = companion is ANSWERS and repeated.told(version)
+        fields = (*companion.fields, repeated.COLUMN) if again else companion.fields
+        with Table(building, companion.stem, schema_of(fields), version.lineage.get("shard_rows")) as table:
             for row in companion.rows(version):
-                table.add(row)
+                table.add({**row, "repeat_of": None} if again else row)
+            for row in repeated.answers(version) if again else ():
+                table.add({name: row.get(name) for name, _ in fields})
         counts[companion.stem] = table.rows
         digests |= table.digests
     if version.filters.get("curated"):

@@ -81,8 +81,7 @@ def commit(
         setattr(repeat, name, value)
     repeat.state, repeat.active_ms, repeat.committed_at = AFTER[Event(event)], active_ms, now
     entry = {"key": key, "event": str(event), "at": now.isoformat(), "active_ms": active_ms}
-    if given["preferences"]:
-        entry["preferences"] = given["preferences"]
+    entry |= {name: given[name] for name in ("preferences", "rationale") if given[name]}
     repeat.commits = [*repeat.commits, entry]
     repeat.save()
     return Kept(repeat.last_event, str(event), repeat.number)

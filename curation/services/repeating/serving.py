@@ -1,8 +1,8 @@
 """Which task is asked again, and when: into hands as gold is, unseen among the others, in the opposite order.
 
 Everything here follows from the project's seed, the annotator and how many tasks they have had. Only plain preferences
-are asked again: nobody marks spans twice for this. Guests of crowd links are asked nothing twice, since their quota
-pays for each answer.
+are asked again: nobody marks spans twice for this. Guests of crowd links are asked as anybody is, and their quota
+counts what they answer again.
 """
 
 from __future__ import annotations
@@ -28,7 +28,6 @@ from curation.models import (
     Repeat,
     Task,
     TaskKind,
-    User,
 )
 from curation.models.repeats import REPEATED
 from curation.services.desk import Desk
@@ -124,9 +123,8 @@ def draw(desk: Desk) -> tuple[int, int, str] | None:
 
 
 def asked_of(annotator_id: int) -> bool:
-    """Whether somebody is asked anything twice."""
-    people = Annotator.objects.filter(pk=annotator_id, kind=Annotator.Kind.PERSON)
-    return people.exclude(user__kind=User.Kind.GUEST).exists()
+    """Whether somebody is asked anything twice: people are, models and programs are not."""
+    return Annotator.objects.filter(pk=annotator_id, kind=Annotator.Kind.PERSON).exists()
 
 
 def unfit(desk: Desk, tasks: Sequence[int]) -> set[int]:
