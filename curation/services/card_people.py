@@ -142,6 +142,41 @@ def agreed(found: dict[str, dict[str, Any]]) -> tuple[list[str], list[dict[str, 
     return [COEFFICIENTS[name] for name in names], rows
 
 
+def agreement_beside(version: DatasetVersion) -> str:
+    """Agreement on what is no preference: spans of critiques, answers to questions, rankings."""
+    rows = [
+        [plain(one["title"]), str(one["units"]), plain(one["figure"]), one["value"], one["between"]]
+        for one in beside(version.facts.get("agreement_beside", []))
+    ]
+    if not rows:
+        return ""
+    words = (
+        "Soft F1 is over characters, of all pairs of annotators who read a response; alpha is Krippendorff's, AC1 "
+        "Gwet's, W and tau-b Kendall's. Intervals are 95 %, bootstrapped, from ten units on."
+    )
+    head = ["On", "With two annotators or more", "Agreement", "", "95 % interval"]
+    return f"{table(head, rows)}\n\n{words}"
+
+
+def beside(found: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """A row for each figure of each label as it is written: `value` is undefined with the reason where it is."""
+    return [
+        {
+            "title": one["title"],
+            "units": one["units"],
+            "figure": figured["title"],
+            "value": f"undefined: {figured['why']}" if figured["value"] is None else in_words(figured, "value"),
+            "between": "" if figured["low"] is None else f"{in_words(figured, 'low')} to {in_words(figured, 'high')}",
+        }
+        for one in found
+        for figured in one["figures"]
+    ]
+
+
+def in_words(figured: dict[str, Any], name: str) -> str:
+    return (share if figured["name"] == "percent" else figure)(figured[name])
+
+
 def written(told: dict[str, Any], name: str) -> tuple[str, str]:
     """A figure and its interval, which may be empty."""
     write = share if name == "percent" else figure

@@ -12,7 +12,7 @@ import yaml
 
 from curation.models import DatasetFile, DatasetVersion, TaskKind
 from curation.services.bias import telling as reports
-from curation.services.card_people import agreement, known_answers, plain, provenance, share, table
+from curation.services.card_people import agreement, agreement_beside, known_answers, plain, provenance, share, table
 from workers.writers import Target, targets
 
 WHOSE = {
@@ -82,6 +82,7 @@ def card(version: DatasetVersion, files: list[DatasetFile], repo: str = "") -> s
         "## Who says so",
         provenance(version),
         agreement(version),
+        agreement_beside(version),
         known_answers(version.facts),
         bias(version) if repo else "",
         "## Sources",

@@ -104,6 +104,7 @@ def page(request: HttpRequest, slug: str, name: str, number: int) -> HttpRespons
         "changes": changed.latest(version, CHANGES),
         "what": targets.get(version.target).what,
         "agreement": dict(zip(("titles", "rows"), card_people.agreed(version.facts.get("agreement", {})), strict=True)),
+        "beside": card_people.beside(version.facts.get("agreement_beside", [])),
         "known": [
             words
             for words in (card_people.known_answers(version.facts), card_people.reliability(version.facts))

@@ -170,7 +170,7 @@ def added(rows: Iterable[Mapping[str, int]]) -> dict[str, int]:
     for row in rows:
         for key, n in row.items():
             found[key] += n
-    return dict(found)
+    return {key: n for key, n in found.items() if n}
 
 
 def filled(patterns: dict[Pattern, int], read: Mapping[str, int]) -> dict[Pattern, int]:

@@ -56,6 +56,16 @@ def add_all(sums: Sums, some: Iterable[Spoken], sign: int = 1) -> None:
 
 
 def add(sums: Sums, task: Spoken, sign: int) -> None:
+    add_units(sums, task, sign)
+    for (label, _), values in values_of(task.said).items():
+        for one, other in permutations(values, 2):
+            pair(sums, label, task.slice, one, f"{other}|{values[one]}|{values[other]}", sign)
+    pairs_of_rankings(sums, task, sign)
+    pairs_of_spans(sums, task, sign)
+
+
+def add_units(sums: Sums, task: Spoken, sign: int) -> None:
+    """What a task adds to the rows over units, without those of one annotator with the others."""
     people = [one for one in task.said if not one.machine]
     week = monday(max(one.day for one in people or task.said))
     for part, some in ((PEOPLE, people), (ALL, task.said)):
@@ -65,11 +75,6 @@ def add(sums: Sums, task: Spoken, sign: int) -> None:
             sums.n[name] += sign
         ranked(sums, ("", part, task.slice, week), some, sign)
         marked(sums, ("", part, task.slice, week), task, [one for one in some if one.marks], sign)
-    for (label, _), values in values_of(task.said).items():
-        for one, other in permutations(values, 2):
-            pair(sums, label, task.slice, one, f"{other}|{values[one]}|{values[other]}", sign)
-    pairs_of_rankings(sums, task, sign)
-    pairs_of_spans(sums, task, sign)
 
 
 def pair(sums: Sums, label: str, part: str, one: int, key: str, sign: int) -> None:

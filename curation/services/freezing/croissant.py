@@ -85,9 +85,16 @@ def annotation_of(version: DatasetVersion) -> dict[str, Any]:
     people = kinds.get("person", {})
     machines = [f"{n['annotators']} of kind {kind}" for kind, n in kinds.items() if kind != "person"]
     agreed = "; ".join(
-        f"{axis}: alpha {told['alpha_nominal'] if told['alpha_nominal'] is not None else 'undefined'}"
-        f" over {told['pairs']} pairs"
-        for axis, told in version.facts.get("agreement", {}).items()
+        [
+            f"{axis}: alpha {told['alpha_nominal'] if told['alpha_nominal'] is not None else 'undefined'}"
+            f" over {told['pairs']} pairs"
+            for axis, told in version.facts.get("agreement", {}).items()
+        ]
+        + [
+            f"{one['title']}: {one['figures'][0]['title']} "
+            f"{'undefined' if one['figures'][0]['value'] is None else one['figures'][0]['value']} over {one['units']}"
+            for one in version.facts.get("agreement_beside", [])
+        ]
     )
     return {
         "rai:dataCollection": "Prompts and responses were imported; the sources stand in the card.",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from itertools import groupby
 from statistics import median
 from typing import Any
@@ -13,7 +13,7 @@ from django.db import connection
 from curation.models import DatasetVersion, Reliability, Run, TaskKind
 from curation.services import fits
 from curation.services.deciding import ANSWERED
-from curation.services.freezing import unseen
+from curation.services.freezing import agreed, unseen
 from curation.services.freezing.selecting import Selection, selection_of
 from curation.services.reading import stream
 from workers.intervals import wilson
@@ -23,13 +23,15 @@ BOTH_BAD = 9
 HELPED = ("shown", "before", "revealed", "held_out")
 
 
-def facts_of(version: DatasetVersion) -> dict[str, Any]:
-    """Figures for the card; worked out once, when the version is made, over the answers that it reads."""
+def facts_of(version: DatasetVersion, alive: Callable[[], None] = lambda: None) -> dict[str, Any]:
+    """Figures for the card; worked out once, when the version is made, over the answers that it reads. `alive` is
+    called while that takes its time."""
     selection = selection_of(version)
     return {
         "annotators": annotators(selection),
         "help": help_shown(selection),
         "agreement": agreement(selection),
+        "agreement_beside": agreed.beside(selection, alive),
         "gold": on_gold(selection),
         "sources": sources(selection),
         "protocols": protocols(selection),

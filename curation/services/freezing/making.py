@@ -9,6 +9,7 @@ from collections import Counter
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -61,7 +62,8 @@ def write(version: DatasetVersion, building: Path, report: Report) -> None:
         counts |= write_companions(version, building, digests)
         files = describe(version, building, counts, digests)
         version.counts = counts
-        version.facts = facts.facts_of(version)
+        alive = partial(report.checkpoint, done=counts["looked_at"], total=counts["looked_at"])
+        version.facts = facts.facts_of(version, alive)
         version.checks = reading.said()
     manifest = manifest_of(version, files)
     version.hash = hashlib.sha256(manifest).hexdigest()
