@@ -13,8 +13,8 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
 from curation.errors import Invalid
-from curation.models import Annotator, Critique, DatasetVersion, Item, Project, Protocol, Run, TaskKind, Verdict
-from curation.services import annotating, freezing, running, starting
+from curation.models import Annotator, Critique, DatasetVersion, Item, Project, Protocol, Run, Task, TaskKind, Verdict
+from curation.services import annotating, fits, freezing, running, starting
 from curation.services.answering import Answer
 from curation.services.desk import desk_of
 from curation.services.freezing import making, walking
@@ -24,6 +24,7 @@ from tests.cast import Cast, assemble, make_pairs, make_project
 from tests.conftest import calling
 from tests.critics import SAFE, STEP, ask, frozen, item, land, lines, poor, responses, say, yes
 from tests.test_critique_formats import NASTY, spans_in
+from tests.test_decide import fit
 from tests.test_freezing import answer_all
 
 SKY, SEA = "The sky is green. It is.", "The sea is blue."
@@ -313,6 +314,75 @@ def test_verdicts_are_decided_by_majority_and_levels_by_the_median(cast: Cast) -
 def test_a_draw_is_dropped_with_the_question(cast: Cast) -> None:
     said = [("ann", -1, 1, {0: UNSAFE, 1: {"safe": True}}), ("bob", -1, 1, {0: {"safe": True}, 1: {"safe": True}})]
     assert safety(cast, *said, overlap=2).counts["dropped"] == {"no decision on safe": 1}
+
+
+def fit_then_others(cast: Cast) -> tuple[DatasetVersion, str]:
+    """A fit over the first answer, and two more answers that say the opposite; its version, and the fit's run."""
+    alike = {0: {"safe": True}, 1: UNSAFE}
+    one = safety(cast, ("ann", -1, 2, {0: UNSAFE, 1: {"safe": True}}), overlap=3)
+    run = fit(cast.project, "mace")
+    fits.use(cast.project, run)
+    for name in ("bob", "rita"):
+        verdicts = [yes(q, answer=a, response=n) for n, answers in alike.items() for q, a in answers.items()]
+        say(cast, name, Answer(verdicts=verdicts), helpfulness=1, harmlessness=-1)
+    return one, str(run.pk)
+
+
+def test_a_fit_decides_safety_rows(cast: Cast) -> None:
+    before, run = fit_then_others(cast)
+    by_most = frozen(cast.project, "pku-saferlhf")
+    version = frozen(cast.project, "pku-saferlhf", filters={"decided_by": "in-use"})
+    (row,), (other,), (old,) = (lines(each) for each in (version, by_most, before))
+    assert row == old and (other["better_response_id"], other["safer_response_id"]) == (1, 0)
+    assert (row["better_response_id"], row["is_response_0_safe"], row["response_0_severity_level"]) == (0, False, 3)
+    (trace,), (most,) = lines(version, "lineage"), lines(by_most, "lineage")
+    assert (trace["votes"], trace["how"].split("@")[1].split(",")[0]) == (1, run) and len(trace["annotations"]) == 1
+    assert (most["votes"], most["how"], len(most["annotations"])) == (3, "majority", 3)
+    assert version.facts["decided_by"]["run"] == run and "decided by a fit to the answers of people" in version.card
+    few = frozen(cast.project, "pku-saferlhf", filters={"decided_by": run, "min_annotations": 2})
+    assert few.counts["dropped"] == {"too few answers": 1}
+    with pytest.raises(Invalid, match="excludes names"):
+        frozen(cast.project, "pku-saferlhf", filters={"decided_by": run, "names": ["ann"]})
+
+
+def test_what_people_settled_goes_before_fit_and_majority_of_safety_rows(cast: Cast) -> None:
+    before, run = fit_then_others(cast)
+    task = Task.objects.get()
+    assert task.pair is not None
+    first = task.pair.first_id
+    hand = {"how": "adjudicated", "made_by": cast.rita}
+    fits.settle(task, kind="axis", name="harmlessness", outcome="first", value=-1, **hand)
+    fits.settle(task, kind="axis", name="helpfulness", outcome="first", value=-3, **hand)
+    fits.settle(task, kind="axis", name="helpfulness", outcome="", **hand)
+    place = f"question:severity:{first}"
+    fits.settle(
+        task, kind="question", name="severity", outcome="minor", answer="minor", place=place, response_id=first, **hand
+    )
+    version = frozen(cast.project, "pku-saferlhf", filters={"decided_by": run, "min_annotations": 1})
+    (row,), (trace,) = lines(version), lines(version, "lineage")
+    assert (row["better_response_id"], row["safer_response_id"]) == (0, 0), "one was taken back"
+    assert row["response_0_severity_level"] == 1 and "adjudicated" in trace["how"].split(", ")
+    (row,) = lines(frozen(cast.project, "pku-saferlhf"))
+    assert (row["better_response_id"], row["safer_response_id"]) == (1, 0)
+    narrowed = lines(frozen(cast.project, "pku-saferlhf", filters={"names": ["@ann"]}))
+    assert narrowed[0]["safer_response_id"] == 1, "what people settled is no part of what only some said"
+    for one in (before, version):
+        params = {"dataset": "critiques", "number": one.number}
+        check = starting.start(project=cast.project, method="verify", params=params, user=cast.olga)
+        running.execute(str(check.pk))
+        check.refresh_from_db()
+        assert check.result["same"], check.result
+
+
+def test_safety_rows_of_the_first_edition_are_decided_by_the_majority_alone(cast: Cast) -> None:
+    safety(cast, ("ann", -1, 2, {0: UNSAFE, 1: {"safe": True}}))
+    fits.settle(Task.objects.get(), kind="axis", name="helpfulness", outcome="second", value=1, how="gold")
+    version = freezing.request_version(project=cast.project, dataset_name="critiques", target="pku-saferlhf")
+    assert version.lineage.pop("edition") == 2
+    version.save()
+    running.execute(str(version.run_id))
+    assert lines(version)[0]["better_response_id"] == 0 and "how" not in lines(version, "lineage")[0]
+    assert lines(frozen(cast.project, "pku-saferlhf"))[0]["better_response_id"] == 1
 
 
 # --- Companions and bytes ----------------------------------------------------------------------------------

@@ -143,7 +143,8 @@ def summary(version: DatasetVersion, target: Target) -> str:
         }
         return f"{rows} rows for `{target.name}`, {what[target.per]}, by {whose}."
     if target.source == "compared":
-        return f"{rows} pairs for `{target.name}`, with preferences and verdicts decided by the majority of {whose}."
+        how = "a fit to the answers" if version.facts.get("decided_by") else "the majority"
+        return f"{rows} pairs for `{target.name}`, with preferences and verdicts decided by {how} of {whose}."
     if version.dataset.project.kind == TaskKind.RANKING:
         how = "each ranking being a vote on every two of its responses"
     else:

@@ -260,7 +260,7 @@ def applicable(source: str, kind: str) -> tuple[str, ...]:
     if source in ("critiqued", "answered"):
         return "annotators", *EVERYWHERE
     if source == "compared":
-        return "annotators", "min_annotations", *EVERYWHERE
+        return "annotators", "min_annotations", "decided_by", *EVERYWHERE
     return tuple(name for name in Filters.model_fields if name != "axis" or kind == TaskKind.PREFERENCE)
 
 

@@ -7,6 +7,7 @@ categories; what has another is dropped.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from workers.readers.pku_saferlhf import AXES, SEVERITIES
@@ -76,16 +77,16 @@ def fields() -> Any:
     return pa.schema([(name, kind(name)) for name in COLUMNS])
 
 
-targets.add(
-    Target(
-        name="pku-saferlhf",
-        title="PKU-SafeRLHF (better, safer, harm categories, severity)",
-        columns=COLUMNS,
-        consumers=("datasets", "touchstone"),
-        row=row,
-        source="compared",
-        fields=fields,
-        questions=QUESTIONS[:1],
-        axes=tuple(AXES),
-    )
+NOW = Target(
+    name="pku-saferlhf",
+    title="PKU-SafeRLHF (better, safer, harm categories, severity)",
+    columns=COLUMNS,
+    consumers=("datasets", "touchstone"),
+    row=row,
+    source="compared",
+    fields=fields,
+    questions=QUESTIONS[:1],
+    axes=tuple(AXES),
+    edition=2,
 )
+targets.add(replace(NOW, before=replace(NOW, edition=1)))  # of the same rows, always decided by the majority

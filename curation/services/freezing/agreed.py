@@ -90,7 +90,7 @@ def families(target: Target, project: Project) -> set[str]:
 def chosen(selection: Selection, wanted: set[str], there: set[str]) -> list[Label]:
     """The labels of these kinds: what the protocol asks, in its order, then what was answered besides."""
     protocol, known = selection.project.protocol, titles(selection.project)
-    texts = {f"question|{one['name']}" for one in (protocol.questions if protocol else []) if one["kind"] == "text"}
+    texts = {f"question|{one['name']}" for one in (protocol.questions if protocol else []) if one.get("kind") == "text"}
     silent = texts | (set() if protocol and protocol.critiques.get("on") else {SPANS})
     if selection.project.kind != TaskKind.RANKING:
         silent.add(RANKING)

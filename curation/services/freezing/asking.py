@@ -112,7 +112,7 @@ def checked_filters(project: Project, target: Target, given: Any) -> Filters:
             raise Invalid("is no model that this project can see", field=f"filters.scores.{number}.model")
         wanted.model = found.pk
     if filters.decided_by != fits.MAJORITY:
-        fit = fits.find(project, filters.decided_by, "filters.decided_by", planned=True)
+        fit = fits.find(project, filters.decided_by, "filters.decided_by", planned=target.source == "decided")
         whose = fit.params.get("annotators", "people")
         if "annotators" in filters.model_fields_set and filters.annotators != whose:
             raise Invalid(f"that fit decided by the answers of {whose}", field="filters.annotators")

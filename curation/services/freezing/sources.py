@@ -29,7 +29,7 @@ def candidates(selection: Selection) -> Iterator[Candidate]:
 
 def lineage_of(target: Target, *, flips: bool = False) -> Fields:
     """The columns of a candidate's lineage; where proposals are followed also whether its label was flipped."""
-    fields: Fields = SOURCES[target.source].LINEAGE
+    fields: Fields = compared.lineage(target) if target.source == "compared" else SOURCES[target.source].LINEAGE
     return (*fields, *curated.LINEAGE) if flips else fields
 
 
