@@ -65,6 +65,13 @@ class PoolShape(serializers.Serializer):
     most = fields.Whole(required=False, default=50, min_value=1, max_value=pooling.MOST)
     min_votes = fields.Whole(required=False, default=3, min_value=1, max_value=1000)
     min_confidence = fields.Real(required=False, default=0.8, min_value=0.51, max_value=1)
+    parts = serializers.ListField(
+        child=serializers.ChoiceField(choices=PARTS),
+        required=False,
+        default=list(PARTS),
+        allow_empty=False,
+        help_text="what is expected, where it is clear",
+    )
     phase = serializers.ChoiceField(choices=Gold.Phase.choices, required=False, default="hidden")
 
 

@@ -17,7 +17,7 @@ from curation.errors import DomainError, NotFound
 from curation.models import Annotation, Annotator, Gold, Project, User
 from curation.rendering import markdown
 from curation.services import pausing
-from curation.services.gold import checking, marking, pooling, rules, telling
+from curation.services.gold import checking, clear, marking, pooling, rules, telling
 from curation.templatetags.chrome import who
 from curation.views.forms import refusals_into
 from workers.intervals import Share
@@ -53,13 +53,34 @@ class RulesForm(forms.Form):
     ranks = forms.IntegerField(label="An order is right from, % of pairs", min_value=1, max_value=100)
 
 
+PART_TITLES = {
+    "preferences": "Which response is preferred",
+    "verdicts": "Answers to questions, on sentences and steps too",
+    "ranks": "The order of a ranking",
+    "critiques": "Marked text",
+}
+
+
 class PoolForm(forms.Form):
     most = forms.IntegerField(label="At most so many", min_value=1, max_value=pooling.MOST, initial=50)
     min_votes = forms.IntegerField(label="With answers of so many people", min_value=1, max_value=1000, initial=3)
     min_confidence = forms.IntegerField(
         label="Of whom so many agree, %", min_value=51, max_value=100, initial=80, help_text="On each thing asked."
     )
+    parts = forms.MultipleChoiceField(
+        label="What is expected, where it is clear",
+        widget=forms.CheckboxSelectMultiple,
+        help_text="Who is asked it is right if all of it is.",
+    )
     phase = forms.ChoiceField(label="To be", choices=Gold.Phase.choices)
+
+    def __init__(self, *args: Any, project: Project, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        there = clear.parts_of(project)
+        self.fields["parts"].choices = [(name, PART_TITLES[name]) for name in there]  # type: ignore[attr-defined]
+        self.initial["parts"] = there
+        if len(there) == 1:
+            del self.fields["parts"]
 
 
 def managed(request: HttpRequest, slug: str) -> Project:
@@ -74,7 +95,7 @@ def somebody(request: HttpRequest) -> User | None:
 def index(request: HttpRequest, slug: str) -> HttpResponse:
     project = managed(request, slug)
     form = RulesForm(initial=rules.rules_of(project).model_dump())
-    return shown(request, project, form, PoolForm(prefix="pool"))
+    return shown(request, project, form, PoolForm(prefix="pool", project=project))
 
 
 def shown(request: HttpRequest, project: Project, form: RulesForm, pool: PoolForm) -> HttpResponse:
@@ -139,14 +160,14 @@ def change(request: HttpRequest, slug: str) -> HttpResponse:
             rules.change_rules(project=project, changes=form.cleaned_data)
             messages.success(request, "Saved.")
             return redirect("gold", slug)
-    return shown(request, project, form, PoolForm(prefix="pool"))
+    return shown(request, project, form, PoolForm(prefix="pool", project=project))
 
 
 @require_POST
 def pool(request: HttpRequest, slug: str) -> HttpResponse:
     """Make gold of what is decided."""
     project = managed(request, slug)
-    form = PoolForm(request.POST, prefix="pool")
+    form = PoolForm(request.POST, prefix="pool", project=project)
     if form.is_valid():
         given = dict(form.cleaned_data)
         with refusals_into(form):

@@ -126,7 +126,7 @@ def mark_decided(
     *, project: Project, task_id: int, phase: str = Gold.Phase.HIDDEN, explanation: str = "", by: User | None = None
 ) -> Gold:
     """A task made gold with what most people said there. Raises Conflict where nothing has a majority."""
-    from curation.services.gold.pooling import clear
+    from curation.services.gold.clear import clear
 
     task = task_of(project, task_id)
     found = next(iter(clear(project, [task.pk], votes=1, confidence=0.501)), None)
