@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import subprocess
+import sys
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from pathlib import Path
 from random import Random
 from typing import Any
 
 import numpy as np
 import pytest
 
-from workers import neighbours
+from workers import clustering, neighbours
 from workers.curating import Aid, Proposal, Row, Side, curators
-from workers.duplicates import close, digest, nearly, same
+from workers.duplicates import AT_ONCE, close, digest, nearly, same
 from workers.judging import Unusable
+from workers.ledger import Entry, Ledger, Twin
 from workers.neighbours import Neighbours
 
 LETTERS = "abcdefghijklmnopqrstuvwxyz"
@@ -29,9 +33,16 @@ def row(place: int, prompt: str, first: str, second: str, *, votes: int = 1, out
     return Row(place, f"item-{place}", said, digest(prompt).hex(), *sides, pair=place, outcome=outcome, votes=votes)
 
 
-def proposed(name: str, rows: Iterable[Row], **settings: Any) -> list[Proposal]:
+def proposed(name: str, rows: Iterable[Row], folder: Path | None = None, **settings: Any) -> list[Proposal]:
     curator = curators.get(name)
-    return list(curator.propose(list(rows), curator.params(**settings), Aid()))
+    return list(curator.propose(list(rows), curator.params(**settings), Aid(folder=folder)))
+
+
+def twins(method: Callable[..., None], given: Sequence[Any], weights: Sequence[int], *rest: Any) -> list[Twin]:
+    """What a method finds among what is given, each with its weight."""
+    with Ledger() as ledger:
+        method(ledger, ((Entry(n, weights[n]), one) for n, one in enumerate(given)), *rest)
+        return list(ledger.twins())
 
 
 def dropped(found: Iterable[Proposal]) -> dict[int | None, str]:
@@ -96,7 +107,7 @@ def test_what_hangs_together_by_a_chain_is_kept_where_it_is_not_alike_itself() -
         chain.append(" ".join(words))
         for at in chance.sample(range(200), 6):
             words[at] = chance.choice(WORDS)
-    found = list(nearly(chain, [1] * len(chain), 0.8))
+    found = twins(nearly, chain, [1] * len(chain), 0.8)
     assert 0 < len(found) < 11 and all(twin.likeness >= 0.8 for twin in found)
     assert not {twin.place for twin in found} & {twin.kept for twin in found}
 
@@ -105,12 +116,12 @@ def test_many_digests_against_a_plain_count() -> None:
     chance = Random(2)
     names = [str(chance.randrange(300)) for _ in range(1000)]
     weights = [chance.randrange(3) for _ in names]
-    found = {twin.place: twin.kept for twin in same(b"".join(map(digest, names)), weights)}
+    found = {twin.place: twin.kept for twin in twins(same, list(map(digest, names)), weights)}
     for name in set(names):
         places = [n for n, one in enumerate(names) if one == name]
         best = min(places, key=lambda n: (-weights[n], n))
         assert {n: found.get(n, n) for n in places} == dict.fromkeys(places, best)
-    assert not list(same(b"", []))
+    assert not twins(same, [], [])
 
 
 def vectors(count: int, size: int = 32) -> Any:
@@ -126,7 +137,7 @@ def test_vectors_near_each_other_are_one_group(indexed: bool, monkeypatch: pytes
         monkeypatch.setattr(neighbours, "made", lambda dimensions: None)
     given = list(vectors(400))
     given += [one + 0.02 * noise for one, noise in zip(given[:60], vectors(60), strict=True)]
-    found = list(close([None, *given], [0] * 461, 0.97))
+    found = twins(close, [None, *given], [0] * 461, 0.97, Neighbours())
     assert {twin.place for twin in found} == set(range(401, 461))
     assert all(twin.kept == twin.place - 400 and twin.likeness > 0.99 for twin in found)
 
@@ -160,3 +171,92 @@ def test_the_index_finds_what_a_comparison_with_all_finds() -> None:
         one.add(range(1500, 2000), given[1500:])
         found.append(one.nearest(asked)[0])
     assert sum(a == b for a, b in zip(*found, strict=True)) >= 0.95 * len(asked)
+
+
+# --- What lies on the disk ---------------------------------------------------------------------------
+
+
+class Broken(Exception):
+    """What a worker that dies is to its curator."""
+
+
+def broken_off(rows: Sequence[Row], at: int) -> Iterator[Row]:
+    yield from rows[:at]
+    raise Broken
+
+
+def many(count: int = 1500) -> list[Row]:
+    """Rows of which each tenth says nearly what one before it said, with vectors."""
+    chance, made = Random(3), []
+    given = vectors(2 * count).reshape(count, 2, -1)
+    for n in range(count):
+        texts = [text(chance, 30) for _ in range(3)]
+        if n % 10 == 9:
+            before = made[n - chance.randrange(1, 9)]
+            texts = [f"{before.prompt[0]['content']} {WORDS[n % 9]}", before.first.text, before.second.text]  # type: ignore[union-attr]
+            given[n] = [before.first.vector, before.second.vector] + 0.01 * given[n]  # type: ignore[union-attr]
+        made.append(row(n, *texts, votes=chance.randrange(3)))
+        made[n].first.vector, made[n].second.vector = given[n]  # type: ignore[union-attr]
+    return made
+
+
+CURATORS = [("duplicates", {"by": "exact"}), ("duplicates", {"by": "minhash"}), ("neighbours", {"embedder": 1})]
+
+
+@pytest.mark.parametrize(("name", "asked"), CURATORS)
+@pytest.mark.parametrize("at", [700, 1500])
+def test_a_curator_that_was_broken_off_finds_the_same_and_looks_at_nothing_twice(
+    name: str, asked: dict[str, Any], at: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pytest.importorskip("usearch")
+    monkeypatch.setattr(neighbours, "HELD", 100)
+    rows = many()
+    whole = proposed(name, rows, **asked)
+    assert len(whole) == (0 if asked.get("by") == "exact" else 150)
+    curator = curators.get(name)
+    with pytest.raises(Broken):
+        list(curator.propose(broken_off(rows, at), curator.params(**asked), Aid(folder=tmp_path)))
+    assert list(tmp_path.glob("*.sqlite")) and (name != "neighbours" or list(tmp_path.glob("*.usearch")))
+    looked_at = []
+    plain = clustering.shingles
+    monkeypatch.setattr(clustering, "shingles", lambda told: looked_at.append(told) or plain(told))  # type: ignore[func-returns-value]
+    assert proposed(name, rows, tmp_path, **asked) == whole
+    assert len(looked_at) == (1500 - at // AT_ONCE * AT_ONCE if asked.get("by") == "minhash" else 0)
+    assert not list(tmp_path.iterdir()), "nothing is left of a run that has told everything"
+
+
+def test_an_index_in_files_finds_what_one_in_memory_finds(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    pytest.importorskip("usearch")
+    monkeypatch.setattr(neighbours, "HELD", 300)
+    given, asked = vectors(2000), vectors(2100)[2000:]
+    filed, exact = Neighbours(folder=tmp_path), Neighbours(exact=True)
+    assert filed.nearest(asked[:2]) == ([None, None], [-1.0, -1.0])
+    for some in (slice(0, 250), slice(250, 2000)):
+        for one in (filed, exact):
+            one.add(range(2000)[some], given[some])
+    assert len(filed.files) == 6 and len(list(tmp_path.iterdir())) == 6 and len(filed) == 2000
+    found, all_compared = filed.nearest(asked), exact.nearest(asked)
+    assert sum(a == b for a, b in zip(found[0], all_compared[0], strict=True)) >= 0.98 * len(asked)
+    assert np.allclose(found[1], all_compared[1], atol=0.02)
+
+
+MEASURED = """
+import resource, sys
+from random import Random
+from workers.duplicates import digest, same
+from workers.ledger import Entry, Ledger
+count = int(sys.argv[1])
+with Ledger() as ledger:
+    same(ledger, ((Entry(n, 1, "x" * 100), digest(str(n % (count // 2)))) for n in range(count)))
+    assert sum(1 for _ in ledger.twins()) == count // 2
+print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
+"""
+
+
+def test_memory_does_not_grow_with_what_is_remembered() -> None:
+    """Half of them are twins. In memory 200 000 more would take 40 MB and more."""
+    few, many = (
+        int(subprocess.run([sys.executable, "-c", MEASURED, count], capture_output=True, check=True, text=True).stdout)
+        for count in ("50000", "250000")
+    )
+    assert many - few < 12_000, (few, many)

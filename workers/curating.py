@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from pydantic import BaseModel, ConfigDict
@@ -172,6 +173,8 @@ class Aid:
     """Texts to compare with, by the name of the set they are of: each call gives its (row, text) anew."""
     embed: Callable[[Sequence[str]], Sequence[Vector | None]] | None = None
     """Prompts to vectors, by the `embedder` of the settings; None where there is none."""
+    folder: Path | None = None
+    """Of the run: what is put there is there again for a worker that goes on with it. None: nothing is kept."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,14 +8,15 @@ in other words is for `neighbours.py`.
 
 from __future__ import annotations
 
-from array import array
-from collections.abc import Iterable, Iterator, Mapping
-from typing import Literal
+import json
+from collections.abc import Iterable, Iterator
+from typing import Literal, NamedTuple
 
 from pydantic import Field
 
-from workers.curating import Aid, Curator, Proposal, Row, Settings, curators
-from workers.duplicates import Twin, digest, nearly, same
+from workers.curating import Aid, Curator, Proposal, Row, Settings, Subject, curators
+from workers.duplicates import digest, nearly, same
+from workers.ledger import Entry, Ledger
 
 
 class DuplicateSettings(Settings):
@@ -32,69 +33,49 @@ class DuplicateSettings(Settings):
     )
 
 
-class Entries:
-    """What is kept of every row until the end: who it is, how many answers it has, and what is preferred."""
+def entries(rows: Iterable[Row]) -> Iterator[tuple[Entry, Row]]:
+    """Each row with what is remembered of it: the most answers weigh the most."""
+    for place, row in enumerate(rows):
+        preferred = digest(row.chosen.text)[:8].hex() if row.labelled else ""
+        yield Entry(place, row.votes, json.dumps([*row.subject, row.name, row.votes, preferred])), row
 
-    def __init__(self) -> None:
-        self.items, self.pairs, self.votes = array("q"), array("q"), array("q")
-        self.preferred = bytearray()
 
-    def through(self, rows: Iterable[Row]) -> Iterator[Row]:
-        for row in rows:
-            self.items.append(row.item)
-            self.pairs.append(row.pair or 0)
-            self.votes.append(row.votes)
-            self.preferred += digest(row.chosen.text)[:8] if row.labelled else bytes(8)
-            yield row
+class Known(NamedTuple):
+    """What is remembered of a row, read again."""
 
-    def where(self, place: int, name: str, on: str) -> str:
+    subject: Subject
+    name: str
+    votes: int
+    preferred: str
+    """Stands for the text that is preferred; nothing where none is."""
+
+    @classmethod
+    def of(cls, told: str) -> Known:
+        *subject, name, votes, preferred = json.loads(told)
+        return cls(Subject(*subject), name, votes, preferred)
+
+    def where(self, on: str) -> str:
         """An entry in words: its item, its pair, and how many answers it has."""
-        pair, votes = self.pairs[place], self.votes[place]
-        what = f"{name}, pair {pair}" if pair and on == "pair" else name
-        return f"{what} ({votes} answer{'s' if votes != 1 else ''})"
+        what = f"{self.name}, pair {self.subject.pair}" if self.subject.pair and on == "pair" else self.name
+        return f"{what} ({self.votes} answer{'s' if self.votes != 1 else ''})"
 
-    def opposed(self, twin: Twin) -> bool:
+    def opposed(self, other: Known) -> bool:
         """Whether both are decided, and each for another response."""
-        one, other = (bytes(self.preferred[8 * n : 8 * n + 8]) for n in (twin.place, twin.kept))
-        return any(one) and any(other) and one != other
+        return bool(self.preferred and other.preferred) and self.preferred != other.preferred
 
 
 def propose(rows: Iterable[Row], params: DuplicateSettings, aid: Aid) -> Iterator[Proposal]:
-    """Twice through the rows: to find the twins, and to tell them."""
-    entries = Entries()
-    found = {twin.place: twin for twin in twins(rows, params, entries)}
-    if params.on == "prompt":
-        found = {n: twin for n, twin in found.items() if entries.items[n] != entries.items[twin.kept]}
-    for row, twin, name in named(rows, found):
-        yield told(row, twin, name, entries, params)
-
-
-def named(rows: Iterable[Row], found: Mapping[int, Twin]) -> Iterator[tuple[Row, Twin, str]]:
-    """Each row that has a twin, with the name of the item that is kept, as soon as both have come by."""
-    kept = {twin.kept for twin in found.values()}
-    names: dict[int, str] = {}
-    waiting: dict[int, list[tuple[Row, Twin]]] = {}
-    for place, row in enumerate(rows if kept else ()):
-        if place in kept:
-            names[place] = row.name
-            for other, twin in waiting.pop(place, ()):
-                yield other, twin, row.name
-        elif place in found:
-            own = found[place]
-            if own.kept in names:
-                yield row, own, names[own.kept]
-            else:
-                waiting.setdefault(own.kept, []).append((row, own))
-
-
-def twins(rows: Iterable[Row], params: DuplicateSettings, entries: Entries) -> Iterator[Twin]:
-    through = entries.through(rows)
-    if params.by == "exact":
-        digests = bytearray()
-        for row in through:
-            digests += digest(*texts_of(row, params.on))
-        return same(digests, entries.votes)
-    return nearly(("\n\n".join(texts_of(row, params.on)) for row in through), entries.votes, params.likeness)
+    """Once through the rows; what is remembered of them lies in the run's folder, for whoever goes on with it."""
+    with Ledger(aid.folder and aid.folder / "duplicates.sqlite") as ledger:
+        known = ((entry, texts_of(row, params.on)) for entry, row in entries(rows))
+        if params.by == "exact":
+            same(ledger, ((entry, digest(*texts)) for entry, texts in known))
+        else:
+            nearly(ledger, ((entry, "\n\n".join(texts)) for entry, texts in known), params.likeness)
+        for twin in ledger.twins():
+            one, kept = Known.of(twin.told), Known.of(twin.told_of_kept)
+            if params.on == "pair" or one.subject.item != kept.subject.item:
+                yield told(one, kept, twin.likeness, params)
 
 
 def texts_of(row: Row, on: str) -> list[str]:
@@ -105,15 +86,15 @@ def texts_of(row: Row, on: str) -> list[str]:
     return [prompt, *sorted(side.text for side in (row.first, row.second) if side is not None)]
 
 
-def told(row: Row, twin: Twin, name: str, entries: Entries, params: DuplicateSettings) -> Proposal:
+def told(one: Known, kept: Known, likeness: float, params: DuplicateSettings) -> Proposal:
     exact = params.by == "exact"
     what = "the same prompt" if params.on == "prompt" else "the same prompt and responses"
-    what = what if exact else f"nearly {what} ({twin.likeness:.2f})"
+    what = what if exact else f"nearly {what} ({likeness:.2f})"
     cause = f"{'duplicate' if exact else 'near-duplicate'} {params.on}"
-    reason = f"{what} as {entries.where(twin.kept, name, params.on)}"
-    if params.on == "pair" and exact and entries.opposed(twin):
+    reason = f"{what} as {kept.where(params.on)}"
+    if params.on == "pair" and exact and one.opposed(kept):
         reason, cause = f"{reason}; there the other response is preferred", f"{cause}, preferred the other way"
-    return Proposal(row.subject, "drop", twin.likeness, reason, cause)
+    return Proposal(one.subject, "drop", likeness, reason, cause)
 
 
 curators.add(

@@ -14,8 +14,10 @@ import numpy as np
 from pydantic import Field
 
 from workers.curating import Aid, Curator, Proposal, Row, Settings, curators
-from workers.curators.duplicates import Entries, named
+from workers.curators.duplicates import Known, entries
 from workers.duplicates import close
+from workers.ledger import Ledger
+from workers.neighbours import Neighbours
 
 CAUSE = "near-duplicate by embedding"
 
@@ -30,13 +32,15 @@ class NeighbourSettings(Settings):
 
 
 def propose(rows: Iterable[Row], params: NeighbourSettings, aid: Aid) -> Iterator[Proposal]:
-    entries = Entries()
-    vectors = (vector_of(row) for row in entries.through(rows))
-    found = {twin.place: twin for twin in close(vectors, entries.votes, params.cosine)}
-    for row, twin, name in named(rows, found):
-        where = entries.where(twin.kept, name, "pair")
-        reason = f"vectors with a cosine of {twin.likeness:.3f} to those of {where}"
-        yield Proposal(row.subject, "drop", twin.likeness, reason, CAUSE)
+    """Once through the rows; groups and vectors lie in the run's folder, for whoever goes on with it."""
+    first = Neighbours(folder=aid.folder)
+    with Ledger(aid.folder and aid.folder / "neighbours.sqlite") as ledger:
+        close(ledger, ((entry, vector_of(row)) for entry, row in entries(rows)), params.cosine, first)
+        for twin in ledger.twins():
+            where = Known.of(twin.told_of_kept).where("pair")
+            reason = f"vectors with a cosine of {twin.likeness:.3f} to those of {where}"
+            yield Proposal(Known.of(twin.told).subject, "drop", twin.likeness, reason, CAUSE)
+    first.forget()
 
 
 def vector_of(row: Row) -> Any:

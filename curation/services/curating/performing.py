@@ -71,7 +71,7 @@ def aid_of(run: Run, report: Report, curator: Curator, settings: Settings, at: d
     pk = getattr(settings, "embedder", None) if "prompt vectors" in curator.needs else None
     embedder = ModelVersion.objects.get(pk=pk) if pk is not None else None
     embed = partial(prompts_to_vectors, embedder) if embedder else None
-    return Aid(run.seed, report.log, references, embed)
+    return Aid(run.seed, report.log, references, embed, run.folder)
 
 
 def write(run: Run, report: Report, at: dict[str, Any], proposals: Iterable[curating.Proposal], accept: bool) -> None:
