@@ -17,6 +17,7 @@ from tests.cast import Cast, make_pairs
 from tests.plans import ABOUT, begin, go_through, install, populate, truth, waiting_plan
 from tests.test_people import browser
 from workers.asking import Reply, Request
+from workers.criticising import Way
 from workers.judging import Judge, judges
 
 pytestmark = pytest.mark.django_db
@@ -39,14 +40,18 @@ class Follower:
             self.asked.append(text)
             yield number, Reply(json.dumps(DESCRIBED if "Describe the pair" in text else self.compare(text)))
 
+    def answers(self, way: Way) -> bool:
+        return True
+
     def compare(self, text: str) -> dict[str, str]:
-        *examples, target = re.findall(r"<(?:example|pair)>\n(.*?)\n</(?:example|pair)>", text, re.S)
+        examples = re.findall(r"<example .*?>\n(.*?)\n</example>", text, re.S)
+        target = text.rpartition("</example>")[2]
         topic = re.findall(r"topic\d", target)[0]
         liked = [words_of(one)[preferred(one) - 1] for one in examples if topic in one]
         if not liked:
-            return {"differences": "none", "better": "1"}
+            return {"differences": "none", "verdict": "1"}
         favourite = max(sorted(set(liked)), key=liked.count)
-        return {"differences": "taste", "better": str(words_of(target).index(favourite) + 1)}
+        return {"differences": "taste", "verdict": str(words_of(target).index(favourite) + 1)}
 
 
 def words_of(text: str) -> list[str]:
@@ -54,7 +59,7 @@ def words_of(text: str) -> list[str]:
 
 
 def preferred(text: str) -> int:
-    return int(re.findall(r"People preferred: (\d)", text)[0])
+    return int(re.findall(r"Better: Response (\d)", text)[0])
 
 
 @pytest.fixture
@@ -79,13 +84,13 @@ def test_judges_label_with_verified_examples_and_describe_without_the_label(plan
     stages = list(PlanStep.objects.filter(plan=plan).order_by("pk").values_list("stage", flat=True))
     assert stages[:5] == ["embed", "seed", "describe", "verify", "judge"] and "doubt" in stages
     label_what_people_are_not_asked(plan)
-    compared = [text for text in follower.asked if "Which candidate is better" in text]
+    compared = [text for text in follower.asked if "the number of the better response" in text]
     assert compared
     for text in compared:
         *examples, target = re.findall(r"question \d+", text)
         assert target not in examples and len(examples) <= 8
     described = [text for text in follower.asked if "Describe the pair" in text]
-    assert described and not any("People preferred" in text for text in described)
+    assert described and not any("Better: Response" in text for text in described)
     assert PairAttributes.objects.count() == len(described)
     assert Completion.objects.count() == len(follower.asked), "each question is paid for once"
 

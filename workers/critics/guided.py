@@ -30,6 +30,8 @@ from workers.critics.shapes import TEXT, one_of, shape
 from workers.critics.voting import Round
 
 MOST_SHOWN = 8
+LONGEST_EXAMPLE = 1500
+"""Characters of each text of an example; the pair itself is never cut."""
 ATTRIBUTES = ("category", "objectivity", "controversiality", "desired", "guideline")
 """In the order in which they were made; others follow as they come."""
 
@@ -54,9 +56,14 @@ def messages(wanted: Wanted, subject: Subject, asked: str) -> list[dict[str, str
 
 def example(one: Demonstration, number: int) -> str:
     """A pair that people decided, with what they said."""
-    told = material(Subject(one.prompt, [[text] for text in one.responses]))
+    prompt = [{**turn, "content": cut(str(turn.get("content", "")))} for turn in one.prompt]
+    told = material(Subject(prompt, [[cut(text)] for text in one.responses]))
     parts = [told, attributes_of(one.attributes), f"Better: Response {one.better}"]
     return between("example", "\n\n".join(part for part in parts if part), f' number="{number}"')
+
+
+def cut(text: str) -> str:
+    return text if len(text) <= LONGEST_EXAMPLE else f"{text[:LONGEST_EXAMPLE]} […]"
 
 
 def attributes_of(given: Mapping[str, Any]) -> str:

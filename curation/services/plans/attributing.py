@@ -8,15 +8,27 @@ from typing import Any, cast
 from django.db import transaction
 
 from curation.errors import Invalid, NotFound
-from curation.models import Act, AttributesEdit, ModelVersion, Pair, PairAttributes, Plan, PlanPair, PlanStep, Run, User
-from curation.services import auditing, candidates, completions, queueing
+from curation.models import (
+    Act,
+    AttributesEdit,
+    ModelVersion,
+    Pair,
+    PairAttributes,
+    Plan,
+    PlanPair,
+    PlanStep,
+    Project,
+    Run,
+    User,
+)
+from curation.services import auditing, candidates, completions, queueing, rounds
 from curation.services.plans import pool
 from curation.services.plans.settings import settings_of
 from curation.services.running import Report
 from workers import attributing
 from workers.asking import Reply
 from workers.attributing import NAMES
-from workers.criticising import Critic
+from workers.criticising import Critic, Subject
 
 AT_ONCE = 16
 PICK = "plan"
@@ -30,7 +42,7 @@ def describe(plan: Plan, step: PlanStep, run: Run, report: Report) -> dict[str, 
     while some := list(rows.filter(task_id__gt=at["after"]).values_list("task_id", flat=True)[:AT_ONCE]):
         pairs = list(pool.some(some).values())
         known = of([one.pair for one in pairs])
-        made, unread, calls = said_of(model, [one for one in pairs if one.pair not in known], report)
+        made, unread, calls = said_of(plan.project, model, [one for one in pairs if one.pair not in known], report)
         at = {
             "after": some[-1],
             "described": at["described"] + len(made),
@@ -47,24 +59,24 @@ def describe(plan: Plan, step: PlanStep, run: Run, report: Report) -> dict[str, 
 
 
 def said_of(
-    model: ModelVersion, pairs: Sequence[pool.PoolPair], report: Report
+    project: Project, model: ModelVersion, pairs: Sequence[pool.PoolPair], report: Report
 ) -> tuple[list[PairAttributes], int, int]:
     """What a critic says of pairs, how many answers could not be used, and how many calls that took now."""
-    from curation.services.plans.judging import compared, read
-
     if not pairs:
         return [], 0, 0
-    critic, texts = cast(Critic, candidates.opened(model)), read(pairs)
-    asked = [attributing.request(compared(one, texts), max_tokens=critic.max_tokens) for one in pairs]
+    critic, known = cast(Critic, candidates.opened(model)), rounds.pairs_of(project, [one.task for one in pairs])
+    subjects = [Subject(one.prompt, one.texts, one.documents) for one in known]
+    asked = [attributing.request(one, max_tokens=critic.max_tokens) for one in subjects]
 
     def told(_reply: Reply | None) -> None:
         report.checkpoint(done=report.run.done)
 
     made, unread = [], 0
     done = completions.completed(model, critic, asked, told)
-    for one, answer in zip(pairs, done, strict=True):
+    by_task = {one.task: one.pair for one in pairs}
+    for pair, answer in zip(known, done, strict=True):
         try:
-            made.append(PairAttributes(pair_id=one.pair, model=model, **attributing.checked(answer.parsed)))
+            made.append(PairAttributes(pair_id=by_task[pair.task], model=model, **attributing.checked(answer.parsed)))
         except ValueError:
             unread += 1
     return made, unread, sum(answer.calls for answer in done)

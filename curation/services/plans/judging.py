@@ -2,25 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, cast
 
 from django.db import transaction
 
-from curation.models import Item, ModelVersion, Plan, PlanPair, PlanStep, Response, Run
-from curation.services import candidates, completions
-from curation.services.critiquing import SEVERAL, drawn
-from curation.services.plans import attributing, measuring, pool
+from curation.models import ModelVersion, Plan, PlanPair, PlanStep, Run
+from curation.services import candidates, completions, guiding, rounds
+from curation.services.critiquing import SEVERAL
+from curation.services.plans import measuring, pool
 from curation.services.plans.pool import PoolPair
 from curation.services.plans.settings import settings_of
 from curation.services.plans.verifying import confidence
 from curation.services.running import Report
-from workers import acquiring, guided
+from workers import acquiring
 from workers.asking import Reply
-from workers.criticising import Critic
+from workers.criticising import Critic, request, ways
+from workers.critics.guided import round_of
+from workers.critics.voting import Side, majority, of_models
 
 ROLE = PlanPair.Role
 AT_ONCE = 16
+SIDES: dict[Side, str] = {"a": "first", "b": "second", "": ""}
+NAMED: dict[str, Side] = {name: side for side, name in SIDES.items()}
 
 
 def judge(plan: Plan, step: PlanStep, run: Run, report: Report) -> dict[str, Any]:
@@ -39,7 +43,7 @@ def label(plan: Plan, step: PlanStep, report: Report, run: Run, role: str, becom
         votes, calls = asked(plan, pairs, sure, verified, report)
         for row in rows:
             row.votes = votes[row.task_id]
-            row.label = guided.agreed(row.votes)
+            row.label = came_to(row.votes)
             row.role = becomes if row.label or becomes == ROLE.HEARD else ROLE.SPLIT
         at = {
             "after": rows[-1].task_id,
@@ -81,13 +85,23 @@ class Verified:
 def asked(
     plan: Plan, pairs: Sequence[PoolPair], sure: dict[int, float], verified: Verified, report: Report
 ) -> tuple[dict[int, dict[str, list[str]]], int]:
-    """What each judge said of each pair, and how many calls that took now."""
-    params = settings_of(plan)
+    """What each judge said of each pair, and how many calls that took now. Raises Conflict for a model that was made
+    for other questions."""
+    params, project = settings_of(plan), plan.project
     examples = {pair.task: examples_for(plan, pair, sure[pair.task], verified) for pair in pairs}
-    everything = [*pairs, *(one for each in examples.values() for one, _ in each)]
-    texts = read(everything)
-    texts["attributes"] = attributing.of({one.pair for one in everything})
-    guidelines = plan.project.protocol.guidelines if plan.project.protocol else ""
+    wanted_tasks = {pair.task for pair in pairs} | {one.task for each in examples.values() for one, _ in each}
+    known = {one.task: one for one in rounds.pairs_of(project, sorted(wanted_tasks))}
+    subjects = [
+        (pair.task, subject)
+        for pair in pairs
+        if pair.task in known
+        for subject in known[pair.task].subjects(
+            params.samples,
+            shown=[guiding.shown(known[one.task], label) for one, label in examples[pair.task] if one.task in known],
+        )
+    ]
+    guidelines = project.protocol.guidelines if project.protocol else ""
+    wanted, way = rounds.wanted_of(project, params.axis, guidelines=guidelines), ways.get(guiding.NAME)
     votes: dict[int, dict[str, list[str]]] = {pair.task: {} for pair in pairs}
     calls = 0
 
@@ -96,21 +110,21 @@ def asked(
 
     for model in ModelVersion.objects.filter(pk__in=params.judges).order_by("pk"):
         critic = cast(Critic, candidates.opened(model))
-        questions, turns = [], []
-        for pair in pairs:
-            shown = [compared(one, texts, label) for one, label in examples[pair.task]]
-            for sample in range(params.samples):
-                turned = drawn(pair.first, pair.second) != bool(sample % 2)
-                how = {"temperature": critic.temperature or SEVERAL, "max_tokens": critic.max_tokens, "seed": sample}
-                questions.append(
-                    guided.request(compared(pair, texts), shown, guidelines, turned=turned, **how)  # type: ignore[arg-type]
-                )
-                turns.append((pair.task, turned))
+        rounds.may_ask(critic, way, model)
+        how = {"temperature": critic.temperature or SEVERAL, "max_tokens": critic.max_tokens}
+        questions = [request(way, wanted, one, seed=n % params.samples, **how) for n, (_, one) in enumerate(subjects)]
         done = completions.completed(model, critic, questions, told)
         calls += sum(one.calls for one in done)
-        for (task, turned), one in zip(turns, done, strict=True):
-            votes[task].setdefault(str(model), []).append(guided.heard(one.parsed, turned))
+        for (task, subject), one in zip(subjects, done, strict=True):
+            side = round_of(subject, one.parsed).verdict if one.parsed is not None else ""
+            votes[task].setdefault(str(model), []).append(SIDES[side])
     return votes, calls
+
+
+def came_to(by_judge: Mapping[str, Sequence[str]]) -> str:
+    """The side of more than half of the judges, each with the majority of its samples; nothing where there is none."""
+    sides = [majority([NAMED[vote] for vote in votes]) for votes in by_judge.values()]
+    return SIDES[of_models(sides).side]
 
 
 def examples_for(plan: Plan, pair: PoolPair, sure: float, verified: Verified) -> list[tuple[PoolPair, str]]:
@@ -122,22 +136,3 @@ def examples_for(plan: Plan, pair: PoolPair, sure: float, verified: Verified) ->
         return []
     places = acquiring.demonstrations(target[0], verified.vectors, sure, pair.prompt_hash, verified.prompts)
     return [(verified.pairs[place], verified.labels[place]) for place in places]
-
-
-def read(pairs: Sequence[PoolPair]) -> dict[str, dict[int, Any]]:
-    """Prompts by item and texts by response."""
-    responses = {response for pair in pairs for response in (pair.first, pair.second)}
-    return {
-        "prompts": dict(Item.objects.filter(pk__in={pair.item for pair in pairs}).values_list("pk", "prompt")),
-        "texts": dict(Response.objects.filter(pk__in=responses).values_list("pk", "text")),
-    }
-
-
-def compared(pair: PoolPair, texts: dict[str, dict[int, Any]], label: str = "") -> guided.Compared:
-    return guided.Compared(
-        texts["prompts"][pair.item],
-        texts["texts"][pair.first],
-        texts["texts"][pair.second],
-        label,
-        texts.get("attributes", {}).get(pair.pair, {}),
-    )
