@@ -10,7 +10,7 @@ import orjson
 import pytest
 
 from curation.errors import Conflict, Invalid
-from curation.models import DatasetVersion, Embedding, Item, Proposal, Run
+from curation.models import DatasetVersion, Embedding, Item, ModelVersion, Proposal, Run
 from curation.services import protecting, running
 from tests.cast import Cast, make_pairs
 from tests.conftest import calling
@@ -142,13 +142,56 @@ def test_over_the_api_a_list_of_names_is_enough(decided: Cast, bench: Path) -> N
 def test_prompts_near_protected_ones_by_an_embedder_are_found(
     decided: Cast, bench: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """An embedder that gives the protected questions, and item-9, the same vector."""
-    embedder = model("seer", kind="embedder", reference="program:length")
-    teach(monkeypatch, "program", lambda candidate: {"vector": [1.0, 0.0]})
-    for item in Item.objects.filter(project=decided.project):
-        vector = [1.0, 0.1] if item.external_id == "item-9" else [0.2, 1.0]
-        Embedding.objects.create(model=embedder, item=item, vector=struct.pack("<2e", *vector))
+    embedder = seeing(decided, monkeypatch)
     run = curated(decided, "decontaminate", settings={"against": ["ours"], "embedder": embedder.pk})
     found = dict(Proposal.objects.filter(run=run).values_list("item__external_id", "reason"))
     assert found.keys() == {"item-1", "item-4", "item-7", "item-9"}
     assert found["item-9"] == "overlaps with ours, test q2, by a cosine of 0.995"
+
+
+def seeing(decided: Cast, monkeypatch: pytest.MonkeyPatch) -> ModelVersion:
+    """An embedder that gives the protected questions, and item-9, the same vector; item-2 has none."""
+    embedder = model("seer", kind="embedder", reference="program:length")
+    teach(monkeypatch, "program", lambda candidate: {"vector": [1.0, 0.0]})
+    for item in Item.objects.filter(project=decided.project).exclude(external_id="item-2"):
+        vector = [1.0, 0.1] if item.external_id == "item-9" else [0.2, 1.0]
+        Embedding.objects.create(model=embedder, item=item, vector=struct.pack("<2e", *vector))
+    return embedder
+
+
+def test_a_version_leaves_out_what_is_near_by_vectors_and_its_card_says_so(
+    decided: Cast, bench: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seeing(decided, monkeypatch)
+    asked = {"against": ["ours"], "embedder": "seer", "embedding": 0.99}
+    version = frozen(decided, filters={"decontaminate": asked})
+    assert version.counts["dropped"] == {"overlaps with ours": 3, "near by vectors to ours": 1}
+    assert "item-9" not in {row["item"] for row in lines(version, "lineage")} and version.counts["total"] == 8
+    (told,) = version.facts["decontaminated"]
+    assert (told["left_out"], told["left_out_by_vectors"]) == (4, 1)
+    assert "or a vector with a cosine of 0.99 to that of it, by seer v1." in version.card
+    assert f"| ours | 3 | 4 | 1 | `{told['sha256'][:16]}` |" in version.card
+    far = frozen(decided, filters={"decontaminate": {**asked, "embedding": 0.999}})
+    assert far.counts["dropped"] == {"overlaps with ours": 3}
+
+
+def test_vectors_that_come_later_and_a_model_that_says_otherwise_change_no_version(
+    decided: Cast, bench: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    embedder = seeing(decided, monkeypatch)
+    version = frozen(decided, filters={"decontaminate": {"against": ["ours"], "embedder": embedder.pk}})
+    item = Item.objects.get(external_id="item-2")
+    Embedding.objects.create(model=embedder, item=item, vector=struct.pack("<2e", 1.0, 0.0))
+    teach(monkeypatch, "program", lambda candidate: {"vector": [0.2, 1.0]})
+    assert checked(decided, version)["same"]
+    vectors = protecting.place(version.lineage["protected"][0]["vectors"], "npy")
+    vectors.unlink()
+    with pytest.raises(AssertionError, match="all workers need the same TOUCHSTONE_VAR"):
+        checked(decided, version)
+
+
+def test_an_embedder_without_vectors_of_prompts_here_is_refused_in_words(decided: Cast, bench: Path) -> None:
+    embedder = model("seer", kind="embedder", reference="program:length")
+    for named, words in (("seer", "no prompt has a vector"), (embedder.pk + 1, "no embedder that this project")):
+        with pytest.raises(Invalid, match=words):
+            frozen(decided, filters={"decontaminate": {"against": ["ours"], "embedder": named}})

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import struct
+
 import pytest
 
-from curation.models import DatasetVersion, Response, Score
+from curation.models import DatasetVersion, Embedding, ModelVersion, Response, Score
 from curation.services import running
 from tests.cast import Cast
 from tests.test_people import browser
@@ -71,3 +73,17 @@ def test_the_count_tells_what_is_wrong(cast: Cast) -> None:
     told = form(cast, where='[{"field": "item.x", "op": "eq", "value": "<b>"}]')
     count = browser(cast.mia).get(f"/projects/{cast.project.slug}/datasets/count/", told)
     assert count.status_code == 200 and "filters.where.0.field" in count.content.decode()
+
+
+def test_what_is_near_by_vectors_is_kept_out_too(cast: Cast) -> None:
+    items = answered(cast)
+    url, mia = f"/projects/{cast.project.slug}/datasets/new/", browser(cast.mia)
+    assert "keep_out_by" not in mia.get(url).content.decode(), "there is no embedder"
+    embedder = model("seer", cast)
+    ModelVersion.objects.update(kind="embedder")
+    given = form(cast, keep_out="own", keep_out_by=str(embedder.pk), keep_out_near="0.95")
+    assert "no prompt has a vector of it" in mia.post(url, given).content.decode()
+    Embedding.objects.create(model=embedder, item=items[0], vector=struct.pack("<2e", 1, 0))
+    assert mia.post(url, given).status_code == 302
+    told = DatasetVersion.objects.get().filters["decontaminate"]
+    assert (told["against"], told["embedder"], told["embedding"]) == (["own"], embedder.pk, 0.95)

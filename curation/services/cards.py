@@ -10,7 +10,7 @@ from typing import Any
 
 import yaml
 
-from curation.models import DatasetFile, DatasetVersion, TaskKind
+from curation.models import DatasetFile, DatasetVersion, ModelVersion, TaskKind
 from curation.services.bias import telling as reports
 from curation.services.card_people import agreement, agreement_beside, known_answers, plain, provenance, share, table
 from workers.writers import Target, targets
@@ -106,14 +106,23 @@ def decontaminated(version: DatasetVersion, target: Target) -> str:
     if not asked:
         return ""
     sets = version.facts.get("decontaminated", [])
+    embedder = plain(str(ModelVersion.objects.get(pk=asked["embedder"]))) if asked.get("embedder") else ""
     ways = [
         f"{asked['ngram']} words in a row in common with it" if asked["ngram"] else "",
         f"{asked['containment']:g} of its runs of five words" if asked["containment"] else "",
         f"a likeness of {asked['minhash']:g} by MinHash" if asked["minhash"] else "",
+        f"a vector with a cosine of {asked['embedding']:g} to that of it, by {embedder}" if embedder else "",
     ]
     words = f"Left out is what has the words of a protected prompt, or {', or '.join(way for way in ways if way)}."
-    rows = [[plain(one["name"]), str(one["texts"]), str(one["left_out"]), f"`{one['sha256'][:16]}`"] for one in sets]
-    head = ["Kept out", "Prompts", f"{target.what.capitalize()}s left out", "SHA-256"]
+    if embedder:
+        words += " A prompt without a vector is compared by its words alone."
+    near = [[str(one["left_out_by_vectors"])] if embedder else [] for one in sets]
+    rows = [
+        [plain(one["name"]), str(one["texts"]), str(one["left_out"]), *by_vectors, f"`{one['sha256'][:16]}`"]
+        for one, by_vectors in zip(sets, near, strict=True)
+    ]
+    more = ["… by vectors alone"] if embedder else []
+    head = ["Kept out", "Prompts", f"{target.what.capitalize()}s left out", *more, "SHA-256"]
     if not rows:
         return f"{words} There was no evaluation split of an earlier version to check against."
     return f"{words}\n\n{table(head, rows)}"

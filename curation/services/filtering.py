@@ -178,6 +178,10 @@ class Decontaminate(Strict):
     ngram: int = Field(default=13, ge=0, le=50, description="so many words in a row in common; 0: not looked at")
     containment: float = Field(default=0.2, ge=0, le=1, description="share of a protected text's runs of five words")
     minhash: float = Field(default=0.0, ge=0, le=1, description="likeness of runs of characters, such as 0.8; 0: off")
+    embedder: int | str | None = Field(
+        default=None, description="a name or an id: prompts whose vectors are near those of protected ones too"
+    )
+    embedding: float = Field(default=0.9, gt=0, le=1, description="of the embedder: the cosine from which on")
 
     @model_validator(mode="before")
     @classmethod

@@ -7,6 +7,7 @@ whatever became of the benchmark's folder.
 from __future__ import annotations
 
 import hashlib
+import io
 import os
 import re
 import uuid
@@ -40,6 +41,8 @@ AT_ONCE = 500
 PROMPTS = "SELECT i.external_id, i.prompt FROM curation_item i WHERE i.project_id = %s AND i.external_id {}"
 Text = tuple[str, str]
 """What it is called in its set, and the text."""
+Embed = Callable[[Sequence[str]], Sequence[Any]]
+"""Texts to their vectors, None where one has none."""
 Facts = dict[str, Any]
 """Of a set: its name, how many texts, the digest under which they are kept, and where they are from."""
 
@@ -162,8 +165,44 @@ def kept(name: str, texts: Iterable[Text], source: Mapping[str, Any]) -> Facts:
     return {"name": name, "texts": n, "sha256": digest.hexdigest(), **source}
 
 
-def place(digest: str) -> Path:
-    return settings.VAR_DIR / "protected" / f"{digest}.jsonl"
+def place(digest: str, ending: str = "jsonl") -> Path:
+    return settings.VAR_DIR / "protected" / f"{digest}.{ending}"
+
+
+def embedded(facts: Facts, embed: Embed) -> str:
+    """Keep the vectors of a set's texts as half-precision rows, zeros where there is none; the digest of the file.
+    Raises Conflict where the embedder cannot be used."""
+    import numpy as np
+
+    texts, rows = (text for _, text in texts_of(facts)), list[Any]()
+    try:
+        while some := list(islice(texts, AT_ONCE)):
+            rows += embed(some)
+    except Unusable as error:
+        raise Conflict(str(error)) from None
+    wide = max((len(row) for row in rows if row is not None), default=1)
+    made = np.zeros((len(rows), wide), dtype="<f2")
+    for n, row in enumerate(rows):
+        if row is not None:
+            made[n] = row
+    with io.BytesIO() as file:
+        np.save(file, made)
+        given = file.getvalue()
+    digest = hashlib.sha256(given).hexdigest()
+    part = place(f"{digest}.{uuid.uuid4().hex}", "part")
+    part.write_bytes(given)
+    os.replace(part, place(digest, "npy"))
+    return digest
+
+
+def vectors_of(facts: Facts) -> list[Any]:
+    """The vectors of a set's texts in their order, None where one has none. Raises Conflict where they are not here."""
+    import numpy as np
+
+    path = place(facts["vectors"], "npy")
+    if not path.is_file():
+        raise Conflict(f"{path} is not here: all workers need the same TOUCHSTONE_VAR")
+    return [row if row.any() else None for row in np.load(path).astype(np.float32)]
 
 
 def texts_of(facts: Facts) -> Iterator[Text]:

@@ -113,6 +113,14 @@ class VersionForm(forms.Form):
         required=False,
         help_text="Names with commas between: own, for the test splits of earlier versions, and benchmarks.",
     )
+    keep_out_by = forms.ChoiceField(
+        label="… and what is near by vectors of",
+        required=False,
+        help_text="An embedder that gave prompts here vectors.",
+    )
+    keep_out_near = forms.FloatField(
+        label="… from a cosine of", min_value=0.01, max_value=1, required=False, help_text="Empty: 0.9."
+    )
     min_reliability = forms.FloatField(
         label="Only annotators as reliable as, 0 to 1",
         min_value=0,
@@ -191,6 +199,10 @@ class VersionForm(forms.Form):
         if not proposing:
             del self.fields["curated"]
         self.choose("score_model", [("", "—"), *models_of(project)])
+        if embedders := embedders_of(project):
+            self.choose("keep_out_by", [("", "—"), *embedders])
+        else:
+            del self.fields["keep_out_by"], self.fields["keep_out_near"]
         self.initial.setdefault("target", usual)
         self.initial.setdefault("name", "preferences" if usual in PREFERENCES else "critiques")
         self.initial.setdefault("annotators", usual_deciders(project))
@@ -223,7 +235,7 @@ class VersionForm(forms.Form):
             "Who and when": ("names", "not_names", "since", "until", "min_reliability", "min_gold", "gold_of"),
             "Scores of a model": ("score_model", "score_head", "score_of", "score_min", "score_max"),
             "How many": ("cap_prompt", "cap_rows", "balance_by", "balance_most"),
-            "Splits and benchmarks": ("split_by", "keep_out"),
+            "Splits and benchmarks": ("split_by", "keep_out", "keep_out_by", "keep_out_near"),
         }
         there = {title: [self[name] for name in names if name in self.fields] for title, names in groups.items()}
         return [(title, fields) for title, fields in there.items() if fields]
@@ -252,6 +264,9 @@ class VersionForm(forms.Form):
         told: dict[str, Any] = {name: given.get(name) for name in FILTERS if name in self.applicable}
         told |= {name: listed(given[name]) for name in ("names", "not_names")}
         told["decontaminate"] = listed(given["keep_out"])
+        if told["decontaminate"] and given.get("keep_out_by"):
+            near = {"embedder": int(given["keep_out_by"]), "embedding": given["keep_out_near"]}
+            told["decontaminate"] = {"against": told["decontaminate"], **spoken(near)}
         told |= {name: given[name].isoformat() if given[name] else None for name in ("since", "until")}
         if told.get("decided_by") not in (None, "", fits.MAJORITY):
             told.pop("annotators", None)
@@ -296,6 +311,12 @@ def models_of(project: Project) -> list[tuple[str, str]]:
     rows = ModelVersion.objects.filter(Q(project=None) | Q(project=project), retired_at=None)
     kinds = [ModelVersion.Kind.CRITIC, ModelVersion.Kind.EMBEDDER, ModelVersion.Kind.POLICY]
     return [(str(one.pk), str(one)) for one in rows.exclude(kind__in=kinds).order_by("-pk")[:MODELS]]
+
+
+def embedders_of(project: Project) -> list[tuple[str, str]]:
+    rows = ModelVersion.objects.filter(Q(project=None) | Q(project=project), retired_at=None)
+    found = rows.filter(kind=ModelVersion.Kind.EMBEDDER).order_by("-pk")[:MODELS]
+    return [(str(one.pk), str(one)) for one in found]
 
 
 def fits_of(project: Project) -> list[tuple[str, str]]:

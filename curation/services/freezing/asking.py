@@ -7,11 +7,11 @@ from typing import Any
 
 from django.conf import settings
 from django.db import transaction
-from django.db.models import F, Q
+from django.db.models import F, Max, Q
 from pydantic import Field
 
 from curation.errors import Invalid
-from curation.models import Dataset, DatasetVersion, Gold, ModelVersion, Progress, Project, Run, User
+from curation.models import Dataset, DatasetVersion, Embedding, Gold, ModelVersion, Progress, Project, Run, User
 from curation.services import fits, protecting, running
 from curation.services.deciding import last_annotation
 from curation.services.filtering import Filters, RightOnGold, applicable, filters_from, kept
@@ -73,6 +73,8 @@ def request_version(
         curated.held(checked.curated)
         seen = {"last_annotation": last_annotation(project), "last_change": last_change(project)}
         seen["last_settled"] = fits.last_settled(project)
+        if checked.decontaminate and checked.decontaminate.embedder:
+            seen["last_embedding"] = Embedding.objects.aggregate(n=Max("pk"))["n"]
         dataset, _ = Dataset.objects.get_or_create(project=project, name=dataset_name)
         Dataset.objects.filter(pk=dataset.pk).update(last_number=F("last_number") + 1)
         dataset.refresh_from_db()
@@ -117,14 +119,29 @@ def checked_filters(project: Project, target: Target, given: Any) -> Filters:
         if "annotators" in filters.model_fields_set and filters.annotators != whose:
             raise Invalid(f"that fit decided by the answers of {whose}", field="filters.annotators")
         filters.decided_by, filters.annotators = str(fit.pk), whose
-    if filters.decontaminate:
-        protecting.checked(filters.decontaminate.against, "filters.decontaminate.against")
+    if wanted_out := filters.decontaminate:
+        protecting.checked(wanted_out.against, "filters.decontaminate.against")
+        if wanted_out.embedder is not None:
+            wanted_out.embedder = embedder_of(project, wanted_out.embedder).pk
     filters.curated = curated.checked(project, target, filters)
     if filters.reliable:
         filters.reliable.run = str(fits.find(project, filters.reliable.run, "filters.reliable.run").pk)
     if filters.gold_score:
         filters.gold_score.annotators = right_on_gold(project, filters.gold_score)
     return filters
+
+
+def embedder_of(project: Project, named: int | str) -> ModelVersion:
+    """The embedder by its id, or the newest of a name. Raises Invalid for one without a vector of a prompt here."""
+    field = "filters.decontaminate.embedder"
+    mine = ModelVersion.objects.filter(Q(project=None) | Q(project=project), kind=ModelVersion.Kind.EMBEDDER)
+    by = {"pk": named} if isinstance(named, int) else {"name": named}
+    found = mine.filter(**by).order_by("-number").first()
+    if found is None:
+        raise Invalid("is no embedder that this project can see", field=field)
+    if not Embedding.objects.filter(model=found, response=None, item__project=project).exists():
+        raise Invalid("no prompt has a vector of it; a run of embed with what=prompts gives them", field=field)
+    return found
 
 
 def right_on_gold(project: Project, wanted: RightOnGold) -> list[int]:
