@@ -102,6 +102,8 @@ def test_the_buttons_start_what_is_advised(taught: Cast) -> None:
     curve = LearningCurve.objects.get()
     slices = curve.told["slices"]
     assert len(slices) == len(curve.told["middles"]) > 1 and all(one["title"].startswith("like “") for one in slices)
+    apart = [one["disagreement"] for one in slices]
+    assert (sum(one["count"] for one in apart), sum(one["n"] for one in apart)) == (10, 60), "also where nobody won"
     client.post(PAGE, {"act": "order", "slice": slices[0]["name"]})
     run = Run.objects.get(method="prioritise")
     assert (

@@ -17,6 +17,7 @@ from curation.services.running import Report
 from curation.services.team import effort
 from workers.intervals import Estimate, wilson
 from workers.learning import advising
+from workers.learning.acquiring import apart
 
 
 class CurveParams(Params):
@@ -166,7 +167,7 @@ def slices_of(
         names, middles = slicing.clustered(labels, run.seed)
         titles = slicing.titled(labels, names, middles)
         told["middles"] = [[round(float(one), 5) for one in row] for row in middles]
-        compared = by_cluster(labels, names)
+        compared = by_cluster(labels, names, middles)
     else:
         compared = found.compared
     tried = [one for one in misses.tolist() if one == one]  # those that were held out at all
@@ -186,11 +187,15 @@ def slices_of(
     return told
 
 
-def by_cluster(labels: gathering.Labelled, names: list[str]) -> dict[str, list[int]]:
-    """Answers of two people to one pair, by cluster: of decided pairs alone, as only these have a cluster."""
+def by_cluster(labels: gathering.Labelled, names: list[str], middles: Any) -> dict[str, list[int]]:
+    """Answers of two people to one pair, by cluster; pairs without a winner belong to the cluster they are nearest to.
+
+    Without these two people would never seem to differ: where they do, nobody wins.
+    """
     counts: dict[str, list[int]] = {}
-    for row, name in zip(labels.rows, names, strict=True):
-        one = counts.setdefault(name, [0, 0])
+    nearest = apart(labels.unclear_middles, middles).argmin(axis=1) if labels.unclear else []
+    for row, name in (*zip(labels.rows, names, strict=True), *zip(labels.unclear, nearest, strict=True)):
+        one = counts.setdefault(str(name), [0, 0])
         one[0] += row.pairs
         one[1] += row.differing
     return counts

@@ -42,12 +42,15 @@ class Gathered:
     """Decided pairs, and by slice how many answers of two people to one pair there are, and how many differ."""
 
     rows: list[Row] = field(default_factory=list)
+    unclear: list[Row] = field(default_factory=list)
+    """Pairs that several answered and on which no response won: to be counted among those on which people differ."""
     compared: dict[str, list[int]] = field(default_factory=lambda: defaultdict(lambda: [0, 0]))
 
     def trim(self) -> None:
         """Keep the latest, in the order of time."""
-        self.rows.sort(key=lambda row: (row.at, row.task, row.first))
-        del self.rows[:-MOST]
+        for rows in (self.rows, self.unclear):
+            rows.sort(key=lambda row: (row.at, row.task, row.first))
+            del rows[:-MOST]
 
 
 @dataclass(frozen=True)
@@ -60,6 +63,9 @@ class Labelled:
     y: Any
     without: int
     """Decided pairs that have no vectors."""
+    unclear: list[Row]
+    unclear_middles: Any
+    """Pairs without a winner that several answered, and their vectors in the mean."""
 
 
 Slicing = Callable[[list[int]], dict[int, str]]
@@ -76,8 +82,9 @@ def gather(project: Project, axis: str, slicing: Slicing, upto: int | None = Non
         for one in found:
             counts = gathered.compared[slices.get(one.task_id, "")]
             counts[:] = [there + more for there, more in zip(counts, compared(one), strict=True)]
-        gathered.rows += clear(found, slices)
-        if len(gathered.rows) > 2 * MOST:
+        gathered.rows += rows_of([one for one in found if preferred(one)], slices)
+        gathered.unclear += rows_of([one for one in found if not preferred(one) and compared(one)[0]], slices)
+        if max(len(gathered.rows), len(gathered.unclear)) > 2 * MOST:
             gathered.trim()
         yield gathered
     gathered.trim()
@@ -92,13 +99,16 @@ def compared(one: Decision) -> tuple[int, int]:
     return one.votes * (one.votes - 1) // 2, winners * (one.votes - winners)
 
 
-def clear(found: list[Decision], slices: dict[int, str]) -> Iterator[Row]:
-    """The decisions that prefer one response, with prompt and item."""
-    sure = [one for one in found if one.outcome in (deciding.FIRST, deciding.SECOND)]
-    ids = [one.pair_id for one in sure if one.pair_id]
+def preferred(one: Decision) -> bool:
+    return one.outcome in (deciding.FIRST, deciding.SECOND)
+
+
+def rows_of(found: list[Decision], slices: dict[int, str]) -> Iterator[Row]:
+    """The decisions with prompt and item."""
+    ids = [one.pair_id for one in found if one.pair_id]
     live = Pair.objects.filter(pk__in=ids, deleted_at=None, item__deleted_at=None)
     pairs = {pk: both for pk, *both in live.values_list("pk", "first_id", "second_id")}
-    of = [(one, one.responses or pairs.get(one.pair_id or 0)) for one in sure]
+    of = [(one, one.responses or pairs.get(one.pair_id or 0)) for one in found]
     firsts = [both[0] for _, both in of if both]
     items = dict(Response.objects.filter(pk__in=firsts).values_list("pk", "item_id"))
     prompts = dict(Item.objects.filter(pk__in=set(items.values())).values_list("pk", "prompt_hash"))
@@ -111,20 +121,27 @@ def clear(found: list[Decision], slices: dict[int, str]) -> Iterator[Row]:
 
 
 def labelled(gathered: Gathered, model: ModelVersion | None) -> Labelled:
-    """The rows with their vectors, some hundred read at a time."""
+    """The rows with their vectors."""
+    import numpy as np
+
+    kept, differences, middles = placed(gathered.rows, model)
+    y = np.array([float(row.better_second) for row in kept])
+    unclear, _, theirs = placed(gathered.unclear, model)
+    return Labelled(kept, differences, middles, y, len(gathered.rows) - len(kept), unclear, theirs)
+
+
+def placed(rows: list[Row], model: ModelVersion | None) -> tuple[list[Row], Any, Any]:
+    """Those with vectors, with differences and middles [rows, d] of these, some hundred read at a time."""
     import numpy as np
 
     kept: list[Row] = []
     differences, middles = [], []
-    for start in range(0, len(gathered.rows), AT_ONCE):
-        some = gathered.rows[start : start + AT_ONCE]
+    for start in range(0, len(rows), AT_ONCE):
+        some = rows[start : start + AT_ONCE]
         found = vectors.vectors(model, sorted({response for row in some for response in (row.first, row.second)}))
         for row in some:
             if row.first in found and row.second in found:
                 kept.append(row)
                 differences.append(found[row.second] - found[row.first])
                 middles.append((found[row.second] + found[row.first]) / 2)
-    return Labelled(
-        kept, np.array(differences, dtype=np.float32), np.array(middles, dtype=np.float32),
-        np.array([float(row.better_second) for row in kept]), len(gathered.rows) - len(kept),
-    )  # fmt: skip
+    return kept, np.array(differences, dtype=np.float32), np.array(middles, dtype=np.float32)
