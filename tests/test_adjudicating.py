@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import re
+from typing import Any
 
 from curation.access import annotator_for
-from curation.models import Adjudication, Annotation, Annotator, Critique, Decision, Preference, Project, Task
+from curation.models import Adjudication, Annotation, Annotator, Critique, Decision, Preference, Project, Task, Verdict
 from curation.services import projects
 from curation.services.adjudicating import deciding as adjudicating
 from curation.services.deciding import Filters, decisions
@@ -134,6 +135,67 @@ def test_the_ends_of_a_chosen_mark_are_moved(cast: Cast) -> None:
     assert page.status_code == 422 and "0,x" in page.content.decode()
     browser(cast.rita).post(f"/projects/helpfulness/adjudicate/{task.pk}/", form | {f"bounds:{place}": "0,8"})
     assert Critique.objects.latest("pk").quote == "Answer 0"
+
+
+def test_what_is_chosen_is_kept_with_other_labels_and_words(cast: Cast) -> None:
+    polarities = {"polarities": ["poor", "good"], "edit": True}
+    asked = [{"name": "why", "question": "Why?", "kind": "text"}, {"name": "true", "question": "True?"}]
+    projects.revise_protocol(project=cast.project, critiques=CRITIQUES | polarities, questions=asked)
+    cast.project.refresh_from_db()
+    (task,) = make_pairs(cast.project, 1)
+    assert task.pair is not None
+    ann, bob = (speak(cast, name, task, 1) for name in ("ann", "bob"))
+    mark(ann, 0, 6, edit="Reply")
+    mark(bob, 0, 8)
+    for one, words, answer in ((ann, "It is false.", True), (bob, "So.", False)):
+        for question, said in (("why", words), ("true", answer)):
+            Verdict.objects.create(annotation=one, response=task.pair.first, question=question, answer=said)
+    url = f"/api/v1/tasks/{task.pk}/adjudication"
+    elements = {one["place"]: one for one in calling(cast.rita).get(url).json()["elements"]}
+    places = {one["kind"] + one["title"][-4:]: place for place, one in elements.items()}
+    why, true = places["questionWhy?"], places["questionrue?"]
+    (span,) = (place for place in elements if place.startswith("span"))
+    assert elements[why]["in_words"] and not elements[true]["in_words"]
+    assert (elements[span]["options"][0]["comment"], elements[span]["options"][0]["edit"]) == ("wrong here", "Reply")
+    choices = {place: elements[place]["options"][0]["key"] for place in (span, why, true)}
+
+    def send(edits: dict[str, Any], **more: Any) -> tuple[int, str]:
+        body = {"choices": choices, "edits": edits, **more}
+        key = f"k{len(str(edits))}{Adjudication.objects.count()}"
+        told = calling(cast.rita).post(url, body, format="json", HTTP_IDEMPOTENCY_KEY=key)
+        return told.status_code, told.content.decode()
+
+    for place, edit, words in (
+        (span, {"type": "rude"}, "no type of this project"), (span, {"severity": ["major"]}, "no severity"),
+        (span, {"polarity": True}, "no polarity"), (span, {"comment": "x\0"}, "must be text"),
+        (span, {"answer": "x"}, "has no answer"), (why, {"answer": " "}, "needs some"),
+        (why, {"type": "wrong"}, "has no type"), (true, {"answer": "yes"}, "has no answer"),
+        ("axis:overall", {"comment": "x"}, "only a mark or an answer"),
+    ):  # fmt: skip
+        status, told = send({place: edit})
+        assert status == 422 and words in told, (place, edit, told)
+    assert send({"span:0:0:0": {"type": "vague"}})[0] == 409 and not Adjudication.objects.exists()
+    edits = {span: {"type": "vague", "polarity": 1, "comment": "Unclear."}, why: {"answer": "It is, in fact, false."}}
+    assert send(edits | {true: {"comment": "See the source."}})[0] == 200
+    made = Adjudication.objects.get().annotation
+    kept = made.critiques.get()
+    assert (kept.type, kept.severity, kept.polarity, kept.comment) == ("vague", "major", 1, "Unclear.")
+    assert (kept.quote, kept.edit) == ("Answer", "Reply")
+    said = dict(made.verdicts.values_list("question", "answer"))
+    assert said == {"why": "It is, in fact, false.", "true": True}
+    assert made.verdicts.get(question="true").comment == "See the source."
+    labels = dict(Decision.objects.filter(task=task).values_list("place", "outcome"))
+    assert labels[span] == "vague" and labels[why] == "It is, in fact, false."
+    assert Decision.objects.get(task=task, kind="span").answer == {"severity": "major", "polarity": 1}
+    assert send({span: {"edit": "A reply"}}, bounds={span: [0, 8]})[0] == 200
+    kept = Critique.objects.latest("pk")
+    assert (kept.quote, kept.edit, kept.type) == ("Answer 0", "A reply", "wrong"), "written for the text it has now"
+    form = {"key": "k", f"edited:{span}": "[1]"} | {f"choice:{place}": key for place, key in choices.items()}
+    page = browser(cast.rita).post(f"/projects/helpfulness/adjudicate/{task.pk}/", form)
+    assert page.status_code == 422 and "[1]" in page.content.decode()
+    sent = form | {f"edited:{span}": '{"type": "vague"}'}
+    browser(cast.rita).post(f"/projects/helpfulness/adjudicate/{task.pk}/", sent)
+    assert Critique.objects.latest("pk").type == "vague"
 
 
 def test_answers_that_came_meanwhile_are_not_decided_unseen(cast: Cast) -> None:

@@ -40,6 +40,8 @@ class OptionShape(serializers.Serializer):
     value = serializers.JSONField()
     people = serializers.ListField(child=fields.Text())
     machines = serializers.ListField(child=fields.Text())
+    comment = fields.Text(help_text="words that a mark or an answer brings along")
+    edit = fields.Text(allow_null=True, help_text="of a mark: what should stand there instead")
 
 
 class ElementShape(serializers.Serializer):
@@ -52,6 +54,7 @@ class ElementShape(serializers.Serializer):
     message = fields.Whole()
     start = fields.Whole(allow_null=True)
     end = fields.Whole(allow_null=True)
+    in_words = fields.Flag(help_text="whether it is a question that is answered in words")
     options = OptionShape(many=True)
 
 
@@ -76,6 +79,12 @@ class DecisionShape(serializers.Serializer):
         child=serializers.ListField(child=fields.Whole(min_value=0, max_value=2**31 - 1), min_length=2, max_length=2),
         required=False,
         help_text="of a place whose chosen option marks a span: another start and end",
+    )
+    edits = serializers.DictField(
+        child=serializers.DictField(),
+        required=False,
+        help_text="of a place whose option is kept with other labels or words: of a mark type, severity, polarity, "
+        "comment and edit; of an answer its comment, and answer where it is given in words",
     )
     reason = fields.Text(required=False, allow_blank=True, max_length=2_000)
 
@@ -143,10 +152,10 @@ class AdjudicationView(APIView):
         task = self.task(request, task_id)
         body = DecisionShape(data=request.data)
         body.is_valid(raise_exception=True)
+        said = body.validated_data
         made: Adjudication = deciding.adjudicate(
-            project=task.project, task=task, user=caller(request), choices=body.validated_data["choices"],
-            bounds=body.validated_data.get("bounds"), reason=body.validated_data.get("reason", ""),
-            key=request.headers.get("Idempotency-Key", ""),
+            project=task.project, task=task, user=caller(request), choices=said["choices"], bounds=said.get("bounds"),
+            edits=said.get("edits"), reason=said.get("reason", ""), key=request.headers.get("Idempotency-Key", ""),
         )  # fmt: skip
         return Reply(AdjudicationShape(made).data)
 
@@ -156,9 +165,12 @@ class AdjudicationView(APIView):
         return Reply(status=204)
 
 
+INTERNAL = ("source", "rewritten")
+
+
 def element_of(element: Element) -> dict[str, Any]:
     told = {name: value for name, value in asdict(element).items() if name != "options"}
-    options = [{name: value for name, value in asdict(one).items() if name != "source"} for one in element.options]
+    options = [{name: value for name, value in asdict(one).items() if name not in INTERNAL} for one in element.options]
     return told | {"options": options}
 
 

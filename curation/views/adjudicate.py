@@ -18,16 +18,17 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 from curation import access
 from curation.errors import DomainError, Invalid, NotFound
 from curation.models import Project, Protocol, Response, Task
+from curation.protocols import POLARITIES
 from curation.rendering import markdown
 from curation.services import protocols
-from curation.services.adjudicating import cases, deciding, finding
+from curation.services.adjudicating import cases, deciding, edits, finding
 from curation.services.adjudicating.elements import REJECTED, Element, Option
 from curation.services.desk import asked
 from curation.views.items import pictures_in, shown, texts_of
 from curation.views.people import own
 from workers.critics.voting import read_back
 
-PREFIX, BOUNDS = "choice:", "bounds:"
+PREFIX, BOUNDS, EDITED = "choice:", "bounds:", "edited:"
 LONGEST_WORDS = 240
 
 
@@ -81,7 +82,7 @@ def context_of(request: HttpRequest, project: Project, task: Task, wrong: dict[s
     item = task.pair.item if task.pair else task.response.item if task.response else task.item
     assert item is not None
     shape = asked(project.protocol) if project.protocol else None
-    given: dict[str, Any] = {n: value for n, value in request.POST.items() if n.startswith((PREFIX, BOUNDS))}
+    given: dict[str, Any] = {n: value for n, value in request.POST.items() if n.startswith((PREFIX, BOUNDS, EDITED))}
     last = deciding.standing(task)
     return {
         "project": project,
@@ -100,6 +101,8 @@ def context_of(request: HttpRequest, project: Project, task: Task, wrong: dict[s
         "types": orjson.dumps([{"name": t.name, "color": t.color} for t in shape.critiques.types]).decode()
         if shape
         else "[]",
+        "critiques": shape.critiques if shape else None,
+        "poles": [(POLARITIES[name], name) for name in shape.critiques.polarities] if shape else [],
         "key": request.POST.get("key") or str(uuid4()),
         "reason": request.POST.get("reason", ""),
         "print": f"{task.pk}:{max((one.annotation.pk for one in answers), default=0)}",
@@ -133,18 +136,32 @@ def drawn(element: Element, numbers: dict[int, int], given: dict[str, Any]) -> d
     options = [
         as_html(element, option, n, on, ticked=option.key == chosen) for n, option in enumerate(element.options, 1)
     ]
-    return {"element": element, "on": on, "options": options, "bounds": given.get(BOUNDS + element.place, "")}
+    return {
+        "element": element,
+        "on": on,
+        "options": options,
+        "bounds": given.get(BOUNDS + element.place, ""),
+        "edits": " ".join(edits.fields_of(element)),
+        "edited": given.get(EDITED + element.place, ""),
+    }
 
 
 def as_html(element: Element, option: Option, number: int, on: str, *, ticked: bool) -> SafeString:
     """One option: what it says, by whom. Not a template, since a task may have thousands of them."""
     value, place = option.value, SafeString("")
-    if element.kind == "span" and value and value["start"] is not None:
+    if element.kind == "span" and value:
         polarity = "" if value["polarity"] is None else value["polarity"]
         place = format_html(
-            ' data-mark data-on="{}" data-start="{}" data-end="{}" data-type="{}" data-polarity="{}"',
-            *(on, value["start"], value["end"], value["type"], polarity),
+            '{} data-type="{}" data-polarity="{}"',
+            format_html(' data-mark data-on="{}" data-start="{}" data-end="{}"', on, value["start"], value["end"])
+            if value["start"] is not None
+            else "",
+            *(value["type"], polarity),
         )
+    severity = value["severity"] if element.kind == "span" and value else ""
+    for name, words in (("severity", severity), ("comment", option.comment), ("edit", option.edit)):
+        if words:
+            place += format_html(' data-{}="{}"', name, words)
     people, machines = ", ".join(option.people), ", ".join(option.machines)
     return format_html(
         '<label class="choice element__option"{}><input type="radio" name="{}" value="{}"{}{}>'
@@ -168,7 +185,7 @@ def decide(request: HttpRequest, project: Project, task: Task) -> HttpResponse:
     }
     deciding.adjudicate(
         project=project, task=task, user=own(request), choices=given, key=request.POST.get("key", ""),
-        reason=request.POST.get("reason", ""), bounds=bounds_in(request),
+        reason=request.POST.get("reason", ""), bounds=bounds_in(request), edits=edits_in(request),
     )  # fmt: skip
     following = finding.disputed(project, after=task.pk).tasks or finding.disputed(project).tasks
     here = reverse("adjudicate-task", args=[project.slug, task.pk])
@@ -187,6 +204,21 @@ def bounds_in(request: HttpRequest) -> dict[str, list[int]]:
             if len(ends) != 2 or not all(end.isascii() and end.isdigit() and len(end) < 10 for end in ends):
                 raise Invalid("is no start and end", field=place)
             found[place] = [int(end) for end in ends]
+    return found
+
+
+def edits_in(request: HttpRequest) -> dict[str, dict[str, Any]]:
+    """What is said otherwise of each place, as a JSON object. Raises Invalid."""
+    found = {}
+    for name, value in request.POST.items():
+        if name.startswith(EDITED) and value:
+            place = name.removeprefix(EDITED)
+            try:
+                found[place] = orjson.loads(str(value))
+            except orjson.JSONDecodeError:
+                found[place] = None
+            if not isinstance(found[place], dict):
+                raise Invalid("is no object of fields", field=place)
     return found
 
 

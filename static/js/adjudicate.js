@@ -3,6 +3,7 @@
 
 import { Marks, supported } from "./annotate/marks.js";
 import { TextMap } from "./annotate/offsets.js";
+import { Editor, editedOf, inWords } from "./editing.js";
 
 const page = document.querySelector("[data-adjudicate]");
 const CURRENT = "mark-current";
@@ -15,6 +16,7 @@ class Adjudication {
     this.maps = new Map();
     for (const root of page.querySelectorAll("[data-text]")) this.maps.set(root.dataset.text, new TextMap(root));
     this.marks = new Marks({ critiques: { types: JSON.parse(page.dataset.types) } });
+    this.editor = new Editor(page, (element) => this.changed(element), (element) => this.go(element));
     this.kept = `adjudicate:${page.dataset.print}`;
     this.recall();
     this.draw();
@@ -38,12 +40,16 @@ class Adjudication {
     page.addEventListener("pointerover", ({ target }) => this.point(target.closest("[data-element]") ?? this.current));
     this.form.addEventListener("change", ({ target }) => this.chosen(target));
     this.form.addEventListener("click", ({ target }) => {
-      const button = target.closest("[data-nudge]");
+      const button = target.closest("[data-nudge], [data-edit]");
       if (!button) return;
       this.point(button.closest("[data-element]"));
-      this.nudge(button.dataset.nudge, Number(button.dataset.by));
+      if ("edit" in button.dataset) this.edit();
+      else this.nudge(button.dataset.nudge, Number(button.dataset.by));
     });
-    this.form.addEventListener("submit", () => localStorage.removeItem(this.kept));
+    this.form.addEventListener("submit", () => {
+      if (this.editor.element) this.editor.keep();
+      localStorage.removeItem(this.kept);
+    });
     page.querySelector("[data-all]").addEventListener("click", () => this.all());
     if (!("keysOff" in page.dataset)) document.addEventListener("keydown", (event) => this.key(event));
   }
@@ -57,6 +63,7 @@ class Adjudication {
       ArrowUp: () => this.step(-1),
       a: () => this.choose((input) => input.value === this.current?.dataset.proposal),
       x: () => this.choose((input) => "reject" in input.dataset),
+      e: () => this.edit(),
       Enter: () => this.commit(event),
     }[event.key] ?? (event.key in EDGES ? () => this.nudge(...EDGES[event.key]) : null);
     if (!act && !/^[1-9]$/.test(event.key)) return;
@@ -90,9 +97,39 @@ class Adjudication {
   check(input) {
     input.checked = true;
     const element = (this.last = input.closest("[data-element]"));
-    const bounds = element.querySelector("[data-bounds]");
-    if (bounds) bounds.value = "";
+    for (const own of element.querySelectorAll("[data-bounds], [data-edited]")) own.value = "";
     this.ends(element);
+    this.told(element);
+  }
+
+  /** Edit what is chosen of the current element; where nothing is that could be, choose what is proposed, else the first. */
+  edit() {
+    const element = this.current;
+    if (!element?.dataset.edits) return;
+    const fitting = radios(element).filter((one) => !("reject" in one.dataset));
+    const input = fitting.find((one) => one.checked) ?? fitting.find((one) => one.value === element.dataset.proposal) ?? fitting[0];
+    if (!input) return;
+    if (!input.checked) this.chosen(input);
+    this.editor.open(element, input);
+  }
+
+  /** Something was said otherwise. */
+  changed(element) {
+    this.told(element);
+    this.keep();
+    page.querySelector("[data-said]").textContent = element.querySelector("[data-told]").textContent || "Kept as it was";
+  }
+
+  /** Say what of an element is said otherwise. */
+  told(element) {
+    const change = element.querySelector("[data-change]");
+    if (!change) return;
+    const chosen = element.querySelector("input:checked");
+    change.hidden = !chosen || "reject" in chosen.dataset;
+    const words = inWords(editedOf(element));
+    const told = change.querySelector("[data-told]");
+    told.hidden = !words;
+    told.textContent = words && `Edited: ${words}`;
   }
 
   /** The mark that is chosen of an element as {map, start, end}, where its ends can be moved. */
@@ -188,7 +225,7 @@ class Adjudication {
   }
 
   keep() {
-    const said = [...this.form.querySelectorAll("input[type=radio]:checked, [data-bounds]")];
+    const said = [...this.form.querySelectorAll("input[type=radio]:checked, [data-bounds], [data-edited]")];
     const chosen = Object.fromEntries(said.map((one) => [one.name, one.value]));
     localStorage.setItem(this.kept, JSON.stringify(chosen));
     this.count();
@@ -200,6 +237,10 @@ class Adjudication {
     for (const bounds of this.form.querySelectorAll("[data-bounds]")) {
       bounds.value = chosen[bounds.name] ?? bounds.value;
       this.ends(bounds.closest("[data-element]"));
+    }
+    for (const edited of this.form.querySelectorAll("[data-edited]")) {
+      edited.value = chosen[edited.name] ?? edited.value;
+      this.told(edited.closest("[data-element]"));
     }
   }
 

@@ -47,7 +47,9 @@ def text_of(element: Element) -> str:
 
 
 def kept_of(element: Element, option: Option, mark: Critique) -> dict[str, Any]:
-    """Quote and edit of the mark that was chosen: an edit is of just that text, so it goes where the ends moved."""
+    """Quote and edit of the mark that was chosen: an edit is of just that text, so it goes where the ends moved,
+    unless it was written for them."""
     if (option.value["start"], option.value["end"]) == (mark.start, mark.end):
-        return {"quote": mark.quote, "edit": mark.edit}
-    return {"quote": text_of(element)[option.value["start"] : option.value["end"]], "edit": ""}
+        return {"quote": mark.quote, "edit": option.edit}
+    quote = text_of(element)[option.value["start"] : option.value["end"]]
+    return {"quote": quote, "edit": option.edit if option.rewritten else ""}

@@ -29,7 +29,9 @@ from curation.models import (
 )
 from curation.services import fits
 from curation.services.adjudicating.bounds import Bounds, kept_of, moved
+from curation.services.adjudicating.edits import Edits, edited
 from curation.services.adjudicating.elements import REJECTED, Answer, Element, Option, answers_of, elements_of
+from curation.services.desk import asked
 
 LONGEST_KEY = 120
 LONGEST_REASON = 2_000
@@ -63,9 +65,10 @@ def adjudicate(
     key: str,
     reason: str = "",
     bounds: Bounds | None = None,
+    edits: Edits | None = None,
 ) -> Adjudication:
     """Keep what `user` decided: for each element its place and the key of the chosen option; `bounds` are other ends of
-    a chosen mark.
+    a chosen mark, `edits` other labels and words of a chosen mark or answer.
 
     The same idempotency key gives the same adjudication again. Raises Invalid naming the element that is undecided, or
     that there is not; Conflict where nobody has answered.
@@ -81,7 +84,7 @@ def adjudicate(
     protocol: Any = project.protocol
     if not found:
         raise Conflict("nobody has answered this task")
-    chosen = moved(chosen_of(found, choices), bounds or {})
+    chosen = edited(asked(protocol), moved(chosen_of(found, choices), bounds or {}), edits or {})
     last = standing(task)
     mine = last.annotation if last and last.annotation.annotator_id == me.pk else None
     annotation = Annotation.objects.create(
@@ -136,14 +139,14 @@ def write(annotation: Annotation, element: Element, option: Option) -> None:
         source = Verdict.objects.filter(pk=from_).first()
         Verdict.objects.create(
             annotation=annotation, response_id=response, question=name, answer=option.value,
-            start=element.start, end=element.end, comment=source.comment if source else "",
+            start=element.start, end=element.end, comment=option.comment,
             evidence=source.evidence if source else None,
         )  # fmt: skip
     elif option.key != REJECTED:
         source_row = Critique.objects.get(pk=from_)
         Critique.objects.create(
             annotation=annotation, response_id=response, message=element.message, unit=source_row.unit,
-            comment=source_row.comment, evidence=source_row.evidence, **kept_of(element, option, source_row),
+            comment=option.comment, evidence=source_row.evidence, **kept_of(element, option, source_row),
             **option.value,
         )  # fmt: skip
 

@@ -22,6 +22,7 @@ from curation.services.label_names import Reading, current_names
 TOGETHER = 0.3
 """Marks that share at least this share of the characters that either covers are about the same thing."""
 REJECTED = "rejected"
+POLES = {-1: "poor", 0: "neutral", 1: "good"}
 
 
 @dataclass(slots=True)
@@ -34,7 +35,12 @@ class Option:
     people: list[str] = field(default_factory=list)
     machines: list[str] = field(default_factory=list)
     source: int | None = None
-    """The critique or verdict that it is taken from, with its words and evidence."""
+    """The critique or verdict that it is taken from, with its evidence."""
+    comment: str = ""
+    edit: str | None = None
+    """Of a mark: what should stand there instead."""
+    rewritten: bool = False
+    """Whether who decides wrote that replacement, so that it is of whatever text the mark has now."""
 
 
 @dataclass(slots=True)
@@ -51,6 +57,8 @@ class Element:
     message: int = 0
     start: int | None = None
     end: int | None = None
+    in_words: bool = False
+    """Whether it is a question that is answered in words."""
 
     @property
     def said(self) -> int:
@@ -191,7 +199,8 @@ def of_questions(shape: Asked, answers: Sequence[Answer], numbers: Mapping[int, 
                     options[place][key_of(each)] = Option(key_of(each), said(questions.get(name), each), each)
             key = key_of(value)
             option = options[place].setdefault(key, Option(key, said(questions.get(name), value), value))
-            option.source = option.source or verdict.pk
+            if option.source is None:
+                option.source, option.comment = verdict.pk, verdict.comment
             vote(options[place], key, one)
     names = list(questions)
     for place, element in found.items():
@@ -205,7 +214,8 @@ def about(question: Question | None, name: str, verdict: Verdict, numbers: Mappi
     place = f"question:{name}:{verdict.response_id}" + ("" if verdict.start is None else f":{verdict.start}")
     title = f"Response {numbers[verdict.response_id]}: {question.question if question else name}"
     return Element(
-        place, "question", title, [], response=verdict.response_id, start=verdict.start, end=verdict.end
+        place, "question", title, [], response=verdict.response_id, start=verdict.start, end=verdict.end,
+        in_words=question is not None and question.kind == "text",
     )  # fmt: skip
 
 
@@ -263,7 +273,7 @@ def of_marks(shape: Asked, answers: Sequence[Answer], numbers: Mapping[int, int]
             if row.review != Critique.Review.REJECTED and row.response_id in numbers:
                 type_, severity = one.reading.type(row.type) or row.type, one.reading.severity(row.severity)
                 by_text[row.response_id, row.message].append(Mark(row, one, type_, severity or row.severity))
-    words = {label.name: label.words for label in (*shape.critiques.types, *shape.critiques.severities)}
+    words = words_of(shape)
     people = {one.name for one in answers if not one.machine and looked(one, shape)}
     machines = {one.name for one in answers if one.machine and one.annotation.critiques.all()}
     found = []
@@ -309,9 +319,10 @@ def marked(response: int, message: int, marks: Sequence[Mark], words: Mapping[st
     for mark in marks:
         key = key_of(mark.value)
         if key not in options:
-            options[key] = Option(key, mark_in_words(mark, words), mark.value, source=mark.row.pk)
-        elif mark.row.comment and not mark.answer.machine:
-            options[key].source = options[key].source or mark.row.pk
+            told = mark_in_words(mark.value, mark.row.quote, words)
+            options[key] = Option(
+                key, told, mark.value, source=mark.row.pk, comment=mark.row.comment, edit=mark.row.edit
+            )
         if mark.answer.name not in options[key].people + options[key].machines:
             vote(options, key, mark.answer)
     start, end = min(mark.start for mark in marks), max(mark.end for mark in marks)
@@ -325,13 +336,20 @@ def marked(response: int, message: int, marks: Sequence[Mark], words: Mapping[st
     )  # fmt: skip
 
 
-def mark_in_words(mark: Mark, words: Mapping[str, str]) -> str:
-    parts = [words.get(mark.type, mark.type), words.get(mark.severity, mark.severity)]
-    parts.append(
-        {-1: "poor", 0: "neutral", 1: "good"}.get(mark.row.polarity, "") if mark.row.polarity is not None else ""
-    )
+def mark_words(shape: Asked, value: Mapping[str, Any], quote: str) -> str:
+    """A mark in words, under the labels of a protocol."""
+    return mark_in_words(value, quote, words_of(shape))
+
+
+def words_of(shape: Asked) -> dict[str, str]:
+    return {label.name: label.words for label in (*shape.critiques.types, *shape.critiques.severities)}
+
+
+def mark_in_words(value: Mapping[str, Any], quote: str, words: Mapping[str, str]) -> str:
+    parts = [words.get(value["type"], value["type"]), words.get(value["severity"], value["severity"])]
+    parts.append(POLES.get(value["polarity"], ""))
     told = " · ".join(part for part in parts if part) or "marked"
-    return f"{told}: “{mark.row.quote}”" if mark.row.quote else told
+    return f"{told}: “{quote}”" if quote else told
 
 
 def without(element: Element, people: set[str], machines: set[str]) -> None:
