@@ -93,6 +93,7 @@ API: dict[str, tuple[str, str, set[str]]] = {
     "api-agreement-items": ("GET", "/api/v1/projects/{slug}/agreement/items", READERS),
     "api-members": ("GET", "/api/v1/projects/{slug}/members", MANAGERS),
     "api-member": ("PATCH", "/api/v1/projects/{slug}/members/{member}", MANAGERS),
+    "api-task-overlap": ("POST", "/api/v1/tasks/{task}/overlap", MANAGERS),
     "api-item-overlap": ("POST", "/api/v1/projects/{slug}/items/{item}/overlap", MANAGERS),
     "api-queues": ("GET", "/api/v1/projects/{slug}/queues", READERS),
     "api-queue": ("GET", "/api/v1/projects/{slug}/queues/{queue}", READERS),

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import pytest
+from django.utils import timezone
 
 from curation.errors import Forbidden, Invalid, NotFound
-from curation.models import Comment, Item, Membership, Mention
+from curation.models import Comment, Item, Membership, Mention, User
 from curation.services import commenting
 from tests.cast import Cast, make_pairs
 from tests.conftest import calling
@@ -81,3 +82,11 @@ def test_who_has_left_is_told_nothing(cast: Cast, item: Item) -> None:
     Membership.objects.filter(user=cast.rita).delete()
     assert commenting.inbox(cast.rita)[0] == []
     assert commenting.write(item=item, user=cast.mia, text="@rita").untold == ["rita"]
+
+
+def test_only_those_who_may_read_the_project_can_be_named(cast: Cast, item: Item) -> None:
+    Membership.objects.filter(user=cast.vic).update(deactivated_at=timezone.now())
+    User.objects.filter(pk=cast.rita.pk).update(is_active=False)
+    made = commenting.write(item=item, user=cast.mia, text="@olga @vic @rita @ann @zed @nobody")
+    assert [one.username for one in made.told] == ["olga"]
+    assert made.untold == ["vic", "rita", "ann", "zed", "nobody"], "those of elsewhere are as unknown as nobody is"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from django.db import connection
@@ -259,3 +260,17 @@ def test_queues_over_the_api_and_its_pages(cast: Cast) -> None:
     assert client.post(f"/projects/{cast.project.slug}/work/queues/new/", form).status_code == 302
     assert Queue.objects.get(name="By hand").people.get().pk == bob
     assert call.delete(address).status_code in (204, 428) and call.get(f"{root}/annotators").json()["results"]
+
+
+def test_one_task_asks_for_another_number_of_answers_over_the_api(cast: Cast) -> None:
+    first, second = make_pairs(cast.project, 2)
+
+    def ask(user: Any, overlap: int, task: Any = first) -> Any:
+        return calling(user).post(f"/api/v1/tasks/{task.pk}/overlap", {"overlap": overlap}, format="json")
+
+    assert ask(cast.mia, 3).json() == {"changed": 1} and ask(cast.mia, 3).json() == {"changed": 0}
+    assert list(Task.objects.order_by("pk").values_list("overlap", flat=True)) == [3, second.overlap]
+    assert ask(cast.mia, 0).status_code == 400 and ask(cast.rita, 2).status_code == 403
+    assert ask(cast.zed, 2).status_code == 404
+    Task.objects.filter(pk=second.pk).update(state="retired")
+    assert ask(cast.mia, 5, second).json() == {"changed": 0}, "it is out of the queue"

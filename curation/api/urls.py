@@ -114,6 +114,7 @@ urlpatterns = [  # tried in turn, so an annotator's calls come first
     path(f"{PROJECT}/reviews/<int:review_id>", reviews.ReviewView.as_view(), name="api-review"),
     path(f"{PROJECT}/items/<int:item_id>/comments", comments.ItemCommentsView.as_view(), name="api-comments"),
     path(f"{PROJECT}/comments/<int:comment_id>", comments.CommentView.as_view(), name="api-comment"),
+    path("tasks/<int:task_id>/overlap", work.TaskOverlapView.as_view(), name="api-task-overlap"),
     path("tasks/<int:task_id>/comments", comments.TaskCommentsView.as_view(), name="api-task-comments"),
     path("inbox", comments.InboxView.as_view(), name="api-inbox"),
     path("methods", runs.MethodsView.as_view(), name="api-methods"),

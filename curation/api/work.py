@@ -16,7 +16,8 @@ from curation.api.auth import caller
 from curation.api.etags import conditional, guarded, tagged
 from curation.api.idempotency import idempotent
 from curation.api.pages import page
-from curation.models import Annotator, Group, Queue, Scope
+from curation.errors import NotFound
+from curation.models import Annotator, Group, Queue, Scope, Task
 from curation.services import accepting, browsing, grouping, pausing, queues
 from curation.services.gold import checking
 
@@ -229,6 +230,21 @@ class ItemOverlapView(Managed):
         body = ItemOverlap(data=request.data)
         body.is_valid(raise_exception=True)
         return Reply({"changed": queues.ask_item(item, body.validated_data["overlap"])})
+
+
+class TaskOverlapView(Managed):
+    """How many people answer one task."""
+
+    @extend_schema(operation_id="task_overlap", request=ItemOverlap, responses=ChangedTasks)
+    def post(self, request: Request, task_id: int) -> Reply:
+        rows = Task.objects.select_related("project").filter(pk=task_id, project__deleted_at=None)
+        task = rows.first() if task_id < 2**63 else None
+        if task is None or access.SEE not in access.capabilities(request.user, task.project):
+            raise NotFound("no such task")
+        access.allow(request.user, task.project, access.MANAGE)
+        body = ItemOverlap(data=request.data)
+        body.is_valid(raise_exception=True)
+        return Reply({"changed": queues.ask_task(task, body.validated_data["overlap"])})
 
 
 class GroupsView(Managed):

@@ -80,7 +80,8 @@ def write(*, item: Item, user: User, text: str, reply_to: int | None = None) -> 
             raise Invalid("there is no such comment on this item", field="reply_to")
     comment = Comment.objects.create(project=item.project, item=item, author=user, text=text, reply_to=parent)
     names = list(dict.fromkeys(name.rstrip(".") for name in NAMED.findall(text)))[:MOST_MENTIONS]
-    members = Membership.objects.filter(project=item.project, deactivated_at=None, user__username__in=names)
+    members = Membership.objects.filter(project=item.project, deactivated_at=None, user__is_active=True)
+    members = members.filter(user__username__in=names)
     found = {member.user.username: member.user for member in members.select_related("user")}
     readable = {name: one for name, one in found.items() if may_read(one, comment)}
     told = {one.pk: one for one in readable.values()}

@@ -129,6 +129,11 @@ def ask_item(item: Item, overlap: int) -> int:
     return set_overlap(tasks=item.project.tasks.filter(**{on: item}), overlap=overlap)
 
 
+def ask_task(task: Task, overlap: int) -> int:
+    """Ask for another number of answers on one task; 1, or 0 where it asks for so many or is out of the queue."""
+    return set_overlap(tasks=Task.objects.filter(pk=task.pk), overlap=overlap)
+
+
 @transaction.atomic
 def remove(queue: Queue) -> None:
     """Take a queue away; its tasks go back into the project's own, with every answer."""
