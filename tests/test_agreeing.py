@@ -13,6 +13,7 @@ import pytest
 
 from tests.test_agreement import UNITS
 from workers.agreeing import gamma
+from workers.agreeing.coincidences import Coincidences, segments
 from workers.agreeing.counts import Counts, Pattern, agreement_coefficient, alpha, pattern_of, percent
 from workers.agreeing.gamma import TooMany, Unit, Weights, disorder, expected, shuffled
 from workers.agreeing.kappas import as_counts, equal, kappa
@@ -158,6 +159,50 @@ def test_alpha_u_of_the_examples_in_krippendorffs_book() -> None:
     assert alpha_u({"c": c}).value == pytest.approx(0.7286, abs=1e-4)
     assert alpha_u({"k": k}).value == 1.0
     assert alpha_u({"c": c, "k": k}).value == pytest.approx(0.8591, abs=5e-4)
+
+
+ALEX = [(0, 7, "1"), (7, 13, "2"), (30, 32, "5"), (32, 37, "6"), (37, 44, "6"), (44, 60, "7")]
+PAUL = [(0, 7, "1"), (7, 13, "3"), (13, 21, "5"), (32, 44, "6")]
+SUZAN = [(0, 7, "1"), (7, 13, "4"), (13, 21, "5"), (32, 37, "6"), (37, 41, "6"), (41, 44, "6")]
+
+
+def coincidences(length: int, *marked: list[tuple[int, int, str]]) -> Coincidences:
+    found = Coincidences()
+    found.add([[Span(*one) for one in mine] for mine in marked], length)
+    return found
+
+
+def test_u_alpha_of_the_example_in_krippendorffs_book() -> None:
+    """Content Analysis, 4th edition, figure 12.11: 0.510 by place and type, 0.413 by marked or not."""
+    found = coincidences(60, ALEX, PAUL, SUZAN)
+    assert found.alpha().value == pytest.approx(0.510, abs=5e-4)
+    assert found.alpha(marked_alone=True).value == pytest.approx(0.413, abs=1e-3)
+
+
+def test_u_alpha_by_hand_and_where_it_is_undefined() -> None:
+    # both mark 4 of 10, two characters apart: 2 of each other's units are gaps; chance pairs 8 by 12, less 2 * 16 + 12
+    value = coincidences(10, [(0, 4, "a")], [(2, 6, "a")]).alpha().value
+    assert value == pytest.approx(1 - 8 / (20 * 2 * 8 * 12 / (20 * 20 - 44)))
+    assert coincidences(10, ALEX[:1], ALEX[:1]).alpha().value == 1
+    assert coincidences(10, [(0, 4, "a")], [(0, 4, "b")]).alpha(marked_alone=True).value == 1
+    assert (coincidences(10, [(0, 4, "a")], [(0, 4, "b")]).alpha().value or 0) < 1
+    assert Coincidences().alpha().why == "no text was read by two annotators"
+    assert coincidences(10, [], []).alpha().why == "nobody marked anything"
+    assert coincidences(4, [(0, 4, "a")], [(0, 4, "a")]).alpha().why == "all is marked alike"
+
+
+def test_u_alpha_of_overlapping_units_and_of_several_texts() -> None:
+    both = [(0, 6, "a"), (4, 9, "b")]
+    cut = segments([Span(*one) for one in both], 12)
+    assert [(one.start, one.end, one.value) for one in cut] == [
+        (0, 4, ("a",)), (4, 6, ("a", "b")), (6, 9, ("b",)), (9, 12, ()),
+    ]  # fmt: skip
+    assert coincidences(12, both, both).alpha().value == 1
+    once, several = coincidences(60, ALEX, PAUL, SUZAN), coincidences(60, ALEX, PAUL, SUZAN)
+    several.add([[Span(*one) for one in mine] for mine in (ALEX, PAUL)], 60)
+    assert several.texts == 2 and several.alpha().value != once.alpha().value
+    several.add([[Span(*one) for one in ALEX]], 60)
+    assert several.texts == 2, "a text that one read alone says nothing"
 
 
 # Krippendorff 1995, page 57: four pairs of observers, drawn over 24 places (where units begin and how long they are).

@@ -181,6 +181,7 @@ def test_gamma_is_measured_by_a_run_and_told_on_the_page(cast: Cast, asking: Pro
     result = run.result
     assert result["texts"] == 3 and result["left_out"] == 0 and result["samples"] >= 90
     assert result["gamma"]["value"] < 1 and set(result["alpha_u_types"]) <= {"wrong", "vague"}
+    assert result["u_alpha"]["value"] < 1 and result["u_alpha_marked"]["n"] == result["u_alpha"]["n"] > 0
     page = look(cast, "?label=spans")
     assert f"{abs(result['gamma']['value']):.2f}" in page and "Of 3 texts" in page
 

@@ -190,6 +190,12 @@ def cell_of(cell: matrix.Cell | None) -> dict[str, Any]:
     }
 
 
+COINCIDENCES = (
+    ("u_alpha", "uα by coincidences, place and type"),
+    ("u_alpha_marked", "|uα by coincidences, marked or not"),
+)
+
+
 def gamma_of(project: Project) -> dict[str, Any]:
     run = gammas.latest(project)
     told: dict[str, Any] = {"run": run, "missing": missing()}
@@ -200,6 +206,8 @@ def gamma_of(project: Project) -> dict[str, Any]:
             "value": from_dict(result["gamma"]),
             "alpha_u": from_dict(result["alpha_u"]),
             "types": [(name, from_dict(one)) for name, one in types],
+            # a run from before these were measured lacks them
+            "coincidences": [(title, from_dict(result[name])) for name, title in COINCIDENCES if name in result],
             "result": result,
             "precision": f"{100 * result['precision']:.1f}",
         }

@@ -21,6 +21,7 @@ from curation.services.deciding import last_annotation
 from curation.services.method import Method, Params
 from curation.services.running import Report
 from workers.agreeing import gamma
+from workers.agreeing.coincidences import Coincidences
 from workers.agreeing.figures import RESAMPLES, Figure, Floats
 from workers.agreeing.groups import resampled
 from workers.agreeing.overlaps import Span
@@ -56,7 +57,7 @@ class Text:
 
 
 def execute(run: Run, report: Report) -> dict[str, Any]:
-    """Gamma, alpha_U over all types and of each; texts with too many spans are left out and counted."""
+    """Gamma; alpha_U over all types and of each; uα and |uα; texts with too many spans are left out and counted."""
     try:
         import scipy.optimize  # noqa: F401
     except ImportError:
@@ -65,12 +66,14 @@ def execute(run: Run, report: Report) -> dict[str, Any]:
     observed: list[float] = []
     by_chance: list[gamma.Expected] = []
     unitizings: dict[str, Unitizing] = {}
+    coincidences = Coincidences()
     left_out, texts = 0, list(texts_of(run.home, params))
     kinds = sorted({span.type for text in texts for mine in text.marked for span in mine})
     for n, text in enumerate(texts):
         for kind in kinds:
             places = [[(span.start, span.end) for span in mine if span.type == kind] for mine in text.marked]
             unitizings.setdefault(kind, Unitizing()).add(places, text.length)
+        coincidences.add(text.marked, text.length)
         continuum = [[gamma.Unit(span.start, span.end, span.type) for span in mine] for mine in text.marked]
         try:
             found = gamma.disorder(continuum)
@@ -87,6 +90,8 @@ def execute(run: Run, report: Report) -> dict[str, Any]:
         "precision": max((one.precision for one in by_chance), default=0.0),
         "alpha_u": as_dict(alpha_u(unitizings)),
         "alpha_u_types": {kind or "untyped": as_dict(alpha_u({kind: each})) for kind, each in unitizings.items()},
+        "u_alpha": as_dict(coincidences.alpha()),
+        "u_alpha_marked": as_dict(coincidences.alpha(marked_alone=True)),
         "annotators": params.annotators,
     }
 
