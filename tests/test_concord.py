@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from importlib import import_module
 from itertools import count
 from random import Random
 from typing import Any
 
 import pytest
+from django.apps import apps
 from django.utils import timezone
 
 from curation.errors import Invalid
@@ -221,3 +223,25 @@ def test_rankings_are_summed_too(cast: Cast) -> None:
     kept_up(project)
     sums = {(row.part, row.n): row.sums for row in AgreementSum.objects.exclude(part="pairs")}
     assert sums == {("people", 1): {"1.000000;1.000000": 1}, ("all", 1): {"0.111111;-0.333333": 1}}
+
+
+def test_axes_that_an_import_brought_one_by_one_all_count(cast: Cast) -> None:
+    (task,) = make_pairs(cast.project, 1)
+    for who in annotators(cast.project, "p1", "p2"):
+        for axis, value in (("deep", 1), ("clear", -1 if who.name == "p1" else 1)):
+            made = Annotation.objects.create(
+                project=cast.project, task=task, annotator=who, protocol=cast.project.protocol, event="answer",
+                source="import", idempotency_key=f"{axis}{who.name}",
+            )  # fmt: skip
+            Preference.objects.create(annotation=made, axis=axis, value=value)
+    kept_up(cast.project)
+    found = AgreementSum.objects.filter(part="people").values_list("label", "sums")
+    assert dict(found) == {"axis|deep": {"1=2": 1}, "axis|clear": {"-1=1|1=1": 1}}
+
+
+def test_sums_from_before_are_forgotten_by_their_migration(asking: Project) -> None:
+    say(Task.objects.order_by("pk")[0], *annotators(asking, "p1"), Random(1))
+    kept_up(asking)
+    import_module("curation.migrations.0025_agreement_anew").forget(apps, None)
+    assert not AgreementSum.objects.exists() and not AgreementState.objects.exists()
+    assert kept_up(asking).complete and AgreementSum.objects.exists()

@@ -133,6 +133,33 @@ def test_a_spoken_prompt_of_its_own_leaves_the_replies_as_they_are() -> None:
     assert [r.text for r in item.responses] == ["Because.", "No idea."]
 
 
+def test_a_vote_on_several_axes_is_one_for_each() -> None:
+    votes = [{"annotator": "w1", "helpful": "a", "clear": "tie", "reason": "so", "seconds": 4, "deep": None}]
+    item = read("votes", {**ROWS["votes"], "votes": votes})
+    assert [(v.annotator, v.axis, v.value, v.rationale) for v in item.votes] == [
+        ("w1", "helpful", -1, "so"), ("w1", "clear", 0, "so"),
+    ]  # fmt: skip
+    for wrong, field in (
+        ({"helpful": "left"}, "votes.0.helpful"),
+        ({"x" * 41: "a"}, "votes.0." + "x" * 41),
+        ({}, "votes.0.choice"),
+    ):
+        with pytest.raises(RowError) as told:
+            read("votes", {**ROWS["votes"], "votes": [{"annotator": "w1", **wrong}]})
+        assert told.value.field == field
+
+
+def test_a_table_names_texts_of_a_companion_file() -> None:
+    row = {"query": "Why?", "response_a": "r1", "response_b": 2, "votes": [{"annotator": "w", "deep": "b"}]}
+    options = Options(companion={"r1": "One.", "2": "Two."})
+    item = readers.get("columns").read(row, options)
+    assert isinstance(item, ItemRow)
+    assert [one.text for one in item.responses] == ["One.", "Two."] and item.votes[0].axis == "deep"
+    with pytest.raises(RowError) as told:
+        readers.get("columns").read({**row, "response_b": "r3"}, options)
+    assert (told.value.field, told.value.reason) == ("response_b", "is not in the companion file")
+
+
 def test_raw_votes_keep_annotator_choice_and_reason() -> None:
     votes = [{"annotator": "w1", "choice": "a", "reason": "clearer"}, {"annotator": "w2", "choice": "tie"}]
     item = read("votes", {**ROWS["votes"], "votes": votes})

@@ -15,6 +15,8 @@ import pytest
 from curation.errors import Invalid
 from curation.models import Annotation, Pair, Preference, Project, Run
 from curation.services import importing
+from curation.services.concord.figuring import Choice, Label, Reader
+from curation.services.concord.keeping import kept_up
 from tests.imports import bring_file, counts, refusals, snapshot
 
 pytestmark = pytest.mark.data
@@ -169,6 +171,27 @@ def test_the_answers_of_twelve_models_are_compared_with_the_baseline(project: Pr
     assert set(Pair.objects.values_list("first__model", flat=True)) == {"gpt4_1106_preview"}
     before = snapshot(project)
     assert counts(bring_file(project, path)) == (0, 0, 645, 0) and snapshot(project) == before
+
+
+def test_votes_on_seven_axes_about_texts_in_a_file_of_their_own(project: Project, real_data: Path) -> None:
+    """As docs/importing.md has it; agreement as the set's own figures say."""
+    folder = real_data / "pref_crowdrag25"
+    result = bring_file(
+        project, folder / "judgments.jsonl.gz", format="columns", mapping={"prompt": "query"},
+        companion=folder / "responses.jsonl.gz",
+    )  # fmt: skip
+    assert result["format"] == "columns" and counts(result) == (1026, 0, 0, 0)
+    assert result["votes"] == 7 * 5130 == Preference.objects.count()
+    kept = kept_up(project, seconds=600)
+    for axis, equal, alpha in (
+        ("quality_overall", 0.5801, 0.1592), ("correctness_topical", 0.4167, 0.1233),
+        ("coherence_logical", 0.4357, 0.1417), ("coverage_broad", 0.457, 0.1855),
+    ):  # fmt: skip
+        told = Reader.of(kept.state, Label(f"axis|{axis}", axis, "axis"), Choice()).all(0)
+        figures = {one.name: one.figure for one in told.measures}
+        assert told.units == 1026, axis
+        assert figures["alpha_nominal"].value == pytest.approx(alpha, abs=5e-5)
+        assert figures["percent"].value == pytest.approx(equal, abs=5e-5)
 
 
 @pytest.mark.parametrize(

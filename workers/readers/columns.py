@@ -1,6 +1,6 @@
 """Any flat table: columns mapped by name, such as {"prompt": "question", "response_a": "answer1"}.
 
-Without a mapping, names in common use are tried.
+Without a mapping, names in common use are tried. With a companion file of texts the responses are ids in it.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from workers.checks import identifier, optional_text, prompt, rest
 from workers.continuations import response
 from workers.readers import Options, Reader, Row, readers
 from workers.readers.votes import votes, winner
-from workers.rows import ItemRow, RowError, VoteRow
+from workers.rows import ItemRow, ResponseRow, RowError, VoteRow
 
 USUAL: dict[str, tuple[str, ...]] = {
     "prompt": ("prompt", "question", "instruction", "input", "query"),
@@ -46,13 +46,23 @@ def read(row: Row, options: Options) -> ItemRow:
     return ItemRow(
         prompt=prompt(asked(row, names["prompt"]), names["prompt"]),
         responses=[
-            response(row[names["response_a"]], names["response_a"], optional_text(row, names["model_a"])),
-            response(row[names["response_b"]], names["response_b"], optional_text(row, names["model_b"])),
+            side(row, names["response_a"], optional_text(row, names["model_a"]), options),
+            side(row, names["response_b"], optional_text(row, names["model_b"]), options),
         ],
         external_id=identifier(row, names["id"]) if names["id"] else None,
         votes=cast(row) or winner(row.get(names["winner"]), names["winner"]),
         metadata=rest(row, *used(row, names)),
     )
+
+
+def side(row: Row, name: str, model: str, options: Options) -> ResponseRow:
+    """The text in a column, or that of the companion file which the column names."""
+    if not options.companion:
+        return response(row[name], name, model)
+    key = identifier(row, name)
+    if key is None or key not in options.companion:
+        raise RowError("is not in the companion file", name)
+    return response(options.companion[key], name, model)
 
 
 def asked(row: Row, name: str) -> Any:

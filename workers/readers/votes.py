@@ -1,10 +1,13 @@
-"""Two responses with raw votes: response_a, response_b, votes[{annotator, choice, reason}]."""
+"""Two responses with raw votes: response_a, response_b, votes[{annotator, choice, reason}].
+
+A vote on several axes names them instead of a choice: {annotator, helpful: "a", clear: "tie"}.
+"""
 
 from __future__ import annotations
 
 from typing import Any
 
-from workers.checks import identifier, kind_of, optional_text, prompt, rest
+from workers.checks import identifier, kind_of, optional_text, prompt, rest, storable
 from workers.continuations import response
 from workers.readers import Options, Reader, Row, readers
 from workers.rows import ItemRow, RowError, VoteRow
@@ -12,6 +15,9 @@ from workers.rows import ItemRow, RowError, VoteRow
 USED = ("id", "external_id", "prompt", "response_a", "response_b", "model_a", "model_b", "votes")
 VALUE = {"a": -1, "b": 1, "tie": 0}
 WINNERS = VALUE | {"model_a": -1, "model_b": 1, "first": -1, "second": 1}
+BESIDE = ("annotator", "reason")
+"""What a vote on several axes names besides them."""
+LONGEST_AXIS = 40
 BOTH_BAD = ("tie (bothbad)", "both_bad")
 
 
@@ -34,21 +40,34 @@ def read(row: Row, options: Options) -> ItemRow:
 
 
 def votes(value: Any) -> list[VoteRow]:
-    """Each vote's annotator, choice (a, b or tie) and reason."""
+    """Each vote's annotator, choice (a, b or tie) and reason; of a vote on several axes one for each."""
     if value is None:
         return []
     if not isinstance(value, list):
         raise RowError(f"must be a list, not {kind_of(value)}", "votes")
-    return [vote(entry, f"votes.{n}") for n, entry in enumerate(value)]
+    return [said for n, entry in enumerate(value) for said in vote(entry, f"votes.{n}")]
 
 
-def vote(value: Any, field: str) -> VoteRow:
+def vote(value: Any, field: str) -> list[VoteRow]:
     if not isinstance(value, dict):
         raise RowError(f"must be an object, not {kind_of(value)}", field)
     annotator = identifier(value, "annotator")
     if annotator is None:
         raise RowError("is missing", f"{field}.annotator")
-    return VoteRow(annotator, choice(value, field), rationale=optional_text(value, "reason"))
+    reason = optional_text(value, "reason")
+    if "choice" in value or not (axes := axes_of(value)):
+        return [VoteRow(annotator, choice(value, field), rationale=reason)]
+    for name, said in axes.items():
+        if said not in VALUE or len(name) > LONGEST_AXIS:
+            raise RowError(f"must be a, b or tie, on an axis of at most {LONGEST_AXIS} letters", f"{field}.{name}")
+    return [
+        VoteRow(annotator, VALUE[said], rationale=reason, axis=storable(name, field)) for name, said in axes.items()
+    ]
+
+
+def axes_of(value: dict[str, Any]) -> dict[str, str]:
+    """What a vote says in words besides who and why."""
+    return {name: said for name, said in value.items() if name not in BESIDE and isinstance(said, str) and said}
 
 
 def choice(value: dict[str, Any], field: str) -> int:

@@ -53,6 +53,7 @@ class Said:
     own: bool
     """Whether it was given on the annotation page or over the API by a person, so that unmarked means unmarked."""
     day: date
+    imported: bool = False
     values: dict[Unit, str] = field(default_factory=dict)
     spans: dict[tuple[int, int], list[Span]] = field(default_factory=dict)
     types: dict[int, set[str]] = field(default_factory=dict)
@@ -108,9 +109,9 @@ def spoken(book: Book, tasks: Collection[int], upto: int, by: str = "") -> list[
     """What stood on some tasks when annotation `upto` was written; tasks without answers are left out."""
     if not tasks:
         return []
-    said = standing(book, tasks, upto)
+    said, brought = standing(book, tasks, upto)
     within = {"annotation__task__in": tasks, "annotation__project": book.project, "annotation__lte": upto}
-    read_preferences(said, Preference.objects.filter(**within))
+    read_preferences(said | brought, Preference.objects.filter(**within).order_by("annotation"))
     read_verdicts(said, Verdict.objects.filter(**within))
     read_critiques(said, Critique.objects.filter(**within).exclude(review=Critique.Review.REJECTED))
     read_ranks(said, Rank.objects.filter(**within))
@@ -123,13 +124,15 @@ def spoken(book: Book, tasks: Collection[int], upto: int, by: str = "") -> list[
     return [Spoken(task, some, slices.get(task, ""), responses.get(task, ())) for task, some in by_task.items()]
 
 
-def standing(book: Book, tasks: Collection[int], upto: int) -> dict[int, Said]:
-    """The last standing answer of each annotator to each task, by its id."""
+def standing(book: Book, tasks: Collection[int], upto: int) -> tuple[dict[int, Said], dict[int, Said]]:
+    """The last standing answer of each annotator to each task, by its id; and by the ids of earlier ones of an import,
+    which brings an answer for each axis: their preferences count with the last."""
     later = Annotation.objects.filter(supersedes=OuterRef("pk"), pk__lte=upto)
     rows = Annotation.objects.filter(
         ~Exists(later), project=book.project, task__in=tasks, event=Annotation.Event.ANSWER, counted=True, pk__lte=upto
     ).order_by("pk")
     last: dict[tuple[int, int], Said] = {}
+    imported: list[tuple[int, tuple[int, int]]] = []
     columns = ("pk", "task_id", "annotator_id", "protocol_id", "source", "created_at")
     for pk, task, annotator, protocol, source, at in rows.values_list(*columns):
         machine = annotator in book.machines
@@ -143,8 +146,12 @@ def standing(book: Book, tasks: Collection[int], upto: int) -> dict[int, Said]:
             book.texts.get(protocol, frozenset()),
             not machine and source != Annotation.Source.IMPORT,
             at.date(),
+            source == Annotation.Source.IMPORT,
         )
-    return {one.id: one for one in last.values()}
+        if source == Annotation.Source.IMPORT:
+            imported.append((pk, (task, annotator)))
+    brought = {pk: last[place] for pk, place in imported if last[place].id != pk and last[place].imported}
+    return {one.id: one for one in last.values()}, brought
 
 
 def read_preferences(said: dict[int, Said], rows: QuerySet[Preference]) -> None:

@@ -20,6 +20,7 @@ from workers.rows import Found, ItemRow, JudgementRow, RowError
 
 ReadMany = Callable[[list[Mapping[str, Any]], Options], ItemRow]
 LOOKED_AT, SNIFFED = 500, 20
+COMPANION_IDS = ("arg", "id", "response")
 COMPANION_MOST = 2_000_000
 EXCERPT = 200
 NO_ROWS = "the file has no rows: a JSON object a line, a list of them, or a table below a line of column names"
@@ -104,10 +105,11 @@ def options_for(reader: Reader, mapping: dict[str, str], companion: Path | None)
     texts: dict[str, str] = {}
     for found in rows_of(companion) if companion else ():
         row = found.row or {}
-        key = next((row[name] for name in ("arg", "id") if isinstance(row.get(name), str)), None)
+        key = next((row[name] for name in COMPANION_IDS if isinstance(row.get(name), str)), None)
         if key is None or not isinstance(row.get("text"), str):
             raise Invalid(
-                f"line {found.line} of the companion file needs an id (arg or id) and a text", field="companion"
+                f"line {found.line} of the companion file needs an id ({', '.join(COMPANION_IDS)}) and a text",
+                field="companion",
             )
         texts[key] = row["text"]
         if len(texts) > COMPANION_MOST:
