@@ -11,9 +11,10 @@ import pytest
 from django.utils import timezone
 
 from curation.errors import Conflict, Invalid
-from curation.models import Decision, ModelVersion, Plan, PlanPair, PlanStep, Proposal, Run, Task
+from curation.models import Decision, ModelVersion, Plan, PlanPair, PlanStep, Proposal, Run, Score, Task
 from curation.services import removing
 from curation.services.planning import advancing, asking, telling
+from curation.services.plans import pool
 from curation.services.running import Report
 from tests import judging
 from tests.cast import Cast
@@ -88,7 +89,8 @@ def test_a_plan_goes_from_its_pool_to_a_cleaner_version_and_killed_anywhere_leav
 
 def goes_through_its_stages(plan: Plan) -> None:
     """Stage by stage, with counts that add up; errors lie where labels are wrong, and so does what they pull."""
-    verified = ["labels", "set", "train", "measure", "acquire", "verify"]
+    folds = [f"fold-{n}-{part}" for n in (1, 2) for part in ("labels", "set", "train")]
+    verified = ["labels", "set", "train", "measure", *folds, "acquire", "verify"]
     assert steps(plan) == [
         *("0 embed", "0 seed", "0 verify"),
         *(f"1 {stage}" for stage in verified),
@@ -116,6 +118,22 @@ def keeps_apart_what_it_should(plan: Plan) -> None:
     assert set(labelled.filter(run__plan_steps__stage="gold-labels").values_list("task", flat=True)) == gold
     sifted = set(Proposal.objects.filter(run__plan_steps__plan=plan).values_list("pair__tasks", flat=True))
     assert sifted and not sifted & (held | gold)
+    judged_by_who_never_saw_it(plan)
+
+
+def judged_by_who_never_saw_it(plan: Plan) -> None:
+    """What a verified pair pulls follows from a model that learnt nothing of its prompt."""
+    learnt = dict(PlanPair.objects.filter(plan=plan, role="gold", round=0).values_list("task", "task__pair__first"))
+    parts = []
+    for stage in ("fold-1", "fold-2"):
+        labels = Decision.objects.filter(run__plan_steps__plan=plan, run__plan_steps__stage=f"{stage}-labels")
+        known = set(labels.values_list("task", flat=True))
+        left_out = {task for task in learnt if task not in known}
+        model = pool.trained(plan, 1, f"{stage}-train")
+        scored = set(Score.objects.filter(model=model).values_list("response", flat=True))
+        assert scored & set(learnt.values()) == {learnt[task] for task in left_out}
+        parts.append(left_out)
+    assert parts[0] and parts[1] and not parts[0] & parts[1] and parts[0] | parts[1] == set(learnt)
 
 
 def labels_right(world: Cast) -> float:
@@ -323,3 +341,7 @@ def test_a_pool_may_be_one_source(world: Cast, embedder: ModelVersion) -> None:
     plan = at_people(world, embedder, source="new")
     asked = PlanPair.objects.filter(plan=plan)
     assert asked.count() == SEED and not asked.exclude(task__pair__item__source=source).exists()
+    plan = go_through(plan, world.ann)
+    assert plan.state == Plan.State.FINISHED, plan.error
+    scored = Score.objects.filter(model=pool.trained(plan, plan.round, "gold-train"))
+    assert scored.count() >= 2 * (60 - SEED) and not scored.exclude(response__item__source=source).exists()

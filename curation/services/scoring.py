@@ -14,7 +14,8 @@ from typing import Any
 from django.db.models import QuerySet
 from pydantic import Field
 
-from curation.models import Item, ModelVersion, Project, Response, Run, Score, Shard
+from curation.errors import Invalid
+from curation.models import Item, ModelVersion, Plan, Project, Response, Run, Score, Shard
 from curation.services import candidates, laying, maps
 from curation.services.candidates import opened
 from curation.services.method import Method, Params, Piece
@@ -42,6 +43,14 @@ class ScoreParams(Params):
         title="Items in a shard",
         description="a shard is what one worker does at a time; by default 128, on a GPU 1024",
     )
+    plan: int | None = Field(default=None, ge=1, title="Plan", description="only the pool of this plan")
+
+
+def settle(project: Project | None, params: ScoreParams) -> ScoreParams:
+    """Raises Invalid for a plan of another project."""
+    if params.plan is not None and not Plan.objects.filter(project=project, pk=params.plan).exists():
+        raise Invalid("is no plan of this project", field="params.plan")
+    return params
 
 
 def shard_size(run: Run, wanted: int | None) -> int:
@@ -53,14 +62,24 @@ def items_of(project: Project) -> QuerySet[Item]:
 
 
 def plan(run: Run, params: ScoreParams, after: dict[str, Any] | None) -> Iterator[Piece]:
-    return candidates.pieces(items_of(run.home), shard_size(run, params.items_per_shard), after)
+    return candidates.pieces(wanted(run, params), shard_size(run, params.items_per_shard), after)
+
+
+def wanted(run: Run, params: ScoreParams) -> QuerySet[Item]:
+    """The items that a run is about."""
+    if params.plan is None:
+        return items_of(run.home)
+    from curation.services.plans import pool
+
+    found: QuerySet[Item] = pool.items_in(Plan.objects.get(pk=params.plan, project=run.home))
+    return found
 
 
 def work(run: Run, shard: Shard, params: ScoreParams, report: ShardReport) -> None:
     """Score the responses of a range of items; those that have a score keep it."""
     assert run.model is not None
     rows = candidates.given(
-        candidates.in_range(items_of(run.home), shard.spec),
+        candidates.in_range(wanted(run, params), shard.spec),
         candidates.unscored(run.model),
         unit=candidates.unit_of(run.home),
     )
@@ -163,4 +182,5 @@ METHOD = Method(
     work=work,
     close=close,
     split=candidates.halves,
+    settle=settle,
 )

@@ -24,16 +24,19 @@ UNTOUCHED = (ROLE.CANDIDATE, ROLE.DOUBTED, ROLE.HEARD)
 """Roles of pairs whose label is still that of the pool."""
 SIGN = {"first": -1.0, "second": 1.0}
 WHAT = {"labels": (JUDGE, POOL), "gold-labels": (GOLD,), "final-labels": (GOLD, JUDGE, POOL)}
-"""Which labels a stage writes; in a round those of people too, where the plan learns from both."""
+"""Which labels a stage writes; in a round those of people too, where the plan learns from both. Stages `fold-N-labels`
+write what `labels` does, short of the Nth part of the verified prompts."""
 
 
 def write(plan: Plan, step: PlanStep, run: Run, report: Report) -> dict[str, Any]:
     """The labels of a stage; how many of each origin."""
-    wanted = WHAT[step.stage]
-    if step.stage == "labels" and settings_of(plan).learn == "both":
+    wanted, fold = WHAT.get(step.stage, WHAT["labels"]), fold_in(step.stage)
+    if (step.stage == "labels" and settings_of(plan).learn == "both") or fold:
         wanted = (GOLD, *wanted)
     at = run.checkpoint or {"after": 0, "as_of": last_annotation(plan.project), GOLD: 0, JUDGE: 0, POOL: 0}
     taken, held = pool.taken(plan), pool.held_prompts(plan)
+    if fold:
+        held |= pool.fold_prompts(plan, fold, settings_of(plan).left_out)
     for block in pool.blocks(plan, at["after"]):
         left = [pair for pair in block if pair.prompt_hash not in held]
         if step.stage == "final-labels":
@@ -50,6 +53,12 @@ def write(plan: Plan, step: PlanStep, run: Run, report: Report) -> dict[str, Any
         "answers up to": at["as_of"],
         **{how: at[how] for how in wanted},
     }
+
+
+def fold_in(stage: str) -> int:
+    """The part of the verified prompts that a stage leaves out, from 1; 0 for a stage that leaves none out."""
+    name, _, rest = stage.partition("-")
+    return int(rest.partition("-")[0]) if name == "fold" else 0
 
 
 def not_asked(plan: Plan, step: PlanStep, pairs: list[PoolPair]) -> list[PoolPair]:

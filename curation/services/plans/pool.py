@@ -8,9 +8,12 @@ from __future__ import annotations
 import struct
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from hashlib import blake2b
 from typing import Any
 
-from curation.models import Embedding, ModelVersion, Plan, PlanPair, PlanStep, Score, Task
+from django.db.models import Exists, OuterRef
+
+from curation.models import Embedding, Item, ModelVersion, Plan, PlanPair, PlanStep, Score, Task
 from curation.services import prelabelling
 from curation.services.deciding import FIRST, SECOND, Decision, decisions
 from curation.services.filtering import Filters
@@ -89,6 +92,25 @@ def taken(plan: Plan, *roles: str) -> dict[int, PlanPair]:
     """The pairs that a plan took, by task in order; of some roles, if any are told."""
     rows = PlanPair.objects.filter(plan=plan)
     return {row.task_id: row for row in (rows.filter(role__in=roles) if roles else rows).order_by("task_id")}
+
+
+def fold_of(plan: Plan, prompt_hash: str, folds: int) -> int:
+    """The part that a prompt is dealt into, from 1, by the seed alone."""
+    drawn = blake2b(f"{plan.seed}:fold:{prompt_hash}".encode(), digest_size=8).digest()
+    return 1 + int.from_bytes(drawn) % folds
+
+
+def fold_prompts(plan: Plan, fold: int, folds: int) -> set[str]:
+    """The prompts of verified pairs that are in a part."""
+    rows = PlanPair.objects.filter(plan=plan, role=PlanPair.Role.GOLD)
+    prompts = rows.values_list("task__pair__item__prompt_hash", flat=True)
+    return {one for one in prompts if fold_of(plan, one, folds) == fold}
+
+
+def items_in(plan: Plan) -> Any:
+    """The items of the pool."""
+    mine = live(plan).order_by().filter(pair__item=OuterRef("pk"))
+    return Item.objects.filter(Exists(mine), project=plan.project_id, deleted_at=None)
 
 
 def held_prompts(plan: Plan) -> set[str]:

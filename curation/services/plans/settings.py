@@ -10,6 +10,7 @@ from pydantic import Field
 from curation.models import Plan
 from curation.services.method import Params
 
+MOST_FOLDS = 5
 MORE: dict[str, Any] = {"more": True}
 CRITIC: dict[str, Any] = {"choose": "model", "kinds": ["critic"]}
 
@@ -44,6 +45,15 @@ class SkyworkParams(Params):
         "both",
         title="Learn from",
         description="in each round: what people verified and the other labels, or (as published) the others alone",
+        json_schema_extra=MORE,
+    )
+    folds: int = Field(
+        2,
+        ge=0,
+        le=MOST_FOLDS,
+        title="Folds",
+        description="where people's labels are learnt from: so many models that each leave a part of them out say how "
+        "sure a model is of these; 0: the round's own model does",
         json_schema_extra=MORE,
     )
     training: dict[str, Any] = Field(
@@ -98,6 +108,11 @@ class SkyworkParams(Params):
         """Each judge once."""
         given = (self.judge, self.second_judge, self.third_judge)
         return list(dict.fromkeys(one for one in given if one is not None))
+
+    @property
+    def left_out(self) -> int:
+        """Into how many parts verified pairs are dealt, so that none is judged by a model that learnt from it."""
+        return self.folds if self.learn == "both" else 0
 
     def until(self, now: datetime) -> datetime:
         """The deadline of people who are asked now."""

@@ -3,11 +3,13 @@
 Liu et al. 2025 (arXiv 2507.01352). Which stage follows which:
 
     0   embed, seed, [describe], verify, [judge]
-    1…  labels, set, train, measure, then acquire, [describe], verify, [judge] and the next round, or stage 2
+    1…  labels, set, train, measure, (fold-N-labels, fold-N-set, fold-N-train of each fold,) then acquire, [describe],
+        verify, [judge] and the next round, or stage 2
     2   gold-labels, gold-set, gold-train, gold-score, best-score, [doubt], sift, final-labels, final-set
 
-What stands in brackets needs a judge. Simplified: prompts alone are embedded, not pairs with their attributes, and
-only the pairs that a round takes are described; stage 2 is gone through once.
+What stands in brackets needs a judge. Folds are there where the rounds learn from verified pairs too: each leaves a
+part of their prompts out, and its model says how sure a model is of these. Simplified: prompts alone are embedded, not
+pairs with their attributes, and only the pairs that a round takes are described; stage 2 is gone through once.
 """
 
 from __future__ import annotations
@@ -20,7 +22,7 @@ from curation.services import freezing, starting
 from curation.services.planning import LABEL, STEP, performing
 from curation.services.planning.recipe import Counts, Recipe, Stage
 from curation.services.plans import attributing, judging, labelling, measuring, sifting, verifying
-from curation.services.plans.settings import SkyworkParams, settings_of
+from curation.services.plans.settings import MOST_FOLDS, SkyworkParams, settings_of
 from workers.consistency import Advice, advice
 
 
@@ -29,7 +31,11 @@ def following(plan: Plan, step: PlanStep) -> tuple[int, str] | None:
     judged = bool(settings_of(plan).judges)
     here, after = step.round, step.round + 1
     if step.stage == "measure":
-        return (after, "gold-labels") if stops(plan, here) else (here, "acquire")
+        if stops(plan, here):
+            return after, "gold-labels"
+        return here, "fold-1-labels" if settings_of(plan).left_out else "acquire"
+    if fold := labelling.fold_in(step.stage):
+        return here, after_fold(plan, fold, step.stage.rpartition("-")[2])
     if step.stage == "verify" and not judged:
         return after, "labels"
     if step.stage == "best-score" and not judged:
@@ -54,6 +60,12 @@ def following(plan: Plan, step: PlanStep) -> tuple[int, str] | None:
         "final-labels": (here, "final-set"),
         "final-set": None,
     }[step.stage]
+
+
+def after_fold(plan: Plan, fold: int, part: str) -> str:
+    if part != "train":
+        return f"fold-{fold}-{'set' if part == 'labels' else 'train'}"
+    return f"fold-{fold + 1}-labels" if fold < settings_of(plan).left_out else "acquire"
 
 
 def stops(plan: Plan, round_: int) -> bool:
@@ -89,10 +101,12 @@ def own(plan: Plan, step: PlanStep) -> Run:
 
 def version_of(plan: Plan, step: PlanStep) -> Run | None:
     """A dataset version of the labels that were just written down."""
-    written = PlanStep.objects.get(plan=plan, round=step.round, stage=SET_OF[step.stage])
+    written = PlanStep.objects.get(plan=plan, round=step.round, stage=f"{step.stage.removesuffix('set')}labels")
     filters: dict[str, Any] = {"axis": plan.params["axis"], "decided_by": str(written.run_id)}
-    name = f"plan-{plan.pk}-{'gold' if step.stage == 'gold-set' else 'train'}"
-    if step.stage == "set" and (most := settings_of(plan).train_most):
+    name, fold = f"plan-{plan.pk}-{'gold' if step.stage == 'gold-set' else 'train'}", labelling.fold_in(step.stage)
+    if fold:
+        name = f"plan-{plan.pk}-fold-{fold}"
+    if (step.stage == "set" or fold) and (most := settings_of(plan).train_most):
         filters["caps"] = {"rows": most}
     if step.stage == "final-set":
         name = settings_of(plan).dataset
@@ -105,9 +119,6 @@ def version_of(plan: Plan, step: PlanStep) -> Run | None:
     return made.run
 
 
-SET_OF = {"set": "labels", "gold-set": "gold-labels", "final-set": "final-labels"}
-
-
 def version_made(plan: Plan, step: PlanStep) -> Counts:
     version = DatasetVersion.objects.select_related("dataset").get(run=step.run)
     if step.stage == "final-set":
@@ -117,14 +128,16 @@ def version_made(plan: Plan, step: PlanStep) -> Counts:
 
 
 def train(plan: Plan, step: PlanStep) -> Run:
-    """Train on the version of this round, or of the verified pairs alone."""
-    gold = step.stage == "gold-train"
-    made = PlanStep.objects.get(plan=plan, round=step.round, stage="gold-set" if gold else "set")
+    """Train on the version of this round, of it without a fold, or of the verified pairs alone."""
+    made = PlanStep.objects.get(plan=plan, round=step.round, stage=f"{step.stage.removesuffix('train')}set")
+    name = "gold" if step.stage == "gold-train" else f"round-{step.round}"
+    if fold := labelling.fold_in(step.stage):
+        name += f"-without-{fold}"
     version = DatasetVersion.objects.select_related("dataset").get(run=made.run)
     params = settings_of(plan)
     named = {
         "dataset": f"{version.dataset.name}@{version.number}",
-        "name": f"plan-{plan.pk}-{'gold' if gold else f'round-{step.round}'}",
+        "name": f"plan-{plan.pk}-{name}",
     }
     return starting.start(
         project=plan.project,
@@ -141,11 +154,15 @@ def trained(plan: Plan, step: PlanStep) -> Counts:
 
 
 def score(plan: Plan, step: PlanStep) -> Run:
-    """Every response of the project by one of the two models that sift."""
+    """The responses of the pool by one of the two models that sift."""
     gold, best = sifting.models_of(plan, step.round)
     model = gold if step.stage == "gold-score" else best
     return starting.start(
-        project=plan.project, method="score", params={"model": model.pk}, user=plan.created_by, seed=plan.seed
+        project=plan.project,
+        method="score",
+        params={"model": model.pk, "plan": plan.pk},
+        user=plan.created_by,
+        seed=plan.seed,
     )
 
 
@@ -206,6 +223,15 @@ def builtin() -> ModelVersion:
     return found
 
 
+def without(fold: int) -> dict[str, Stage]:
+    """The stages that make a model which knows nothing of a part of the verified prompts."""
+    return {
+        f"fold-{fold}-labels": Stage(f"Labels without part {fold}", own, labelling.write),
+        f"fold-{fold}-set": Stage(f"Training set without part {fold}", version_of, ended=version_made),
+        f"fold-{fold}-train": Stage(f"Train without part {fold}", train, ended=trained),
+    }
+
+
 RECIPE = Recipe(
     name="skywork-reward-v2",
     title="Skywork-Reward-V2",
@@ -224,6 +250,7 @@ RECIPE = Recipe(
         "set": Stage("Training set", version_of, ended=version_made),
         "train": Stage("Train the reward model", train, ended=trained),
         "measure": Stage("Measure on held-out gold", own, measuring.measure, ended=measured),
+        **{stage: one for fold in range(1, MOST_FOLDS + 1) for stage, one in without(fold).items()},
         "acquire": Stage("Errors pull pairs", own, verifying.acquire),
         "gold-labels": Stage("Write down verified labels", own, labelling.write),
         "gold-set": Stage("Gold set", version_of, ended=version_made),

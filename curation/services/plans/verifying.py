@@ -19,7 +19,7 @@ from django.utils import timezone
 from curation.errors import Conflict
 from curation.models import Plan, PlanPair, PlanStep, Queue, Run, Task
 from curation.services import queueing, queues
-from curation.services.plans import pool
+from curation.services.plans import measuring, pool
 from curation.services.plans.pool import PoolPair
 from curation.services.plans.settings import settings_of
 from curation.services.running import Report
@@ -106,10 +106,9 @@ def acquire(plan: Plan, step: PlanStep, run: Run, report: Report) -> dict[str, A
     params = settings_of(plan)
     people = max(0, min(params.per_round, budget_left(plan)))
     wanted = people + (params.judged if params.judges else 0)
-    model = pool.trained(plan, step.round)
     verified = pool.taken(plan, ROLE.GOLD)
     gold = list(pool.some(list(verified)).values())
-    above = pool.margins(plan, model, gold)
+    above = unseen_margins(plan, step.round, gold, report)
     gold = [pair for pair in gold if pair.task in above]
     sure = [confidence(above[pair.task], verified[pair.task].label) for pair in gold]
     pulled = nearest(plan, gold, sure, wanted, report) if gold and wanted else []
@@ -134,6 +133,21 @@ def acquire(plan: Plan, step: PlanStep, run: Run, report: Report) -> dict[str, A
     }
     ask(plan, rows, report, told)
     return told
+
+
+def unseen_margins(plan: Plan, round_: int, gold: Sequence[PoolPair], report: Report) -> dict[int, float]:
+    """Of verified pairs how much better the first response is by a model of the round that learnt nothing of their
+    prompts; by the round's own model where the plan makes no others."""
+    folds = settings_of(plan).left_out
+    if not folds:
+        return pool.margins(plan, pool.trained(plan, round_), gold)
+    above: dict[int, float] = {}
+    for fold in range(1, folds + 1):
+        mine = [pair for pair in gold if pool.fold_of(plan, pair.prompt_hash, folds) == fold]
+        model = pool.trained(plan, round_, f"fold-{fold}-train")
+        measuring.score(model, plan, mine, report)
+        above |= pool.margins(plan, model, mine)
+    return above
 
 
 def confidence(first_above: float, label: str) -> float:
