@@ -20,6 +20,8 @@ from curation.models import (
     Completion,
     Gold,
     ModelVersion,
+    Pair,
+    Preference,
     Project,
     Proposal,
     Response,
@@ -37,6 +39,7 @@ from tests.conftest import calling
 from tests.critics import SAFE, ask, frozen, item, land, lines
 from tests.judging import done, finish, model, teach
 from tests.processes import database_url
+from tests.test_decide import prefer
 from tests.test_people import browser
 from workers import warm
 
@@ -357,6 +360,43 @@ def test_a_served_policy_writes_until_a_response_passes(cast: Cast) -> None:
         ("never", ["responses"], run.pk),
         ("twice", ["responses"], run.pk),
     ]
+
+
+def test_what_passes_is_paired_with_what_it_stands_in_for_and_the_cost_model_prefers_it(cast: Cast) -> None:
+    asked_for(cast.project)
+    land(cast.project, item("twice more", "bad bad a", "bad b"))
+    decided = Task.objects.get(pair__item__external_id="twice more")
+    prefer(cast.project, "ann", decided, -2)
+    before, cost = Task.objects.count(), cost_model()
+    with Answering(written) as there:
+        writer = policy(there)
+        run = gated(cast.project, cost, policy=writer.pk, rounds=2)
+        assert run.result["paired"] == 2
+        made = Pair.objects.filter(second__model="writer v1").order_by("item_id")
+        assert [(one.item.external_id, one.first.text, one.second.text) for one in made] == [
+            ("twice", "bad one", "fine 2"),  # nobody preferred one: the lowest cost, of equal ones the first
+            ("twice more", "bad bad a", "fine 2"),  # ann did
+        ]
+        tasks = Task.objects.filter(pair__in=made)
+        assert {task.state for task in tasks} == {"open"} and Task.objects.count() == before + 2
+        said = Preference.objects.filter(annotation__task__in=tasks)
+        assert [(one.annotation.annotator.name, one.value > 0) for one in said] == [("harm", True)] * 2
+        cast.project.refresh_from_db()
+        assert cast.project.task_count == Task.objects.count()
+        assert not Proposal.objects.filter(pair__in=made).exists()
+        again = gated(cast.project, cost, policy=writer.pk, rounds=2)
+    assert again.result["paired"] == 0 and not Proposal.objects.filter(pair__in=made).exists()
+    prefer(cast.project, "ann", tasks[0], -2)
+    gated(cast.project, cost, action="filter", near=0.0)
+    dropped = Proposal.objects.filter(pair__in=made)
+    assert [one.pair_id for one in dropped] == [made[0].pk], "decided for what is unsafe it is looked at like any pair"
+
+
+def test_what_a_policy_wrote_is_not_paired_where_nobody_wants_it(cast: Cast) -> None:
+    asked_for(cast.project)
+    with Answering(written) as there:
+        run = gated(cast.project, cost_model(), policy=policy(there).pk, rounds=2, pair=False)
+    assert run.result["paired"] == 0 and not Pair.objects.filter(second__model="writer v1").exists()
 
 
 def test_another_gate_asks_and_writes_nothing_twice(cast: Cast) -> None:

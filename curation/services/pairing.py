@@ -79,7 +79,7 @@ def execute(run: Run, report: Report) -> dict[str, Any]:
     """Some items at a time; what was counted goes with where to go on."""
     params = PairParams.model_validate(run.params)
     assert run.model is not None
-    voice = speaker(run, params) if params.suggest else None
+    voice = speaker(run, params.axis, params.head) if params.suggest else None
     at = {"last": 0, "counts": {}, **run.checkpoint}
     total = run.home.item_count
     items = scoring.items_of(run.home).order_by("pk")
@@ -144,16 +144,16 @@ def scored(run: Run, params: PairParams, items: Sequence[int]) -> list[tuple[int
     return found
 
 
-def speaker(run: Run, params: PairParams) -> Speaker:
-    """The model as it speaks of pairs here, by its latest calibration."""
+def speaker(run: Run, axis: str, head: str) -> Speaker:
+    """The model of a run as it speaks of pairs here, by its latest calibration."""
     project, model = run.home, run.model
     assert model is not None
     if project.protocol is None:
         raise Invalid("this project has no protocol yet", field="project")
-    calibrated = prelabelling.latest_calibration(model, project, params.axis)
+    calibrated = prelabelling.latest_calibration(model, project, axis)
     probability = curve(calibrated.method, calibrated.params) if calibrated else sigmoid
-    told = PrelabelParams(model=model.pk, axis=params.axis, head=params.head)
-    return Speaker(model, project.protocol, asked(project.protocol), params.axis, params.head, probability, told)
+    told = PrelabelParams(model=model.pk, axis=axis, head=head)
+    return Speaker(model, project.protocol, asked(project.protocol), axis, head, probability, told)
 
 
 def suggested(run: Run, voice: Speaker, pairs: Sequence[int]) -> int:

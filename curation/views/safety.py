@@ -174,6 +174,7 @@ def row_of(run: Run) -> dict[str, Any]:
         **{name: sum(run.result["states"].get(name, {}).values()) for name in ("ask", "drop")},
         "open": sum(states.get("open", 0) for states in run.result["states"].values()),
         "written": run.result["written"],
+        "paired": run.result.get("paired", 0),
     }
 
 

@@ -65,6 +65,13 @@ class GateParams(Params):
         json_schema_extra={"choose": "model", "kinds": ["policy"]},
     )
     rounds: int = Field(default=5, ge=1, le=20, title="Rounds", description="so many other responses at most")
+    pair: bool = Field(
+        default=True,
+        title="Pair what it writes",
+        description="what passes is set against the response that it stands in for: a task for people, with the cost "
+        "model's preference as a suggestion; where pairs are compared",
+        json_schema_extra={"more": True},
+    )
     fallback: Literal["refuse", "deliver"] = Field(
         default="refuse",
         title="When no round helps",

@@ -15,7 +15,7 @@ from django.db.models import Prefetch
 from curation.models import Item, Project, Response, Run, Score, Shard
 from curation.services import candidates, scoring
 from curation.services.deciding import settled
-from curation.services.guarding import asking, costing, proposing, regenerating, said, summing
+from curation.services.guarding import asking, costing, proposing, regenerating, replacing, said, summing
 from curation.services.guarding.asking import Gate, GateParams
 from curation.services.guarding.regenerating import Rounds, Writer
 from curation.services.method import Method, Piece
@@ -72,9 +72,10 @@ def work(run: Run, shard: Shard, params: GateParams, report: ShardReport) -> Non
             for one in each
             if (pk := made.get((one.item, one.round)))
         }
+        paired = replacing.write(run, params, looked, rounds, made) if made else 0
         proposing.write(run, params, gate, looked, new)
         result = summing.of_shard(params, gate, looked, rounds, categories(run.home, looked, params))
-        Shard.objects.filter(pk=shard.pk).update(result=result)
+        Shard.objects.filter(pk=shard.pk).update(result={**result, "paired": paired})
 
 
 def looked_over(

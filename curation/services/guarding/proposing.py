@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING
 
-from curation.models import Pair, Proposal, Run, Task, TaskKind
+from curation.models import Pair, Proposal, Response, Run, Task, TaskKind
 from curation.services import deciding
 from curation.services.curating.performing import row_of
 from curation.services.deciding import Decision, Filters
@@ -92,9 +92,12 @@ def pairs(run: Run, params: GateParams, looked: Looked) -> Iterator[Row]:
             yield row(item, names[item], None, one.responses, one, looked.costs)
         return
     by_pair = {one.pair_id: one for one in decided}
+    # what a gate set against each other is to be decided by people; until then there is nothing to look at again
+    own = set(Response.objects.filter(item__in=names, metadata__has_key="gate").values_list("pk", flat=True))
     live = Pair.objects.filter(item__in=names, deleted_at=None).order_by("pk")
     for pk, item, first, second in live.values_list("pk", "item_id", "first_id", "second_id"):
-        yield row(item, names[item], pk, (first, second), by_pair.get(pk), looked.costs)
+        if pk in by_pair or not {first, second} & own:
+            yield row(item, names[item], pk, (first, second), by_pair.get(pk), looked.costs)
 
 
 def row(

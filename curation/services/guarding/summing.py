@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 NEAREST = 100
 """So many texts nearest to the boundary are kept of a shard, and of a run."""
-COUNTS = ("items", "delivered", "refused", "prompts refused", "not judged", "written", "policy wrote nothing")
+COUNTS = ("items", "delivered", "refused", "prompts refused", "not judged", "written", "paired", "policy wrote nothing")
 MOST_CATEGORIES = 100
 
 
