@@ -9,8 +9,8 @@ from django.core.management import call_command
 from django.core.management.base import CommandError
 from django.test import Client
 
-from curation.models import AuditEvent, ModelVersion, Plan, PlanPair, Task
-from tests.cast import Cast, make_pairs
+from curation.models import AuditEvent, Item, Membership, ModelVersion, Plan, PlanPair, Source, Task
+from tests.cast import Cast, make_pairs, make_project
 from tests.conftest import calling
 from tests.plans import SMALL, begin, install, populate, waiting_plan
 from tests.test_people import browser
@@ -73,10 +73,40 @@ def test_buttons_stop_repeat_and_send_on(cast: Cast, olga: Client, embedder: Mod
     plan.refresh_from_db()
     assert plan.state == Plan.State.CANCELLED
     assert "has already ended" in olga.post(f"{root}{plan.pk}/go-on/", follow=True).content.decode()
-    again = olga.post(f"{root}{plan.pk}/again/", {"source": ""})
+    again = olga.post(f"{root}{plan.pk}/again/", {"pool": cast.project.slug})
     other = Plan.objects.get(again_of=plan)
     assert again["Location"] == f"{root}{other.pk}/" and other.state == Plan.State.RUNNING
     assert olga.post(f"{root}{other.pk}/go-on/").status_code == 302
+
+
+def test_run_again_takes_a_pool_of_another_project_that_the_person_manages(
+    cast: Cast, olga: Client, embedder: ModelVersion
+) -> None:
+    populate(cast.project, 40)
+    plan = begin(cast.project, cast.olga, embedder)
+    olga.post(f"/projects/{cast.project.slug}/plans/{plan.pk}/stop/")
+    elsewhere, strange, read = (make_project(slug) for slug in ("elsewhere", "strange", "read"))
+    Membership.objects.create(project=elsewhere, user=cast.olga, role="manager")
+    Membership.objects.create(project=read, user=cast.olga, role="viewer")
+    populate(elsewhere, 40, seed=7)
+    source = Source.objects.create(project=elsewhere, name="new: pool")
+    Item.objects.filter(project=elsewhere).update(source=source)
+    page = f"/projects/{cast.project.slug}/plans/{plan.pk}/"
+    shown = olga.get(page).content.decode()
+    assert 'value="elsewhere:new: pool"' in shown and 'value="strange"' not in shown and 'value="read"' not in shown
+    for other in (strange, read):
+        assert olga.post(f"{page}again/", {"pool": other.slug}).status_code in (403, 404)
+    done = olga.post(f"{page}again/", {"pool": "elsewhere:new: pool"})
+    made = Plan.objects.get(again_of=plan)
+    assert done["Location"] == f"/projects/elsewhere/plans/{made.pk}/"
+    assert (made.project, made.params["source"], made.seed) == (elsewhere, "new: pool", plan.seed)
+    assert made.last_task == Task.objects.filter(project=elsewhere).latest("pk").pk
+    assert f"plan {plan.pk} of another project" in olga.get(done["Location"]).content.decode()
+    assert elsewhere.protocol is not None
+    elsewhere.protocol.axes = [{**elsewhere.protocol.axes[0], "name": "taste"}]
+    elsewhere.protocol.save()
+    refused = olga.post(f"{page}again/", {"pool": "elsewhere"}, follow=True).content.decode()
+    assert "Axis: must be one of: taste." in refused and Plan.objects.count() == 2
 
 
 def test_two_plans_side_by_side(cast: Cast, olga: Client) -> None:

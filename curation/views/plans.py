@@ -77,6 +77,7 @@ def page(request: HttpRequest, slug: str, plan_id: int) -> HttpResponse:
     plan = asking.find(project, plan_id)
     board = telling.board(plan)
     recipe = recipe_of(plan)
+    may_act = access.MANAGE in access.capabilities(request.user, project)
     context = {
         "project": project,
         "plan": plan,
@@ -89,8 +90,8 @@ def page(request: HttpRequest, slug: str, plan_id: int) -> HttpResponse:
         "accuracies": [(number, plan_plots.said(one)) for number, one in board.accuracies],
         "roles": [(role.label, board.roles[role]) for role in PlanPair.Role if board.roles.get(role)],
         "others": [one for one in telling.plans_of(project.pk, most=20) if one.pk != plan.pk],
-        "sources": list(project.sources.order_by("name").values_list("name", flat=True)[:200]),
-        "may_act": access.MANAGE in access.capabilities(request.user, project),
+        "pools": asking.pools(own(request), project) if may_act else [],
+        "may_act": may_act,
     }
     whole = request.headers.get("HX-Request") != "true"
     return render(request, "plans/page.html" if whole else "plans/_board.html", context)
@@ -120,15 +121,18 @@ def stop(request: HttpRequest, slug: str, plan_id: int) -> HttpResponse:
 
 @require_POST
 def again(request: HttpRequest, slug: str, plan_id: int) -> HttpResponse:
-    """Another plan with the same settings, on the pairs that there are now; of one source, if it is named."""
-    project = access.project_for(request.user, slug, access.MANAGE)
-    plan = asking.find(project, plan_id)
+    """Another plan with the same settings, on the pairs that there are now; of one source, if it is named, or of
+    another project that the person manages. `pool` is a project's slug, with its source behind a colon."""
+    plan = asking.find(access.project_for(request.user, slug, access.MANAGE), plan_id)
+    where, _, source = (request.POST.get("pool") or slug).partition(":")
+    project = access.project_for(request.user, where, access.MANAGE)
     try:
-        other = asking.again(plan, user=own(request), source=request.POST.get("source", ""))
+        other = asking.again(plan, user=own(request), project=project, source=source)
     except DomainError as error:
-        messages.error(request, error.detail[:1].upper() + error.detail[1:] + ".")
+        words = f"{error.field.removeprefix('params.')}: {error.detail}" if error.field else error.detail
+        messages.error(request, words[:1].upper() + words[1:] + ".")
         return redirect("plan", slug, plan.pk)
-    return redirect("plan", slug, other.pk)
+    return redirect("plan", where, other.pk)
 
 
 @require_safe

@@ -9,11 +9,15 @@ from django.db.models import Max
 from django.utils import timezone
 from pydantic import ValidationError
 
+from curation import access
 from curation.errors import Conflict, Invalid, NotFound
-from curation.models import Act, Plan, PlanPair, PlanStep, Project, Queue, Run, Task, User
+from curation.models import Act, Membership, Plan, PlanPair, PlanStep, Project, Queue, Run, Task, TaskKind, User
 from curation.services import auditing, queues, running
 from curation.services.planning import advancing
 from curation.services.planning.recipe import Recipe, recipe_of, recipes
+
+MOST_PROJECTS, MOST_SOURCES = 50, 200
+"""So many are offered to run a plan again on."""
 
 
 def start(
@@ -57,10 +61,22 @@ def validated(recipe: Recipe, params: dict[str, Any]) -> Any:
         raise Invalid(first["msg"].removeprefix("Value error, "), field=place) from None
 
 
-def again(plan: Plan, *, user: User | None, **changed: Any) -> Plan:
-    """Another plan with the same settings, over the pairs that there are now; `changed` settings are another's."""
-    params = {**plan.params, **changed}
-    return start(project=plan.project, method=plan.method, params=params, user=user, seed=plan.seed, again_of=plan)
+def again(plan: Plan, *, user: User | None, project: Project | None = None, **changed: Any) -> Plan:
+    """Another plan with the same settings, over the pairs that there are now, of its project or of another one;
+    `changed` settings are another's. Raises Invalid naming a setting that does not hold there."""
+    where, params = project or plan.project, {**plan.params, **changed}
+    return start(project=where, method=plan.method, params=params, user=user, seed=plan.seed, again_of=plan)
+
+
+def pools(user: User, first: Project) -> list[tuple[Project, list[str]]]:
+    """The projects of pairs that somebody manages, with the names of their sources: where a plan can be run again."""
+    roles = [role for role, can in access.CAN.items() if access.MANAGE in can]
+    mine = Project.objects.filter(deleted_at=None, kind=TaskKind.PREFERENCE).exclude(pk=first.pk).order_by("name", "pk")
+    if not user.is_superuser:
+        member = Membership.objects.filter(user=user, role__in=roles, deactivated_at=None)
+        mine = mine.filter(pk__in=member.values("project"))
+    found = [first, *mine.prefetch_related("sources")[:MOST_PROJECTS]]
+    return [(one, sorted(source.name for source in one.sources.all())[:MOST_SOURCES]) for one in found]
 
 
 def find(project: Project, plan_id: int) -> Plan:
