@@ -12,6 +12,7 @@ from curation.services import drafting, reviewed, suggesting
 from curation.services.answering import texts_of, units_in
 from curation.services.desk import Desk
 from curation.services.evidence import document_text
+from curation.services.plans import attributing
 from curation.services.taking import Shown, ShownResponse
 
 SEEN = (Annotation.Help.SHOWN, Annotation.Help.REVEALED)
@@ -36,6 +37,8 @@ def content(desk: Desk, task: Shown, *, answered: bool) -> dict[str, Any]:
         "responses": [conversation(messages_of(response)) for response in task.responses],
         "question": heading(desk, TaskKind(task.kind)),
     }
+    if task.kind == TaskKind.PREFERENCE:
+        found["about"] = attributing.for_annotators(task.task_id)
     if '"images"' in task.context:
         found["pictures"] = pictures_of(orjson.loads(task.context).get("images"))
     if desk.scale.plain:

@@ -8,9 +8,11 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import pytest
+from django.utils import timezone
 
+from curation import access
 from curation.errors import Invalid
-from curation.models import AttributesEdit, Completion, PairAttributes, Plan, PlanPair, PlanStep
+from curation.models import Assignment, AttributesEdit, Completion, PairAttributes, Plan, PlanPair, PlanStep
 from curation.services.plans import attributing
 from tests import judging
 from tests.cast import Cast, make_pairs
@@ -125,3 +127,29 @@ def test_people_change_attributes_and_the_edit_is_kept(cast: Cast) -> None:
         attributing.edit(plan, row.task_id, {**ABOUT, "category": "x"}, cast.rita)
     attributing.edit(plan, row.task_id, {**given, "desired": ["it runs", "it is short"]}, cast.rita)
     assert AttributesEdit.objects.count() == 2, "what changes nothing is no edit"
+
+
+def test_who_verifies_sees_guideline_and_category_while_the_plan_asks(cast: Cast) -> None:
+    tasks = make_pairs(cast.project, 4)
+    plan = waiting_plan(cast.project, cast.olga)
+    asked = PlanPair.objects.get(plan=plan, role="asked")
+    guideline = "Prefer <the one> whose result is right."
+    for row in PlanPair.objects.filter(plan=plan):
+        attributing.edit(plan, row.task_id, {**ABOUT, "guideline": guideline}, cast.olga)
+
+    def screen(task: int) -> str:
+        Assignment.objects.get_or_create(
+            task_id=task, annotator=access.annotator_for(cast.ann, cast.project), order="ab",
+            defaults={"expires_at": timezone.now()},
+        )  # fmt: skip
+        client = browser(cast.ann)
+        client.get(f"/projects/{cast.project.slug}/annotate/")
+        return client.get(f"/projects/{cast.project.slug}/annotate/tasks/{task}/").content.decode()
+
+    shown = screen(asked.task_id)
+    assert "Prefer &lt;the one&gt; whose result is right." in shown and '<span class="badge">math</span>' in shown
+    assert "objective" not in shown
+    others = [task.pk for task in tasks if task.pk != asked.task_id]
+    assert not any("task__about" in screen(task) for task in others), "verified before, or never asked"
+    Plan.objects.filter(pk=plan.pk).update(state=Plan.State.CANCELLED)
+    assert "task__about" not in screen(asked.task_id)

@@ -9,9 +9,11 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Page, expect
 
+from curation.models import PlanPair
 from tests.browser.critic import ASKED, QUOTES, SHOWN, SKY, ask, by_model, row, said, sit_down
 from tests.browser.house import House, furnish
 from tests.cast import Cast
+from tests.plans import waiting_plan
 
 AXE = Axe()
 EVERY_RULE = {"type": "tag", "values": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]}
@@ -218,6 +220,7 @@ SCREENS: dict[str, tuple[str, tuple[str, ...], dict[str, Any], list[str]]] = {
         ["1", "t"],
     ),
     "pairs": ("preference", ("One.", "Two."), {"questions": [YES_OR_NO, HARMS], "critiques": ASKED}, ["1", "2", "w"]),
+    "planned": ("preference", ("One.", "Two."), {"rationale": "optional", "questions": [YES_OR_NO]}, ["1", "2"]),
     "ranks": ("ranking", ("One.", "Two.", "Three."), {"critiques": ASKED, "rationale": "required"}, ["2", "1"]),
 }
 
@@ -231,8 +234,12 @@ def test_annotation_screens_of_every_kind_are_accessible_and_still(name: str, cr
     kind, texts, protocol, pressed = SCREENS[name]
     answers = [MODEL] if name == "spans" else []
     ask(crew, kind, row("one", *texts, context=DOCUMENTS, answers=answers), **protocol)
+    if name == "planned":
+        waiting_plan(crew.project, crew.olga, "Prefer the one that says where its number is from, and be brief. " * 4)
+        PlanPair.objects.update(role=PlanPair.Role.ASKED)
     context = sign_in(crew.ann, reduced_motion="reduce", bypass_csp=True)
     page = sit_down(context, crew)
+    expect(page.get_by_role("complementary", name="Guideline for this pair")).to_have_count(int(name == "planned"))
     page.add_style_tag(content=UNSTUCK)
     wrong = {"fresh": by_keyboard(page) + page.evaluate(MOVING) + sideways(page) + in_every_look(page)}
     page.mouse.click(1, 1)

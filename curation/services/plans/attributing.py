@@ -98,6 +98,18 @@ def of(pairs: Collection[int]) -> dict[int, dict[str, Any]]:
     return {row.pop("pair_id"): row for row in rows}
 
 
+def for_annotators(task_id: int) -> dict[str, str]:
+    """What kind of task a pair is and by what to choose, while a plan asks people about it; nothing otherwise.
+
+    Its critic described the pair without its label, so that this gives nothing away.
+    """
+    asked = PlanPair.objects.filter(task=task_id, role=PlanPair.Role.ASKED, plan__state__in=Plan.LIVE)
+    known = asked.exclude(task__pair__attributes=None)
+    place = "task__pair__attributes__"
+    found = known.values_list(f"{place}category", f"{place}guideline").first()
+    return dict(zip(("category", "guideline"), found, strict=True)) if found else {}
+
+
 def values(found: PairAttributes | None) -> dict[str, Any]:
     return {name: getattr(found, name) for name in NAMES} if found else {}
 
