@@ -179,3 +179,24 @@ def test_a_kind_that_wins_everywhere_is_believed() -> None:
     told, without = confident(doubts(with_kinds(rows, kinds), noisy).margins), confident(doubts(rows, noisy).margins)
     assert flipped[told].mean() > 0.9 and told[flipped].mean() > 0.9
     assert flipped[without].mean() < 0.5
+
+
+def test_nothing_is_wrong_for_certain_where_a_weak_model_explains_as_much_as_many_wrong_labels() -> None:
+    """Margins that say little: few wrong labels and a weak model, or many and a sure one, are about as likely."""
+    chance = np.random.default_rng(11)
+    margins = chance.normal(size=400)
+    right = chance.random(400) < doubting.sigmoid(0.4 * margins)
+    told = doubting.calibrated(np.where(right, 1, -1) * margins)
+    assert told.low < 0.15 and told.high > 0.3
+    wrong = told.wrong(np.array([-3.0, -1.0, 0.0, 1.0, 3.0]))
+    assert wrong[0] < 0.95 and (np.diff(wrong) < 0).all()
+
+
+def test_where_the_share_of_wrong_labels_cannot_be_told_people_are_asked(monkeypatch: pytest.MonkeyPatch) -> None:
+    vectors, ends = planted(15, pairs=200, width=6)
+    unsure = np.where(np.arange(200) % 2, 0.6, 0.3)
+    told = Doubts(np.ones(200), np.ones(200), unsure, 0.4, 0.04, 0.43, Strengths())
+    monkeypatch.setattr(doubting, "doubts", lambda *given, **more: told)
+    found = proposed(rows_of(vectors, ends))
+    assert [(one.action, one.score) for one in found[:2]] == [("ask", 0.3), ("flip", 0.6)] and len(found) == 200
+    assert "40 % of all labels seem wrong, it may be 4 to 43" in found[0].reason

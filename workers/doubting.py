@@ -8,10 +8,12 @@ vector says: where responses meet in several pairs, a label that goes against al
 noise inside the model are those that predict labels out of fold best; nothing is told which labels are wrong. Pairs are
 dealt to folds one by one, so that a response's other pairs speak for it; the pair's own label never does.
 
-Out-of-fold margins are then brought to the same form, noise and scale by maximum likelihood, and Bayes' rule says of
-each label how likely it is wrong. A loss corrected by the rate of wrong labels: Natarajan et al., NeurIPS 2013. The
-noise is symmetric, for which of the two stands first says nothing. Beside it is the rule of confident learning
-(Northcutt et al., JAIR 2021): a label is doubted where the other is as likely as given labels are on average.
+Out-of-fold margins are then brought to the same form, and Bayes' rule says of each label how likely it is wrong: under
+the likeliest noise and scale, and in the mean over what both may be. Labels that a weak model explains as well as a
+sure one with many wrong labels do not tell the two apart; there the first calls every surprise wrong for certain, the
+second does not. A loss corrected by the rate of wrong labels: Natarajan et al., NeurIPS 2013. The noise is symmetric,
+for which of the two stands first says nothing. Beside it is the rule of confident learning (Northcutt et al., JAIR
+2021): a label is doubted where the other is as likely as given labels are on average.
 """
 
 from __future__ import annotations
@@ -38,6 +40,8 @@ STEPS = 80
 KINDS = 200
 AT_ONCE = 8192
 """Vectors that are turned at a time."""
+SCALES = 49
+"""Scales that are tried, from a twentieth to twenty times."""
 LITTLE, FAR = 1e-9, 30.0
 LEAST = 20
 """Fewer pairs say nothing about noise."""
@@ -54,12 +58,16 @@ class Strengths:
 
 @dataclass(frozen=True, slots=True)
 class Doubts:
-    """Of each pair: its margin out of fold, above zero where the label is as expected, and how likely it is wrong."""
+    """Of each pair: its margin out of fold, above zero where the label is as expected, and how likely it is wrong under
+    the likeliest noise; `sure` is the same in the mean over what the noise may be."""
 
     margins: Floats
     wrong: Floats
+    sure: Floats
     noise: float
-    """The estimated share of wrong labels."""
+    """The estimated share of wrong labels, and the middle 95 % of what it may be."""
+    low: float
+    high: float
     strengths: Strengths
 
 
@@ -86,8 +94,10 @@ def doubts(rows: Floats, ends: Ints, *, folds: int = 8, seed: int = 0) -> Doubts
     fold = dealt(len(ends), folds, seed)
     strengths = chosen_strengths(pairs, seed)
     margins = out_of_fold(pairs, fold, strengths)
-    noise, scale = calibrated(margins)
-    return Doubts(scale * margins, wrong_by(scale * margins, noise), noise, strengths)
+    noise, scale = likeliest(margins)
+    told = calibrated(margins)
+    wrong = wrong_by(scale * margins, noise)
+    return Doubts(scale * margins, wrong, told.wrong(margins), noise, told.low, told.high, strengths)
 
 
 def reduced(vectors: Floats, plain: Floats | None = None) -> Floats:
@@ -211,7 +221,7 @@ def fitted(pairs: Compared, strengths: Strengths, start: Floats | None = None) -
     return weights
 
 
-def calibrated(margins: Floats) -> tuple[float, float]:
+def likeliest(margins: Floats) -> tuple[float, float]:
     """Noise and scale under which margins out of fold explain the labels best; the noise is at most MOST."""
     from scipy.optimize import minimize
 
@@ -222,6 +232,50 @@ def calibrated(margins: Floats) -> tuple[float, float]:
     starts = [np.array([noise, 0.0]) for noise in (-2.0, 1.0)]
     best = min((minimize(loss, start, method="Nelder-Mead") for start in starts), key=lambda one: float(one.fun))
     return MOST * float(sigmoid(best.x[:1])[0]), float(np.exp(best.x[1]))
+
+
+@dataclass(frozen=True, slots=True)
+class Calibrated:
+    """How likely each noise and each scale is, given margins out of fold; `shares` [scales, noises] add up to 1."""
+
+    scales: Floats
+    noises: Floats
+    shares: Floats
+
+    @property
+    def low(self) -> float:
+        return self.quantile(0.025)
+
+    @property
+    def high(self) -> float:
+        return self.quantile(0.975)
+
+    def quantile(self, share: float) -> float:
+        return float(self.noises[int((self.shares.sum(0).cumsum() < share).sum())])
+
+    def wrong(self, margins: Floats) -> Floats:
+        """How likely each label is wrong, in the mean over noise and scale."""
+        found = np.zeros(len(margins))
+        for scale, row in zip(self.scales, self.shares, strict=True):
+            likely = [(noise, share) for noise, share in zip(self.noises, row, strict=True) if share > LITTLE]
+            for noise, share in likely:
+                found += share * wrong_by(scale * margins, noise)
+        return found
+
+
+def calibrated(margins: Floats) -> Calibrated:
+    """What noise and scale may be, given margins out of fold.
+
+    Beforehand each noise up to MOST is as likely as any other, and the logarithm of the scale is normal around 0 with
+    deviation 1: margins come from a model whose strengths were chosen to predict, and are seldom off by more.
+    """
+    logarithms, noises = np.linspace(-3, 3, SCALES), np.linspace(0, MOST, round(100 * MOST) + 1)
+    scales, likely = np.exp(logarithms), np.empty((SCALES, len(noises)))
+    for row, scale in zip(likely, scales, strict=True):
+        row[:] = [likelihood(scale * margins, noise) for noise in noises]
+    likely -= logarithms[:, None] ** 2 / 2
+    shares = np.exp(likely - likely.max())
+    return Calibrated(scales, noises, shares / shares.sum())
 
 
 def wrong_by(margins: Floats, noise: float) -> Floats:

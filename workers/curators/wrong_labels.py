@@ -102,17 +102,18 @@ def propose(rows: Iterable[Row], params: WrongSettings, aid: Aid) -> Iterator[Pr
         seen = with_kinds(seen, np.array(gathered.models))
     told = doubts(seen, ends, seed=aid.seed)
     aid.log(
-        f"{len(ends)} pairs of {len(vectors)} responses; {100 * told.noise:.1f} % of the labels seem wrong;"
-        f" {int((told.wrong > params.doubt_above).sum())} are doubted"
+        f"{len(ends)} pairs of {len(vectors)} responses; {100 * told.noise:.1f} % of the labels seem wrong, it may be"
+        f" {100 * told.low:.0f} to {100 * told.high:.0f}; {int((told.wrong > params.doubt_above).sum())} are doubted"
     )
-    for row, wrong in zip(filter(fits, rows), told.wrong.tolist(), strict=True):
-        flip = wrong > params.flip_above
-        if (flip or wrong > params.doubt_above) and not row.settled:
-            words = (
-                f"wrong with a probability of {100 * wrong:.0f} %, by a model that has not learned from this label;"
-                f" {100 * told.noise:.0f} % of all labels seem wrong"
-            )
-            yield Proposal(row.subject, "flip" if flip else params.doubtful, wrong, words, CAUSE)
+    share = (
+        f"{100 * told.noise:.0f} % of all labels seem wrong, it may be {100 * told.low:.0f} to {100 * told.high:.0f}"
+    )
+    both = zip(told.wrong.tolist(), told.sure.tolist(), strict=True)
+    for row, (wrong, sure) in zip(filter(fits, rows), both, strict=True):
+        flip = min(wrong, sure) > params.flip_above
+        if wrong > min(params.flip_above, params.doubt_above) and not row.settled:
+            words = f"wrong with a probability of {100 * sure:.0f} %, by a model that has not learned from this label"
+            yield Proposal(row.subject, "flip" if flip else params.doubtful, sure, f"{words}; {share}", CAUSE)
 
 
 curators.add(
