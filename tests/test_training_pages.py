@@ -6,6 +6,7 @@ import pytest
 
 from curation.models import Item, Run, Task
 from curation.services import queueing, running
+from curation.services.training.registering import began
 from curation.services.training.told import DEPTH
 from tests.cast import Cast, make_pairs
 from tests.conftest import calling
@@ -13,6 +14,7 @@ from tests.test_freezing import answer_all
 from tests.test_people import browser
 from tests.trainings import a_training
 from workers.likeness import nearest
+from workers.training import trainers
 
 
 def page(cast: Cast, address: str, name: str = "olga") -> str:
@@ -122,3 +124,11 @@ def test_points_and_held_out_rows_by_the_api(cast: Cast) -> None:
 def test_likeness_goes_by_rare_words(wanted: list[str], found: list[int]) -> None:
     texts = [(n, f"the {word} is the one") for n, word in enumerate(["car", "apples", "sun", "grass"] + ["x"] * 20)]
     assert sorted(nearest(wanted, texts, 2)) == sorted(found)
+
+
+def test_the_frozen_head_asks_only_what_it_reads_and_says_what_it_builds_on(cast: Cast) -> None:
+    text = page(cast, "runs/new/?method=train-frozen-head")
+    assert 'name="dataset"' in text and 'name="max_length"' in text
+    assert not any(f'name="{name}"' in text for name in ("base", "epochs", "learning_rate", "lora", "schedule"))
+    assert 'name="base"' in page(cast, "runs/new/?method=train-bradley-terry")
+    assert "builtin:minilm" in began(None, {}, trainers.get("frozen-head"))

@@ -35,10 +35,18 @@ MORE: dict[str, Any] = {"more": True}
 """Of a parameter that a form keeps folded away."""
 
 
-class Settings(BaseModel):
-    """Parameters that every objective has; each adds its own."""
+class Fitted(BaseModel):
+    """Parameters of an objective that is solved and not descended: how much of a text is read, and what it adds."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
+
+    max_length: int = Field(
+        512, ge=8, le=1_000_000, description="tokens of a text; longer ones are cut", json_schema_extra=MORE
+    )
+
+
+class Settings(Fitted):
+    """Parameters that every objective with an optimizer has; each adds its own."""
 
     epochs: float = Field(1.0, gt=0, le=100, description="how often each row is seen")
     max_steps: int = Field(
@@ -58,9 +66,6 @@ class Settings(BaseModel):
         ge=64,
         description="tokens that go through the model at once; the rest of a step adds up",
         json_schema_extra=MORE,
-    )
-    max_length: int = Field(
-        512, ge=8, le=1_000_000, description="tokens of a text; longer ones are cut", json_schema_extra=MORE
     )
     precision: Literal["auto", "fp32", "bf16"] = Field(
         "auto", description="bf16 where the hardware multiplies it", json_schema_extra=MORE
@@ -178,9 +183,14 @@ class Trainer:
     """The kind of model that comes out: reward, cost, token, step, critic, policy."""
     train: Callable[[Job], dict[str, Any]]
     """Gives its metrics; among them `config` is what of the config of the model was found out by training."""
-    settings: type[Settings] = Settings
+    settings: type[Any] = Settings
+    """A class of `Fitted`: the trainer's own parameters."""
     bases: tuple[str, ...] = ()
     """Kinds of models to start from; empty: it builds its own."""
+    least: int = 0
+    """Fewer rows than that are refused; 0: what it takes is not told beforehand."""
+    builds: str = ""
+    """What it builds on where it starts from no model of the registry, in words for the card."""
     config: Callable[[Any], dict[str, Any]] = field(default=lambda settings: {})
     """The config of the model version that comes out, by the settings; `train` may return more of it as `config`."""
     beta: Callable[[Any], float] | None = None

@@ -35,17 +35,21 @@ class RunForm(forms.Form):
     def __init__(self, *args: Any, method: Method, project: Project, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.method = method
-        for name, info in method.params.model_fields.items():
+        for name, info in self.shown().items():
             self.fields[name] = field_for(name, info, project)
+
+    def shown(self) -> dict[str, FieldInfo]:
+        """The method's parameters, but those that it only has for others' sake."""
+        return {name: info for name, info in self.method.params.model_fields.items() if not hidden(info)}
 
     def asked(self) -> list[forms.BoundField]:
         """The method's own fields, those without which it cannot start first."""
-        own = [self[name] for name, info in self.method.params.model_fields.items() if not folded(info)]
+        own = [self[name] for name, info in self.shown().items() if not folded(info)]
         return sorted(own, key=lambda field: not field.field.required)
 
     def more(self) -> list[forms.BoundField]:
         """Its fields that are seldom touched."""
-        return [self[name] for name, info in self.method.params.model_fields.items() if folded(info)]
+        return [self[name] for name, info in self.shown().items() if folded(info)]
 
     def common(self) -> list[forms.BoundField]:
         return [self["run_queue"], self["run_seed"]]
@@ -58,7 +62,7 @@ class RunForm(forms.Form):
 
     def params(self) -> dict[str, Any]:
         """What was filled in; what was left empty keeps the method's own default."""
-        own = {name: self.cleaned_data.get(name) for name in self.method.params.model_fields}
+        own = {name: self.cleaned_data.get(name) for name in self.shown()}
         return {name: value for name, value in own.items() if value not in (None, "")}
 
     def blame(self, field: str, detail: str) -> None:
@@ -137,6 +141,10 @@ def field_for(name: str, info: FieldInfo, project: Project) -> forms.Field:
     if get_origin(inner) in (list, tuple) and get_args(inner)[:1] == (str,):
         return Lines(**shared)
     return Json(**shared)
+
+
+def hidden(info: FieldInfo) -> bool:
+    return isinstance(info.json_schema_extra, dict) and info.json_schema_extra.get("hidden") is True
 
 
 def folded(info: FieldInfo) -> bool:

@@ -25,11 +25,21 @@ from workers.training import trainers
 
 SHOWN = 50
 COMPARED = 6
-NOT_SHOWN = ("model", "name", "held_out", "longer_is_better", "calibration", "length_bias", "seconds")
+NOT_SHOWN = (
+    "model",
+    "name",
+    "held_out",
+    "longer_is_better",
+    "calibration",
+    "length_bias",
+    "seconds",
+    "cross_validated",
+)
 
 
 RIGHTS = (
     ("held_out", "This model"),
+    ("cross_validated", "Cross-validated on the rows it was trained on"),
     ("longer_is_better", "Always the longer response"),
     ("commonest_verdict", "Always the commonest verdict"),
     ("commonest_label", "Always the commonest label"),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,6 +16,7 @@ from workers.judging import Candidate, Given
 from workers.nn.loading import quiet
 from workers.nn.texts import Tokenising
 
+TOLD_EVERY = 20
 SQUEEZE = 4.0
 """Standardised states are divided by it before the tanh, which is then nearly straight."""
 
@@ -56,8 +57,11 @@ def encoder(folder: Path, length: int) -> Encoder:
 
 
 @torch.no_grad()
-def states(encoder: Encoder, asked: Sequence[Asked]) -> Tensor:
-    """State of the first token of each (prompt, response), n x d, in float64; one at a time, as is fastest on a CPU."""
+def states(encoder: Encoder, asked: Sequence[Asked], read: Callable[[int], None] = lambda n: None) -> Tensor:
+    """State of the first token of each (prompt, response), n x d, in float64; one at a time, as is fastest on a CPU.
+
+    `read` is told after every TOLD_EVERY how many are done.
+    """
     form = Tokenising(encoder.tokenizer, encoder.length, "plain", pairs=True)
     rows = []
     for key, (prompt, response) in enumerate(asked):
@@ -66,6 +70,8 @@ def states(encoder: Encoder, asked: Sequence[Asked]) -> Tensor:
         types = torch.tensor([text.types])
         out = encoder.model.base_model(input_ids=ids, token_type_ids=types, attention_mask=torch.ones_like(ids))
         rows.append(out.last_hidden_state[0, 0].double())
+        if (key + 1) % TOLD_EVERY == 0:
+            read(key + 1)
     return torch.stack(rows)
 
 

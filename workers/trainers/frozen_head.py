@@ -15,10 +15,12 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+from pydantic import Field
+
 from workers.held_out import Ranked, keep, share, summed
 from workers.paired import Messages, PairRow, pairs_in
 from workers.references import builtin_folder
-from workers.training import TRAIN, Compared, Job, Settings, Trainer, trainers
+from workers.training import MORE, TRAIN, Compared, Fitted, Job, Trainer, trainers
 
 FOLDS = 8
 LAMBDA = 10.0
@@ -27,8 +29,12 @@ LEAST = 16
 """Fewer pairs than that are not enough to hold any out."""
 
 
-class FrozenHead(Settings):
-    """Of the common parameters only the length of a text says anything here."""
+class FrozenHead(Fitted):
+    """Nothing else can be chosen: the loss is convex and its penalty is fixed."""
+
+    max_length: int = Field(
+        LENGTH, ge=8, le=LENGTH, description="tokens of a text; longer ones are cut", json_schema_extra=MORE
+    )
 
 
 def train(job: Job) -> dict[str, Any]:
@@ -36,10 +42,12 @@ def train(job: Job) -> dict[str, Any]:
     from workers.nn import bt_head
 
     pairs = [as_compared(row) for row in pairs_in(job, TRAIN)]
-    metrics = learn(pairs, job.model, job.seed, job.log)
+    told = 2 * len(pairs)
+    metrics = learn(pairs, job.model, job.seed, job.log, job.settings.max_length, lambda n: job.tell(n, told, {}))
+    metrics["cross_validated"] = metrics["held_out"]
     rows = [row for split in job.held_out for row in pairs_in(job, split)]
     asked = [(row.prompt, text_of(side)) for row in rows for side in (row.chosen, row.rejected)]
-    scores = bt_head.rewards_by(job.model, LENGTH, asked)
+    scores = bt_head.rewards_by(job.model, job.settings.max_length, asked)
     held = [Ranked.of(row, *scores[2 * n : 2 * n + 2]) for n, row in enumerate(rows)]
     keep(job.out, held)
     return {**metrics, **summed(held)}
@@ -53,16 +61,27 @@ def text_of(messages: Messages) -> str:
     return "\n\n".join(str(one.get("content") or "") for one in messages)
 
 
-def learn(pairs: Sequence[Compared], out: Path, seed: int, log: Callable[[str], None]) -> dict[str, Any]:
-    """A model in `out` from compared responses; how it does on pairs left out. Raises ValueError for too few pairs."""
+def learn(
+    pairs: Sequence[Compared],
+    out: Path,
+    seed: int,
+    log: Callable[[str], None],
+    length: int = LENGTH,
+    read: Callable[[int], None] = lambda n: None,
+) -> dict[str, Any]:
+    """A model in `out` from compared responses; how it does on pairs left out. Raises ValueError for too few pairs.
+
+    `read` is told now and then how many of the responses are read.
+    """
     from workers.nn import bt_head
 
     if len(pairs) < LEAST:
         raise ValueError(f"{len(pairs)} pairs are too few; at least {LEAST}")
-    encoder = bt_head.encoder(builtin_folder("minilm"), LENGTH)
+    encoder = bt_head.encoder(builtin_folder("minilm"), length)
     log(f"reading {2 * len(pairs)} responses")
-    chosen = bt_head.states(encoder, [(pair.prompt, pair.chosen) for pair in pairs])
-    rejected = bt_head.states(encoder, [(pair.prompt, pair.rejected) for pair in pairs])
+    chosen = bt_head.states(encoder, [(pair.prompt, pair.chosen) for pair in pairs], read)
+    before = len(pairs)
+    rejected = bt_head.states(encoder, [(pair.prompt, pair.rejected) for pair in pairs], lambda n: read(before + n))
     right = bt_head.cross_validated(chosen, rejected, folds=FOLDS, weight=LAMBDA, seed=seed)
     head = bt_head.fit(chosen, rejected, weight=LAMBDA)
     bt_head.save(encoder, head, out)
@@ -88,10 +107,12 @@ trainers.add(
     Trainer(
         name="frozen-head",
         title="Reward head on the built-in encoder",
-        about="A reward model from some dozen pairs, in seconds on one core: only a head on the frozen encoder learns.",
+        about="A reward model from some dozen pairs, in a minute on one core: only a head on a frozen encoder learns.",
         reads=("trl-preference", "trl-preference-implicit"),
         makes="reward",
+        builds="the built-in encoder (builtin:minilm), whose weights stay as they are",
         train=train,
         settings=FrozenHead,
+        least=LEAST,
     )
 )

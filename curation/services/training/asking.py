@@ -56,7 +56,7 @@ def params_of(trainer: Trainer) -> type[Params]:
         base = Field(None, description=Asked.model_fields["base"].description, json_schema_extra=extra)
         asked["base"] = (int | None, base)  # type: ignore[assignment]
     else:
-        asked["base"] = (type(None), Field(None, description="it builds its own model"))  # type: ignore[assignment]
+        asked["base"] = (type(None), Field(None, json_schema_extra={"hidden": True}))  # type: ignore[assignment]
     own = {name: (info.annotation, info) for name, info in trainer.settings.model_fields.items()}
     return create_model(f"Train_{trainer.name}", __base__=Params, **asked, **own)  # type: ignore[call-overload, no-any-return]
 

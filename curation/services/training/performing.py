@@ -159,7 +159,8 @@ def take(run: Run, report: Report, lines: Iterator[list[dict[str, Any]]]) -> Non
             report.log(line["log"])
         else:
             step, steps = line["step"], line["steps"]
-            points.setdefault(step, {}).update(line["values"])
+            if line["values"]:
+                points.setdefault(step, {}).update(line["values"])
     with transaction.atomic():
         keep(run, points)
         report.checkpoint(done=step, total=steps)

@@ -70,8 +70,8 @@ def registered(
 
 
 TOLD = (
-    "held_out", "longer_is_better", "signs", "held_out_loss", "tokens_guessed", "answers_read", "auroc", "steps",
-    "pairs", "rows", "tokens", "seconds",
+    "held_out", "cross_validated", "longer_is_better", "signs", "held_out_loss", "tokens_guessed", "answers_read",
+    "auroc", "steps", "pairs", "rows", "tokens", "seconds",
 )  # fmt: skip
 
 
@@ -93,10 +93,10 @@ def reference_of(model: ModelVersion) -> str:
     return f"{model.reference}@{model.revision}" if pinned else model.reference
 
 
-def began(base: ModelVersion | None, own: dict[str, Any]) -> str:
+def began(base: ModelVersion | None, own: dict[str, Any], trainer: Trainer) -> str:
     """What the model was before it was trained, in words."""
     if base is None:
-        return "nothing: it builds its own model"
+        return trainer.builds or "nothing: it builds its own model"
     if own.get("layers"):
         return f"a new model of {own['layers']} layers ({own['norms']}), with the tokenizer of {base}"
     return str(base)
@@ -118,7 +118,7 @@ def card(run: Run, trainer: Trainer, metrics: dict[str, Any], made: ModelVersion
         objective=trainer.name,
         dataset=run.params["dataset"],
         project=run.home.slug,
-        base=began(base, own),
+        base=began(base, own, trainer),
         held=words,
         run=run.pk,
         seed=run.seed,
