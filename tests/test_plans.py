@@ -315,6 +315,8 @@ def test_what_does_not_fit_is_refused(cast: Cast, embedder: ModelVersion) -> Non
         ({"source": "nowhere"}, "params.source"),
         ({"validation": 3}, "params.validation"),
         ({"budget": 12}, "params.budget"),
+        ({"seed_pairs": 10, "rounds": 1}, "params.seed_pairs"),
+        ({"budget": 20}, "params.seed_pairs"),
         ({"colour": 1}, "params.colour"),
         ({"training": {"epochs": 1}}, "params.epochs"),
     ]

@@ -24,6 +24,7 @@ from curation.services.planning.recipe import Counts, Recipe, Stage
 from curation.services.plans import attributing, judging, labelling, measuring, sifting, verifying
 from curation.services.plans.settings import MOST_FOLDS, SkyworkParams, settings_of
 from workers.consistency import Advice, advice
+from workers.training import trainers
 
 
 def following(plan: Plan, step: PlanStep) -> tuple[int, str] | None:
@@ -200,6 +201,12 @@ def settle(project: Project, params: SkyworkParams) -> SkyworkParams:
         raise Invalid("no items of this source here", field="params.source")
     if params.budget and params.budget <= params.validation:
         raise Invalid("must be more than what is held out", field="params.budget")
+    learnt = params.seed_pairs + (params.rounds - 1) * params.per_round
+    learnt = min(learnt, params.budget - params.validation) if params.budget else learnt
+    least = trainers.get(params.trainer).least
+    if learnt < least:  # else people would work for a gold model that cannot be
+        words = f"people would verify {learnt} pairs to learn from in all, and the gold model takes {least}"
+        raise Invalid(words, field="params.seed_pairs")
     return params.model_copy(update={"axis": params.axis or names[0], "embedder": embedder.pk})
 
 
