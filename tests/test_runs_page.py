@@ -238,3 +238,25 @@ def test_every_type_of_parameter_has_its_field(cast: Cast, monkeypatch: pytest.M
         answer = client.post(f"{P}new/?method=all", {**filled, **wrong})
         assert answer.status_code == 422 and told in answer.content.decode()
     assert Run.objects.filter(method="all").count() == 1
+
+
+def test_a_run_leads_to_the_page_that_shows_its_result(cast: Cast) -> None:
+    ended = {"project": cast.project, "state": "succeeded"}
+    told = {
+        "check": "/projects/helpfulness/checks/",
+        "bias-report": "/projects/helpfulness/bias/",
+        "learning-curve": "/projects/helpfulness/next/",
+        "verify": "/projects/helpfulness/datasets/preferences/2/",
+    }
+    viewer = browser(cast.vic)
+    for method, address in told.items():
+        run = Run.objects.create(method=method, params={"dataset": "preferences", "number": 2}, **ended)
+        assert f'href="{address}"' in viewer.get(f"{P}{run.pk}/").content.decode(), method
+    for method in ("decide", "curate"):
+        run = Run.objects.create(method=method, **ended)
+        page = viewer.get(f"{P}{run.pk}/").content.decode()
+        assert (f"/decisions/?fit={run.pk}" if method == "decide" else f"/curation/{run.pk}/") in page
+    waiting = Run.objects.create(method="check", project=cast.project, state="queued")
+    assert "Open the checks" not in viewer.get(f"{P}{waiting.pk}/").content.decode()
+    listed = viewer.get(P).content.decode()
+    assert "Check how people answer" in listed and "Bias-report" not in listed

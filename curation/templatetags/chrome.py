@@ -195,6 +195,8 @@ def said(value: Any) -> str:
         return "yes" if value else "no"
     if isinstance(value, int):
         return number(value)
+    if isinstance(value, float):
+        return f"{value:.4g}" if abs(value) < 10_000 else number(round(value))
     if isinstance(value, list):
         return ", ".join(map(str, value)) if len(str(value)) < 120 and not nested(value) else f"{len(value)} entries"
     if isinstance(value, dict):

@@ -31,6 +31,17 @@ SHOWN = 50
 ASIDE_SHOWN = 20
 OWN_PAGES = {"import": "imports", "freeze": "version-new", "curate": "curation"}
 """Methods that are started on a page of their own."""
+SHOWN_ON = {
+    "check": ("Open the checks", "checks"),
+    "bias-report": ("Open the report", "bias"),
+    "learning-curve": ("Open what next", "next"),
+    "decide": ("Open the decisions", "decisions"),
+    "curate": ("Open the proposals", "curation-run"),
+    "compare": ("Open the comparison", "compared"),
+    "verify": ("Open the version", "version"),
+    "push": ("Open the version", "version"),
+}
+"""Where the result of a method is shown: what the button says, and the page."""
 
 
 # --- The list, and one run --------------------------------------------------------------------------
@@ -47,7 +58,7 @@ def index(request: HttpRequest, slug: str) -> HttpResponse:
     older = found[SHOWN - 1].created_at.isoformat() if len(found) > SHOWN else ""
     context = {
         "project": project,
-        "runs": found[:SHOWN],
+        "runs": [(run, title_of(run)) for run in found[:SHOWN]],
         "older": older,
         "newer": before is not None,
         "may_start": access.FREEZE in access.capabilities(request.user, project),
@@ -72,6 +83,11 @@ def page(request: HttpRequest, slug: str, run_id: UUID) -> HttpResponse:
     return shown(request, run, may_act=access.FREEZE in access.capabilities(request.user, project))
 
 
+def title_of(run: Run) -> str:
+    method = METHODS.get(run.method)
+    return method.title if method else run.method.capitalize()
+
+
 @require_safe
 def work(request: HttpRequest, run_id: UUID) -> HttpResponse:
     """A run on the installation itself; for staff."""
@@ -84,7 +100,7 @@ def shown(request: HttpRequest, run: Run, *, may_act: bool) -> HttpResponse:
     context = {
         "project": run.project,
         "run": run,
-        "title": method.title if method else run.method.capitalize(),
+        "title": title_of(run),
         "pace": pace,
         "facts": facts_of(run, pace),
         "bar": bar_of(run, pace),
@@ -97,6 +113,7 @@ def shown(request: HttpRequest, run: Run, *, may_act: bool) -> HttpResponse:
         "waiting": "" if pace.working else waiting(run),
         "log": running.log_of(run),
         "addresses": addresses(run),
+        "told_on": told_on(run),
     }
     if run.project and training.is_training(run):
         context |= training.context_of(run, run.project)
@@ -108,6 +125,20 @@ def addresses(run: Run) -> dict[str, str]:
     names = ("", "-log", "-cancel", "-retry")
     stem, args = ("run", [run.project.slug, run.pk]) if run.project else ("work", [run.pk])
     return {name.removeprefix("-") or "page": reverse(stem + name, args=args) for name in names}
+
+
+def told_on(run: Run) -> tuple[str, str] | None:
+    """What a button to the page of the result says, and its address; None where the result stands on the run's own."""
+    if run.project is None or run.state != Run.State.SUCCEEDED or run.method not in SHOWN_ON:
+        return None
+    words, page = SHOWN_ON[run.method]
+    args: list[Any] = [run.project.slug]
+    if page in ("curation-run", "compared"):
+        args.append(run.pk)
+    elif page == "version":
+        args += [run.params["dataset"], run.params["number"]]
+    query = {"decide": f"?fit={run.pk}"}.get(run.method, "")
+    return words, reverse(page, args=args) + query
 
 
 def facts_of(run: Run, pace: Pace) -> list[tuple[str, str]]:

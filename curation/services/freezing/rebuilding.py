@@ -52,6 +52,7 @@ def execute(run: Run, report: Report) -> dict[str, Any]:
     files = list(DatasetFile.objects.filter(version=version).order_by("pk"))
     damaged = [words for n, file in enumerate(files) if (words := damage(version, file, report, n, len(files)))]
     damaged += [f"{name}: its shards are not what they were together" for name in version.wholes if torn(version, name)]
+    report.checkpoint(done=len(files), total=len(files))
     if manifest_hash(version) != version.hash:
         damaged.append("manifest.json is not the one that the hash was taken over")
     result: dict[str, Any] = {"files": len(files), "files_ok": not damaged, "damaged": damaged}
