@@ -49,6 +49,7 @@ def test_planted_pulls_are_told_with_their_items(pulled: Cast) -> None:
         assert (told[key]["count"], told[key]["n"], told[key]["marked"]) == (30, 40, True), key
     assert (told["annotator", "ann"]["count"], told["family", "llama"]["count"]) == (30, 10)
     assert told["markdown", "headers"]["share"] is None
+    assert {name for signal, name in told if signal == "hour"}, "given here"
     assert set(report.told["style"]["raw"]) == {"gpt-4", "llama-2"}
     page = browser(pulled.vic).get(PAGE).content.decode()
     assert "75.0 %" in page and "undefined" in page and "40 decided pairs" in page
@@ -118,3 +119,14 @@ def test_what_is_no_report_is_refused(cast: Cast) -> None:
     assert "Nothing is decided yet" in client.get(PAGE).content.decode()
     assert client.get(f"{PAGE}items/?signal=weather&name=rain").status_code == 404
     assert Task.objects.count() == 0
+
+
+def test_the_hour_of_an_import_is_nobodys_hour(cast: Cast) -> None:
+    tasks = make_pairs(cast.project, 30)
+    Response.objects.filter(position=1).update(text="longer than the other")
+    speak(cast, "ann", "person", tasks, {task.pk: ("", 1) for task in tasks}, via="import")
+    run = done(cast.project, "bias-report", cast.mia)
+    assert run.state == "succeeded" and run.result["answers"] == 30, run.error
+    told = figures(BiasReport.objects.get())
+    assert told["annotator", "ann"]["n"] == 30 and not [name for signal, name in told if signal == "hour"]
+    assert "+0.00 (+0.00" not in browser(cast.vic).get(PAGE).content.decode(), "no header anywhere: undefined"

@@ -19,7 +19,13 @@ MACHINES = "overall response demonstrates furthermore comprehensive clarity accu
 
 
 def speak(
-    cast: Cast, name: str, kind: str, tasks: list[Task], say: dict[int, tuple[str, int]], ms: int = 9_000
+    cast: Cast,
+    name: str,
+    kind: str,
+    tasks: list[Task],
+    say: dict[int, tuple[str, int]],
+    ms: int = 9_000,
+    via: str = "api",
 ) -> None:
     """Answers of one annotator: the shown order and the value on each task."""
     annotator = Annotator.objects.create(project=cast.project, kind=kind, name=name)
@@ -27,7 +33,7 @@ def speak(
         order, value = say[task.pk]
         annotation = Annotation.objects.create(
             project=cast.project, task=task, annotator=annotator, protocol=cast.project.protocol, event="answer",
-            source="api", order=order, active_ms=ms, idempotency_key=f"{name}-{task.pk}",
+            source=via, order=order, active_ms=ms, idempotency_key=f"{name}-{task.pk}",
         )  # fmt: skip
         Preference.objects.create(annotation=annotation, axis="overall", value=value)
 

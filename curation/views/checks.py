@@ -70,7 +70,9 @@ def style_of(style: dict[str, Any]) -> dict[str, Any]:
 
 
 def said(one: Estimate) -> str:
-    return f"{one.value:+.2f} ({one.low:+.2f} to {one.high:+.2f})"
+    if max(abs(one.value), abs(one.low), abs(one.high)) < 1e-9:
+        return "undefined"  # no two responses differ in it
+    return f"{one.value:+.2f} ({one.low:+.2f} to {one.high:+.2f})".replace("-", "−")
 
 
 def origin_of(board: Board) -> dict[str, Any]:

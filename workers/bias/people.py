@@ -11,5 +11,5 @@ def annotator(answer: Answer) -> Seens:
 
 
 def hour(answer: Answer) -> Seens:
-    if answer.longer is not None:
+    if answer.longer is not None and answer.hour is not None:
         yield Seen(f"{answer.hour:02d}:00", answer.longer, not answer.longer)

@@ -20,12 +20,12 @@ class Chosen:
 @dataclass(frozen=True, slots=True)
 class Answer:
     """One answer that prefers a response: whether that is the longer one and the one on the left, as far as they differ
-    and it is known; who gave it, and in which hour of the day (UTC)."""
+    and it is known; who gave it, and in which hour of the day (UTC), None where nobody knows."""
 
     longer: bool | None
     left: bool | None
     annotator: str
-    hour: int
+    hour: int | None
 
 
 class Seen(NamedTuple):

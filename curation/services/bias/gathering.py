@@ -122,8 +122,12 @@ def answers_of(
     """What people said of each of some pairs, where it prefers one of its two responses."""
     ids = {pk for one in some for pk in one.annotations}
     people = Annotation.objects.filter(pk__in=ids, annotator__kind=Annotator.Kind.PERSON).order_by("pk")
-    rows = people.values_list("pk", "annotator__name", "annotator__user__username", "order", "created_at")
-    given = {pk: (user or name, order, at) for pk, name, user, order, at in rows}
+    rows = people.values_list("pk", "annotator__name", "annotator__user__username", "order", "source", "created_at")
+    given = {
+        # an answer that came with a file has the time of its import, which says nothing of the person
+        pk: (user or name, order, None if source == Annotation.Source.IMPORT else at.hour)
+        for pk, name, user, order, source, at in rows
+    }
     said = contents(project, list(given))
     found: dict[Key, list[Answer]] = {}
     for one in some:
@@ -132,9 +136,9 @@ def answers_of(
         for pk in one.annotations:
             side = preferred(said[pk], axis, first, second) if pk in given else 0
             if side:
-                name, order, at = given[pk]
+                name, order, hour = given[pk]
                 left = None if order not in ("ab", "ba") else (side < 0) == (order == "ab")
-                answer = Answer((longer > 0) == (side > 0) if longer else None, left, name, at.hour)
+                answer = Answer((longer > 0) == (side > 0) if longer else None, left, name, hour)
                 found.setdefault((one.task, one.chosen, one.rejected), []).append(answer)
     return found
 
