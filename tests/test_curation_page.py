@@ -80,6 +80,11 @@ def test_all_of_a_filter_are_decided_and_the_page_tells_what_to_do_next(planted:
     assert olga.get(f"{address(planted, run)}?action=drop&state=all").content.decode().count("data-proposal=") == 4
     version = olga.get(f"{reverse('version-new', args=[planted.project.slug])}?curated={run.pk}").content.decode()
     assert f'<option value="{run.pk}" selected>' in version and "3 of 16 accepted" in version
+    assert '<option value="people" selected>' in version, "the answers that the curator read"
+    others = curated(planted, annotators="all")
+    version = olga.get(f"{reverse('version-new', args=[planted.project.slug])}?curated={others.pk}").content.decode()
+    assert '<option value="all" selected>' in version
+    assert olga.get(f"{reverse('version-new', args=[planted.project.slug])}?curated=nothing").status_code == 200
     made = olga.post(
         reverse("version-new", args=[planted.project.slug]),
         {

@@ -19,7 +19,7 @@ from curation.models import DatasetVersion, Project
 from curation.rendering import markdown
 from curation.services import card_people, cards, exporting, freezing
 from curation.services.bias import telling as reports
-from curation.services.freezing import changed, pushing
+from curation.services.freezing import changed, curated, pushing
 from curation.views.version_form import EXAMPLE, VersionForm
 from workers.tables import shards
 from workers.writers import targets
@@ -42,7 +42,8 @@ def index(request: HttpRequest, slug: str) -> HttpResponse:
 @require_http_methods(["GET", "POST"])
 def make(request: HttpRequest, slug: str) -> HttpResponse:
     project = access.project_for(request.user, slug, access.FREEZE)
-    first = {**request.GET.dict(), "curated": request.GET.getlist("curated")}
+    followed = request.GET.getlist("curated")
+    first = {**curated.read_by(project, followed), **request.GET.dict(), "curated": followed}
     form = VersionForm(request.POST or None, project=project, initial=first)
     if request.method == "POST" and form.is_valid():
         try:

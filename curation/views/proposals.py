@@ -16,7 +16,7 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 
 from curation import access
 from curation.errors import DomainError, Invalid, NotFound
-from curation.models import Project, Proposal, Response, Run
+from curation.models import ModelVersion, Project, Proposal, Response, Run
 from curation.services import fits, starting
 from curation.services.curating import asking, deciding, showing
 from curation.services.curating.deciding import Wanted
@@ -166,8 +166,16 @@ def about(request: HttpRequest, project: Project, run: Run, wanted: Wanted) -> d
         "states": Proposal.State.choices,
         "may_decide": access.FREEZE in access.capabilities(request.user, project),
         "keys_off": bool(own(request).keys.get("off")),
-        "whole_settings": run.params.get("settings", {}),
+        "whole_settings": settings_of(run),
     }
+
+
+def settings_of(run: Run) -> dict[str, Any]:
+    """What the curator was set to, models by their names."""
+    told = dict(run.params.get("settings", {}))
+    names = {name: told[name] for name in ("embedder", "model", "second") if isinstance(told.get(name), int)}
+    models = ModelVersion.objects.in_bulk(names.values())
+    return told | {name: str(models[pk]) for name, pk in names.items() if pk in models}
 
 
 def wanted_of(given: Any, counts: dict[str, Any]) -> Wanted:

@@ -175,6 +175,22 @@ def swapped(trace: Mapping[str, Any]) -> dict[str, Any]:
     return {**trace, **turned}
 
 
+def read_by(project: Project, followed: list[str]) -> dict[str, Any]:
+    """Whose answers decided the labels that a curator looked at, and on which axis: what follows begins with these."""
+    ids = [pk for pk in followed if as_uuid(pk)]
+    run = Run.objects.filter(project=project, method="curate", pk__in=ids).first()
+    names = ("annotators", "decided_by", "axis")
+    return {name: run.params[name] for name in names if run.params.get(name)} if run else {}
+
+
+def as_uuid(text: str) -> bool:
+    try:
+        UUID(text)
+    except ValueError:
+        return False
+    return True
+
+
 def proposals(version: DatasetVersion) -> Iterator[dict[str, Any]]:
     """What was accepted of the runs that a version follows, as its companion file has it."""
     among, runs = one_of_runs(version.filters["curated"])
