@@ -39,7 +39,7 @@ def listed(page: str) -> list[str]:
     return re.findall(r'class="items__id"><a href="[^"]*">([^<]*)<', page)
 
 
-def answers(task: Task, **said: Any) -> None:
+def answers(task: Task, via: str = "api", **said: Any) -> None:
     """One preference and one verdict by each annotator."""
     for name, (value, true) in said.items():
         one = annotators(task.project, name)[0]
@@ -49,7 +49,7 @@ def answers(task: Task, **said: Any) -> None:
             annotator=one,
             protocol=task.project.protocol,
             event="answer",
-            source="api",
+            source=via,
             idempotency_key=f"k{next(KEYS)}",
         )
         Preference.objects.create(annotation=made, axis="overall", value=value)
@@ -206,3 +206,14 @@ def test_nothing_to_tell_yet_and_what_cannot_be_asked(cast: Cast) -> None:
     assert told(cast, "?field=domain", 422)["errors"][0]["field"] == "field"
     assert told(cast, "?most=9999", 422)["errors"][0]["field"] == "most"
     assert "must be people or all" in look(cast, "?who=some")
+
+
+def test_it_says_so_when_the_chosen_response_of_imported_pairs_always_stands_first(
+    cast: Cast, answered: list[Task]
+) -> None:
+    words = "so <em>imported</em> always says first"
+    for task in answered[:4]:
+        answers(task, via="import", imported=(-1, True))
+    assert words in look(cast)
+    answers(answered[4], via="import", imported=(1, True))
+    assert words not in look(cast), "a winner may be either"

@@ -78,12 +78,16 @@ def figures(project: Project, found: Shown) -> dict[str, Any]:
     low = floor_of([one.main.figure for one in found.slices.values()])
     return {
         "label": label,
-        "rows": [(one, brief(each), link.page(label=one.key), link.items(one)) for one, each in found.labels],
+        "rows": [
+            (one, brief(told if one.key == label.key else each), link.page(label=one.key), link.items(one))
+            for one, each in found.labels
+        ],
         "measures": [
             (measure.title, said_of(measure.figure), note(measure.figure)) for measure in shown_measures(told)
         ],
         "told": told,
         "dominant": dominant_words(told),
+        "chosen_first": showing.chosen_first(project, label),
         "disputed": link.items(label),
         "plot": over_weeks(f"{told.main.title} of {label.title} by week", plotted) if plotted else "",
         "plot_low": said(floor_of([figure for _, figure, _ in plotted])),

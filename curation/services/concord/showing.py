@@ -10,7 +10,7 @@ from datetime import date
 from django.db.models import QuerySet
 
 from curation.errors import Invalid, NotFound
-from curation.models import AgreementState, AgreementSum, Annotator, Item, Project, Source
+from curation.models import AgreementState, AgreementSum, Annotation, Annotator, Item, Preference, Project, Source
 from curation.services.concord import keeping, matrix
 from curation.services.concord.figuring import FEW_RESAMPLES, Choice, Label, Reader, Told
 from curation.services.concord.figuring import labels_of as labels_of
@@ -19,7 +19,7 @@ from curation.services.concord.speaking import LONGEST_SLICE
 from curation.services.concord.summing import ALL, PEOPLE
 
 SAMPLE = 200
-"""Items that are looked at, at either end, to find the keys of their metadata."""
+"""Items that are looked at, at either end, to find the keys of their metadata; and votes, to find how they stand."""
 MOST_FIELDS = 50
 MOST_SLICES_SHOWN = 200
 MOST_WEEKS = 520
@@ -123,6 +123,19 @@ def shown(project: Project, asked: Question, seconds: float) -> Shown:
         by_slice.by_slice() if asked.field else {},
         matrix.matrix(kept.state, label, choice, asked.asked),
     )
+
+
+def chosen_first(project: Project, label: Label) -> bool:
+    """Whether votes that came as chosen and rejected are all for the first response, as far as the latest tell.
+
+    Then which response stands first tells the label: an answer that is always the same has a kappa of 0 with anybody.
+    """
+    if label.family != "axis":
+        return False
+    votes = Preference.objects.filter(annotation__task__project=project, axis=label.key.partition("|")[2])
+    latest = votes.filter(annotation__source=Annotation.Source.IMPORT, annotation__annotator__name="imported")
+    values = latest.order_by("-pk").values_list("value", flat=True)[:SAMPLE]
+    return len(values) > 1 and all(value is not None and value < 0 for value in values)
 
 
 def weeks(choice: Choice) -> tuple[str, str]:
