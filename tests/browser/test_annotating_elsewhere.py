@@ -133,6 +133,19 @@ def test_arabic_reads_from_the_right_and_english_from_the_left(sign_in: Any, cre
     assert page.locator("#prompt .prose p").evaluate_all(directions) == ["rtl"]
 
 
+def test_a_long_conversation_opens_at_what_is_to_be_answered(sign_in: Any, crew: Cast) -> None:
+    make_pairs(crew.project, 1)
+    turns = [{"role": ("user", "assistant")[n % 2], "content": f"Turn {n}. " * 40} for n in range(9)]
+    Item.objects.update(prompt=[*turns[:-1], {"role": "user", "content": "The last question?"}])
+    page = opened(sign_in, crew)
+    box = page.locator("#prompt")
+    assert box.evaluate("box => box.scrollHeight > box.clientHeight")
+    expect(box.get_by_text("The last question?")).to_be_in_viewport()
+    box.focus()
+    page.keyboard.press("Home")
+    expect(box.get_by_text("Turn 0.").first).to_be_in_viewport()
+
+
 def test_on_a_phone_the_next_task_begins_at_its_top(sign_in: Any, crew: Cast) -> None:
     make_pairs(crew.project, 3)
     Response.objects.update(text="\n\n".join(["A paragraph."] * 60))
