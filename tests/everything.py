@@ -58,7 +58,7 @@ def main() -> int:
     codes = {"SQLite": pytest("-n", processes, *sys.argv[1:])}
     if present["postgres"]:
         with_redis = {"CELERY_BROKER_URL": REDIS} if present["redis"] else {}
-        only = "not browser and not training and not sqlite"
+        only = "not browser and not training and not sqlite and not once"
         codes["PostgreSQL"] = pytest("-n", processes, "-m", only, *sys.argv[1:], DATABASE_URL=POSTGRES, **with_redis)
     print(f"\n— {time.monotonic() - began:.0f} s —")
     for suite, code in codes.items():

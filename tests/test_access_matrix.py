@@ -44,6 +44,8 @@ from curation.services.desk import desk_of
 from tests.cast import Cast, make_pairs, token_for
 from tests.conftest import calling
 
+pytestmark = pytest.mark.once
+
 ROLES = ["nobody", "zed", "vic", "ann", "rita", "sol", "mia", "olga", "ada"]
 """nobody is not signed in; zed a stranger; vic views; ann annotates; rita reviews; sol is a service account;
 mia manages; olga owns; ada is a superuser."""

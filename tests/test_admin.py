@@ -60,6 +60,8 @@ from tests.cast import Cast, make_pairs
 from tests.test_people import browser
 from tests.test_projects_page import answer
 
+pytestmark = pytest.mark.once
+
 OURS = [model for model in admin.site._registry if model._meta.app_label == "curation"]
 
 

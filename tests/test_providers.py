@@ -20,6 +20,8 @@ from tests.cast import Cast
 from tests.identity_provider import CLIENT, SECRET, Provider, serve
 from tests.test_people import PASSWORD, browser, signed_in
 
+pytestmark = pytest.mark.once
+
 
 @pytest.fixture
 def provider(settings: Any, cast: Cast) -> Iterator[Provider]:

@@ -36,6 +36,8 @@ from tests.test_freezing import answer_all, frozen
 from tests.test_mutations import given
 from workers.writers import targets
 
+pytestmark = pytest.mark.once
+
 REPO = "my-team/prefs"
 
 

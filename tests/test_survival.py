@@ -125,7 +125,7 @@ def test_workers_killed_at_random_moments_leave_the_rows_of_an_undisturbed_run(c
     moments = random.Random(seed)
     run = score(crowd, "slow", items_per_shard=20)
     kills = 0
-    for _ in range(9):
+    for _ in range(6):
         since = timezone.now()
         process = worker(processes=2)
         until(lambda since=since: taken_since(run, since) or not at_work(run) and not run.live, 60)
@@ -135,7 +135,7 @@ def test_workers_killed_at_random_moments_leave_the_rows_of_an_undisturbed_run(c
         kills += run.live
     worker(processes=2)
     until(lambda: not at_work(run) and not run.live, 90, told=lambda: f"seed {seed}: {run.state} {run.phase}")
-    assert kills >= 7, f"seed {seed}: it ended after {kills} kills"
+    assert kills >= 4, f"seed {seed}: it ended after {kills} kills"
     ended_the_same(run, worker)
 
 

@@ -20,6 +20,8 @@ from curation.services import people, two_factor
 from tests.cast import Cast, token_for
 from tests.test_people import PASSWORD, browser, signed_in
 
+pytestmark = pytest.mark.once
+
 
 def code(secret: str, ahead: int = 0) -> str:
     """What an app shows now, or some steps later."""
