@@ -168,7 +168,12 @@ def by_majority(
         f" AND {mine}{some} AND {axis}",
         [*params, *named],
     )
-    for (task_id, pair_id), votes in groupby(rows, key=itemgetter(0, 1)):
+    for (task_id, pair_id), together in groupby(rows, key=itemgetter(0, 1)):
+        votes = list(together)
+        if len(votes) == 1 and not raw and votes[0][-1] != Annotation.Source.REVIEW:  # of most pairs
+            _, _, pk, value, bad, _ = votes[0]
+            yield decide(task_id, pair_id, filters.axis, [(pk, value, bool(bad))])
+            continue
         each = {pk: ((pk, value, bool(bad)), source) for _, _, pk, value, bad, source in votes}
         given = [vote for vote, _ in each.values()]
         fixes = [vote for vote, source in each.values() if source == Annotation.Source.REVIEW]

@@ -125,11 +125,12 @@ def conversation(row: Row, column: str, *, last: str = "", first: str = "") -> l
     if not isinstance(found, list) or not found:
         raise Wrong(column, "must be a list of messages")
     for message in found:
-        if message.keys() < {"role", "content"} or message["role"] not in ROLES:
+        content = message.get("content")
+        if message.get("role") not in ROLES or "content" not in message:
             raise Wrong(column, f"has no role that is known: {message.get('role')!r}")
-        if not isinstance(message["content"], str):
+        if not isinstance(content, str):
             raise Wrong(column, "has a content that is no text")
-        if message["content"].startswith(("<s>", "<|begin_of_text|>", "<bos>")):
+        if content[:1] == "<" and content.startswith(("<s>", "<|begin_of_text|>", "<bos>")):
             raise Wrong(column, "begins with a token that the tokenizer adds")
     if last and found[-1]["role"] != last:
         raise Wrong(column, f"ends with {found[-1]['role']}, not {last}")

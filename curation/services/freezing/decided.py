@@ -91,15 +91,16 @@ def with_contents(selection: Selection) -> Iterator[tuple[Content, Decision | No
         past=past,
         settled_upto=selection.settled,
     )
+    ranking = project.kind == TaskKind.RANKING
     ahead = ((place_of(decision), decision) for decision in found)
     place, decision = next(ahead, END)
-    for content in ranked(selection) if project.kind == TaskKind.RANKING else pairs(selection):
-        key = content.key
-        while place < key[: len(place)]:
+    for content in ranked(selection) if ranking else pairs(selection):
+        key: tuple[float, ...] = content.key if ranking else content[:1]
+        while place < key:
             place, decision = next(ahead, END)
-        if place != key[: len(place)]:
+        if place != key:
             yield content, None
-        while place == key[: len(place)]:
+        while place == key:
             yield content, decision
             place, decision = next(ahead, END)
 

@@ -7,6 +7,7 @@ import hashlib
 import shutil
 from collections import Counter
 from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import replace
 from functools import partial
@@ -56,9 +57,10 @@ def execute(run: Run, report: Report) -> dict[str, Any]:
 def write(version: DatasetVersion, building: Path, report: Report) -> None:
     """All files of a version, then its row and its place, in that order of commitment."""
     members, digests = Members(), dict[str, str]()
-    with sorting_on_disk(), uncollected(), consuming.Reading(version) as reading:
+    with sorting_on_disk(), uncollected(), consuming.Reading(version) as reading, ThreadPoolExecutor(1) as disk:
         counts = write_splits(version, building, report, members, digests)
         reading.begin(building, counts["rows"])
+        disk.submit(storing.flush, sorted(building.iterdir()))  # the disk is slow: it need not wait for the end
         counts |= write_companions(version, building, digests)
         files = describe(version, building, counts, digests)
         version.counts = counts

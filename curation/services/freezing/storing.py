@@ -40,6 +40,12 @@ def keep(building: Path, files: Iterable[DatasetFile]) -> int:
     return shared
 
 
+def flush(paths: Iterable[Path]) -> None:
+    """Files of a version on the disk; `keep` sees to it once more, and finds little left to do."""
+    for path in paths:
+        blobs.flush(path)
+
+
 def wholes_of(building: Path, files: Sequence[DatasetFile]) -> dict[str, Any]:
     """Rows, bytes and SHA-256 of each split or companion that was cut, as one file, by its name."""
     made = {}
