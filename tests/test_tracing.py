@@ -127,6 +127,7 @@ def test_what_changed_is_told_by_row_label_and_annotator(answered: Cast) -> None
     for kind in kinds:
         assert len(comparing.examples(told["run"], kind)) == min(20, told[kind])
     seen = page(answered, "vic", f"compared/{told['run'].pk}/").content.decode()
+    assert f"only in prefs v{second.number}" in seen and f"<th>prefs v{first.number}</th>" in seen
     assert "What differs" in seen and all(kind.capitalize() in seen for kind in kinds)
     rows = page(answered, "vic", f"compared/{told['run'].pk}/differences.jsonl")
     assert len(b"".join(rows.streaming_content).splitlines()) == sum(told[kind] for kind in kinds)

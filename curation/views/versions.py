@@ -98,11 +98,14 @@ def compared(request: HttpRequest, slug: str, run_id: str) -> HttpResponse:
     run = comparison(project, run_id)
     kinds = []
     if run.state == Run.State.SUCCEEDED:
+        asked = run.params
+        first = f"{asked['dataset']} v{asked['number']}"
+        second = f"{asked.get('other_dataset') or asked['dataset']} v{asked.get('other')}"
         most = max([run.result[kind] for kind in comparing.KINDS] + [1])
         kinds = [
             {
                 "name": kind,
-                "words": words,
+                "words": {"added": f"only in {second}", "removed": f"only in {first}"}.get(kind, words),
                 "count": run.result[kind],
                 "percent": 100 * run.result[kind] // most,
                 "examples": comparing.examples(run, kind) if run.result[kind] else [],

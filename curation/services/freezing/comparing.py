@@ -22,8 +22,8 @@ from curation.services.running import Report
 from workers.writers import targets
 
 KINDS = {
-    "added": "only in the later one",
-    "removed": "only in the earlier one",
+    "added": "only in the second",
+    "removed": "only in the first",
     "label": "another label: chosen and rejected changed places, or another answer",
     "strength": "another strength or confidence",
     "split": "in another split",
