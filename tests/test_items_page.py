@@ -15,6 +15,7 @@ from tests.cast import Cast, make_pairs
 from tests.imports import bring, row
 from tests.pictures import gif, png, uri
 from tests.test_critiques_api import PERSON, review
+from tests.test_freezing import answer_all
 from tests.test_suggestions import SEA, ask, item, land, landed, wrong
 
 EVIL = "<script>alert(1)</script><img src=x onerror=alert(2)>"
@@ -119,6 +120,18 @@ def test_an_item_shows_everything_that_was_said(sky: Cast) -> None:
         assert shown in page, shown
     span = re.search(r'data-critique="\d+"[^>]*data-machine data-span data-on="0.0" data-start="0" data-end="17"', page)
     assert span and page.count("data-critique=") == 3
+
+
+def test_lines_are_explained_where_something_is_marked(sky: Cast) -> None:
+    assert "by a model or program" in page_of(sky)
+
+
+def test_a_pair_without_critiques_explains_no_lines(cast: Cast) -> None:
+    make_pairs(cast.project, 1)
+    answer_all(cast, "ann", 1)
+    bare = page_of(cast, "item-0")
+    assert "Response 2 better" in bare
+    assert "by a model or program" not in bare and "No critique or verdict of it." in bare
 
 
 def test_the_source_can_be_seen_as_it_stands(sky: Cast) -> None:

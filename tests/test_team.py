@@ -17,7 +17,8 @@ def test_everybody_is_told_to_managers_and_to_each_their_own(cast: Cast) -> None
     own = calling(cast.ann).get("/api/v1/projects/helpfulness/me").json()
     assert (own["name"], own["answers"], own["last_seven_days"], own["gone"]) == ("ann", 3, 3, False)
     assert calling(cast.bob).get("/api/v1/projects/helpfulness/me").json()["answers"] == 0
-    assert "Your answers" in browser(cast.ann).get("/projects/helpfulness/me/").content.decode()
+    mine = browser(cast.ann).get("/projects/helpfulness/me/").content.decode()
+    assert "Your answers" in mine and "overall: first much better" in mine and "overall: -2" not in mine
     assert "ann" in browser(cast.mia).get("/projects/helpfulness/people/?sort=pace").content.decode()
 
 

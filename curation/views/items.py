@@ -103,6 +103,7 @@ def page(request: HttpRequest, slug: str, item_id: int) -> HttpResponse:
         "more_context": pretty({name: value for name, value in item.context.items() if name != "documents"}),
         "metadata": pretty(item.metadata),
         "cards": cards,
+        "marked": any(card["groups"] for card in cards),
         "answers": [reader.row(answer) for answer in found.answers if reader.is_row(answer)],
         "people": reader.people(),
         "decided": decisions.of_item(showing.of_item(project, item), reader.numbers),

@@ -17,6 +17,7 @@ from curation.models import Annotation, Annotator
 from curation.services import overview, team
 from curation.services.checking import telling
 from curation.services.team import SORTS, Row, Team
+from curation.views.items import outcome_words
 from curation.views.people import own
 from workers.forecast import Forecast
 
@@ -155,7 +156,7 @@ def answered(annotation: Annotation) -> dict[str, Any]:
     task = annotation.task
     item = task.pair.item if task.pair else task.response.item if task.response else task.item
     prompt = str(item.prompt[-1].get("content", "")) if item and item.prompt else ""
-    told = [f"{one.axis}: {one.outcome.replace('_', ' ')}" for one in annotation.preferences.all()]
+    told = [f"{one.axis}: {outcome_words(one, [])}" for one in annotation.preferences.all()]
     told += [f"{one.question}: {one.answer}" for one in annotation.verdicts.all()][:4]
     critiques = len(annotation.critiques.all())
     if critiques:
