@@ -93,16 +93,17 @@ def told_of(curve: LearningCurve) -> dict[str, Any]:
 
 def points(one: dict[str, Any]) -> str:
     """A gain in points of error, with its interval."""
-    return f"{100 * one['value']:.2f} ({100 * one['low']:.2f} to {100 * one['high']:.2f})"
+    return f"{100 * one['value']:.2f} ({100 * one['low']:.2f} to {100 * one['high']:.2f})".replace("-", "−")
 
 
 def paid(cost: dict[str, Any] | None, labels: int) -> str:
-    """What so many labels take: money where an hour's cost is known, else hours."""
+    """What so many labels take: money where an hour's cost is known, else hours, or minutes where these are few."""
     if not cost:
         return ""
     if cost["amount"]:
         return f"{cost['amount'] * labels / 100:,.2f}".replace(",", "\u202f")
-    return f"{cost['hours'] * labels / 100:.1f} h"
+    hours = cost["hours"] * labels / 100
+    return f"{hours:.1f} h" if hours >= 1 else f"{60 * hours:.0f} min"
 
 
 def back_of(back: dict[str, Any]) -> dict[str, Any]:
