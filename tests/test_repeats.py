@@ -217,7 +217,7 @@ def test_a_version_from_before_repeats_were_told_is_made_again_without_them(agai
     version = frozen(again)
     del version.lineage["repeats_upto"]
     building = Path(tempfile.mkdtemp())
-    write_companions(version, building)
+    write_companions(version, building, {})
     first, *_, last = map(json.loads, (building / "annotations.jsonl").read_text().splitlines())
     assert "repeat_of" not in first and last["annotation"] < REPEATED
 
