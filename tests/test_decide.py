@@ -100,6 +100,10 @@ def test_a_fit_decides_every_pair_and_says_who_is_reliable(cast: Cast) -> None:
     assert told["p0"].low < told["p0"].value < told["p0"].high and told["p0"].n == 40
     assert told["p0"].confusion["labels"] == ["first", "second", "tie", "both_bad"]
     assert run.result["decisions"] == 40 and sum(run.result["sections"][0]["bins"]) == 40
+    told["p0"].value, told["p0"].high = 0.0, 1.0  # as by a single answer that the others contradict
+    told["p0"].save()
+    shown = [row.annotator.name for row in showing.people(run, "axis", "overall")]
+    assert all(shown.index(careless) < shown.index("p0") for careless in CARELESS), "who is surely low comes first"
 
 
 @pytest.mark.parametrize("method", ["majority", "dawid_skene", "noisy_bt"])

@@ -34,9 +34,11 @@ def under_way(project: Project) -> Run | None:
 
 
 def people(run: Run, kind: str = "", axis: str = "") -> list[Reliability]:
-    """Annotators by rising reliability, those of whom nothing can be said last; PEOPLE of them at most."""
+    """Annotators who are most surely unreliable first: by the upper end of the interval, so that somebody with a
+    single answer does not stand before those with hundreds. Those of whom nothing can be said come last; PEOPLE of them
+    at most."""
     rows = Reliability.objects.filter(run=run, kind=kind, axis=axis).select_related("annotator")
-    return list(rows.order_by(F("value").asc(nulls_last=True), "annotator_id")[:PEOPLE])
+    return list(rows.order_by(F("high").asc(nulls_last=True), F("value").asc(nulls_last=True), "annotator_id")[:PEOPLE])
 
 
 def of_annotator(run: Run, annotator_id: int) -> list[Reliability]:
