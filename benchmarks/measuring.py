@@ -15,6 +15,7 @@ from typing import Any, TypeVar
 T = TypeVar("T")
 
 PROC = Path("/proc")
+CONSUMERS = b"workers.consumers"
 TICKS = os.sysconf("SC_CLK_TCK")
 FOREIGN_MOST = 0.35
 """Cores in the hands of other processes above which a figure carries a warning."""
@@ -77,15 +78,29 @@ def forget_peaks(pids: Iterable[int]) -> None:
             (PROC / str(pid) / "clear_refs").write_text("5")
 
 
+def own(pids: Iterable[int]) -> list[int]:
+    """The processes and what they started, without the one that keeps the packages of consumers, and its forks.
+
+    These are large, whatever is read, and would hide how the others grow.
+    """
+    return [pid for pid in family(pids) if CONSUMERS not in command_of(pid)]
+
+
+def command_of(pid: int) -> bytes:
+    with suppress(OSError):
+        return (PROC / str(pid) / "cmdline").read_bytes()
+    return b""
+
+
 def peak_mb(pids: Iterable[int]) -> float | None:
     """The highest resident memory that the largest of the processes had since `forget_peaks`."""
-    found = [status_kb(pid, "VmHWM") for pid in family(pids)]
+    found = [status_kb(pid, "VmHWM") for pid in own(pids)]
     return round(max(found) / 1024, 1) if any(found) else None
 
 
 def resident_mb(pids: Iterable[int]) -> float | None:
     """Resident memory of the largest of the processes now."""
-    found = [status_kb(pid, "VmRSS") for pid in family(pids)]
+    found = [status_kb(pid, "VmRSS") for pid in own(pids)]
     return round(max(found) / 1024, 1) if any(found) else None
 
 

@@ -90,6 +90,8 @@ def rows_of(size: int, here: Figures) -> Iterator[tuple[Any, ...]]:
     yield ("Export, rows/s into files", str(size), made, floor, of_floor(made, floor), None, None)
     pulled, theirs = here["export.rows_per_second"], here["label_studio.export.rows_per_second"]
     yield ("Export, rows/s until pulled", str(size), pulled, None, None, theirs, times(pulled, theirs))
+    first = here["export.first_version_seconds"]
+    yield ("… first version of a worker, 20 rows, s", str(size), first, None, None, None, None)
     peak, server = here["export.worker_mb.peak"], here["label_studio.export.web_peak_mb"]
     yield ("… peak memory, MB", str(size), peak, None, None, server, None)
     for file, told in (here["export.first_byte"] or {}).items():

@@ -163,6 +163,7 @@ def exports(touchstone: Touchstone, bare: BareView, size: int) -> dict[str, Any]
     return {
         "import_with_answers_rows_per_second": round(size / loading),
         "making_seconds": rounded([m["making"] for m in made]),
+        "first_version_seconds": round(median(m["first"] for m in made), 3),
         "pulling_seconds": rounded([m["pulling"] for m in made]),
         "making_rows_per_second": round(size / making),
         "rows_per_second": round(size / (making + pulling)),

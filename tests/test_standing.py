@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from benchmarks import measuring
 from tests.test_mutations import given, write
 from workers import standing
 from workers.consumers import Files
@@ -66,6 +67,12 @@ def test_one_process_reads_version_after_version(files: Files) -> None:
     (kept,) = standing.KEPT
     assert first == ["all 3 rows keep the rules of trl-preference", "read back as 3 items"]
     assert asked(files) == first[:1] and [kept] == standing.KEPT and kept.process.poll() is None
+
+
+def test_the_benchmark_tells_its_memory_apart(files: Files) -> None:
+    asked(files)
+    kept = standing.KEPT[0].process.pid
+    assert kept in measuring.family([os.getpid()]) and kept not in measuring.own([os.getpid()])
 
 
 def test_two_read_at_once(files: Files) -> None:
