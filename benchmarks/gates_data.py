@@ -184,7 +184,7 @@ def copied(model: Any, fixed: dict[str, Any], rows: Iterator[dict[str, Any]]) ->
         return
     now, rest = timezone.now(), dict[str, Any]()
     for field in model._meta.concrete_fields:
-        if field.has_db_default() and field.attname not in fixed and field.attname not in first:
+        if (field.has_db_default() or field.primary_key) and not {field.attname} & (fixed.keys() | first.keys()):
             continue
         value = fixed.get(field.attname, now if field.name == "created_at" else field.get_default())
         rest[field.attname] = orjson.dumps(value).decode() if isinstance(value, dict | list) else value

@@ -377,7 +377,7 @@ def test_what_passes_is_paired_with_what_it_stands_in_for_and_the_cost_model_pre
             ("twice", "bad one", "fine 2"),  # nobody preferred one: the lowest cost, of equal ones the first
             ("twice more", "bad bad a", "fine 2"),  # ann did
         ]
-        tasks = Task.objects.filter(pair__in=made)
+        tasks = Task.objects.filter(pair__in=made).order_by("pair")
         assert {task.state for task in tasks} == {"open"} and Task.objects.count() == before + 2
         said = Preference.objects.filter(annotation__task__in=tasks)
         assert [(one.annotation.annotator.name, one.value > 0) for one in said] == [("harm", True)] * 2
