@@ -15,6 +15,7 @@ from curation.models import Decision, ModelVersion, Plan, PlanPair, PlanStep, Pr
 from curation.services import removing
 from curation.services.planning import advancing, asking, telling
 from curation.services.plans import pool
+from curation.services.plans.skywork_reward_v2 import MORE_ROUNDS, stops
 from curation.services.running import Report
 from tests import judging
 from tests.cast import Cast
@@ -305,6 +306,23 @@ def test_another_plan_has_the_same_settings_and_the_pairs_that_came_since(world:
     other = asking.again(plan, user=world.olga)
     assert other.params == plan.params and other.seed == plan.seed and other.again_of == plan
     assert other.last_task > plan.last_task
+
+
+def test_too_few_verified_pairs_for_a_gold_model_bring_another_round(world: Cast, embedder: ModelVersion) -> None:
+    plan = begin(world.project, world.olga, embedder, seed_pairs=16, rounds=1)
+    while plan.state != Plan.State.WAITING:
+        step = asking.standing(plan)
+        assert step is not None and step.run is not None
+        judging.finish(step.run)
+        plan.refresh_from_db()
+    verify(plan, world.ann)
+    advancing.advance(plan)
+    gold = PlanPair.objects.filter(plan=plan, role="gold")
+    assert gold.count() == 16 and stops(plan, 1)
+    PlanPair.objects.filter(pk=gold.first().pk).update(role="discarded")  # type: ignore[union-attr]
+    assert not stops(plan, 1) and stops(plan, 1 + MORE_ROUNDS)
+    plan.params["budget"] = 5
+    assert stops(plan, 1), "nobody may be asked any more"
 
 
 def test_what_does_not_fit_is_refused(cast: Cast, embedder: ModelVersion) -> None:

@@ -17,7 +17,7 @@ from __future__ import annotations
 from typing import Any
 
 from curation.errors import Invalid
-from curation.models import DatasetVersion, ModelVersion, Plan, PlanStep, Project, Proposal, Run, TaskKind
+from curation.models import DatasetVersion, ModelVersion, Plan, PlanPair, PlanStep, Project, Proposal, Run, TaskKind
 from curation.services import freezing, starting
 from curation.services.planning import LABEL, STEP, performing
 from curation.services.planning.recipe import Counts, Recipe, Stage
@@ -69,10 +69,23 @@ def after_fold(plan: Plan, fold: int, part: str) -> str:
     return f"fold-{fold + 1}-labels" if fold < settings_of(plan).left_out else "acquire"
 
 
+MORE_ROUNDS = 2
+"""Rounds behind the last one in which people are asked more, where too few pairs are verified for the gold model."""
+
+
 def stops(plan: Plan, round_: int) -> bool:
-    """Whether the rounds are over: all of them done, the budget spent, or nothing gained any more."""
+    """Whether the rounds are over: all of them done, the budget spent, or nothing gained any more; never before enough
+    pairs are verified for a gold model, as long as more can be asked."""
+    if lacks_gold(plan) and verifying.budget_left(plan) > 0:
+        return round_ >= settings_of(plan).rounds + MORE_ROUNDS
     params = settings_of(plan)
     return round_ >= params.rounds or verifying.budget_left(plan) <= 0 or (params.heed and advised(plan).stop)
+
+
+def lacks_gold(plan: Plan) -> bool:
+    """Whether people verified fewer pairs than the trainer takes: some stayed open, or nobody could decide."""
+    gold = PlanPair.objects.filter(plan=plan, role=PlanPair.Role.GOLD).count()
+    return gold < trainers.get(settings_of(plan).trainer).least
 
 
 def advised(plan: Plan) -> Advice:
