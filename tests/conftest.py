@@ -14,6 +14,7 @@ from curation.models import Project, User
 from curation.services import beating, running
 from curation.services.beating import Beat
 from tests import cast as people
+from workers import warm
 
 REAL_DATA = Path(os.environ.get("TOUCHSTONE_DATA", conf.BASE_DIR.parent / "shared" / "data"))
 
@@ -39,6 +40,13 @@ def silent(beat: Beat) -> None:
     """A heart that renews nothing, and still ends what hangs."""
     while not beat.stop.wait(beating.EVERY):
         beat.end_if_hung()
+
+
+@pytest.fixture(autouse=True)
+def cold_models() -> None:
+    """A transaction that is taken back gives its ids out again: no test meets the model of another under its own id."""
+    if warm.held():
+        warm.forget()
 
 
 @pytest.fixture

@@ -127,7 +127,7 @@ def test_a_new_model_is_trained_registered_and_scores_and_its_layers_are_drawn(
     assert f"a new model of 4 layers (mix), with the tokenizer of {base}" in made.card
     assert orjson.loads((run.folder / "model/config.json").read_bytes())["post_layers"] == 1
     made.config["dtype"] = "fp32"
-    made.save()
+    made.save(update_fields=["config"])
     scored = starting.start(project=cast.project, method="score", params={"model": made.pk}, user=cast.olga)
     assert through(scored).state == Run.State.SUCCEEDED and not scored.shards_failed, running.log_of(scored)
     found = Score.objects.filter(model=made).select_related("response__item")
