@@ -13,6 +13,7 @@ from curation.services.curating import deciding, performing
 from curation.services.curating.deciding import Wanted
 from tests.cast import Cast, make_pairs
 from tests.curations import curated, plant, started
+from tests.planner import rows_known
 from tests.test_decide import prefer
 from tests.test_freezing import frozen, lines
 from tests.test_rebuilding import checked
@@ -41,6 +42,13 @@ def test_a_run_writes_what_the_curator_proposes(planted: Cast) -> None:
     low, high = task.pair.first_id, task.pair.second_id
     assert rows[0][:6] == (f"pair:{low}:{high}", "keep", 0.0, "number 0", "planted keep", "open")
     assert rows[0][6:] == (task.pair.item_id, task.pair_id, low, high)
+
+
+def test_the_planner_is_told_of_many_proposals(planted: Cast, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Else a version that follows at once looks through all of them for each piece of it."""
+    monkeypatch.setattr(performing, "AT_ONCE", 10)
+    curated(planted)
+    assert rows_known(Proposal) == 16
 
 
 def test_a_killed_run_leaves_the_same_rows(planted: Cast, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -28,6 +28,7 @@ from curation.services.aggregating import performing, showing
 from curation.services.deciding import Filters
 from tests.cast import Cast, make_pairs
 from tests.conftest import calling
+from tests.planner import rows_known
 from tests.test_freezing import frozen, lines
 from tests.test_rebuilding import checked
 
@@ -134,6 +135,13 @@ def test_a_killed_run_leaves_the_same_rows(cast: Cast, method: str, monkeypatch:
 
 class Killed(BaseException):
     """As a worker that is shot: nothing behind it is done."""
+
+
+def test_the_planner_is_told_of_many_decisions(cast: Cast, monkeypatch: pytest.MonkeyPatch) -> None:
+    answered(cast)
+    monkeypatch.setattr(performing, "AT_ONCE", 7)
+    fit(cast.project)
+    assert rows_known(Decision) == 40
 
 
 def dying(run: Run, pieces: int, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -9,7 +9,7 @@ showing.py     what pages and API tell
 """
 
 from curation.services.aggregating.asking import DecideParams
-from curation.services.aggregating.performing import execute
+from curation.services.aggregating.performing import ended, execute
 from curation.services.method import Method
 
 METHOD = Method(
@@ -19,6 +19,7 @@ METHOD = Method(
     params=DecideParams,
     unit="decisions",
     execute=execute,
+    ended=ended,
 )
 
 __all__ = ["METHOD"]

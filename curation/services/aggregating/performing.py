@@ -14,6 +14,7 @@ from typing import Any
 import orjson
 from django.db import transaction
 
+from curation import bulk
 from curation.errors import Conflict
 from curation.models import Decision, Reliability, Run
 from curation.services import fits
@@ -52,6 +53,12 @@ def execute(run: Run, report: Report) -> dict[str, Any]:
         fits.succeed(run)
         report.checkpoint(done=at["done"], total=at["done"], at=at)
     return {"method": method.title, "decisions": at["done"], "answers up to": at["as_of"], "sections": at["told"]}
+
+
+def ended(run: Run) -> None:
+    """Tell the database's planner of many decisions, for versions that follow at once."""
+    if run.done > AT_ONCE:
+        bulk.refresh_statistics(Decision)
 
 
 def decide(run: Run, report: Report, scope: Scope, at: dict[str, Any], section: tuple[str, str]) -> None:

@@ -11,7 +11,7 @@ showing.py     what pages and API tell
 from __future__ import annotations
 
 from curation.services.curating.asking import CurateParams, settle
-from curation.services.curating.performing import execute
+from curation.services.curating.performing import ended, execute
 from curation.services.method import Method
 
 METHOD = Method(
@@ -22,6 +22,7 @@ METHOD = Method(
     unit="rows",
     execute=execute,
     settle=settle,
+    ended=ended,
 )
 
 __all__ = ["METHOD"]

@@ -65,6 +65,12 @@ def execute(run: Run, report: Report) -> dict[str, Any]:
     return {"curator": curator.title, "rows": rows.seen, **told(run)}
 
 
+def ended(run: Run) -> None:
+    """Tell the database's planner of many proposals: versions and reviews that follow at once ask for them by item."""
+    if run.done > AT_ONCE:
+        bulk.refresh_statistics(Proposal)
+
+
 def aid_of(run: Run, report: Report, curator: Curator, settings: Settings, at: dict[str, Any]) -> Aid:
     """The texts to compare with, and the embedder of prompts, where the curator needs them."""
     references = protecting.references(at.get("references", []))
