@@ -251,7 +251,7 @@ def far(rows: Any) -> int:
 
 
 if __name__ == "__main__":
-    told = fill(sys.argv[1], int(sys.argv[2]))
+    deep_places = fill(sys.argv[1], int(sys.argv[2]))
     bulk.refresh_statistics(*apps.get_app_config("curation").get_models())  # as autovacuum does where it is on
-    print(json.dumps(told))
+    print(json.dumps(deep_places))
     connection.close()

@@ -8,8 +8,9 @@ from typing import Any
 import pytest
 from django.test import Client
 
-from curation.models import Annotation, Critique, Item, Response, TaskKind
+from curation.models import Annotation, Critique, Item, Response, Task, TaskKind
 from curation.services import browsing
+from curation.services.locating import about
 from curation.views import items
 from tests.cast import Cast, make_pairs
 from tests.imports import bring, row
@@ -255,3 +256,11 @@ def test_pictures_of_a_prompt_and_a_response_are_shown(cast: Cast) -> None:
     page = page_of(cast, "pictured")
     assert page.count("<img") == 3 and 'alt="a drawing"' in page and 'alt="a chart"' in page
     assert page.count(f"/projects/{cast.project.slug}/images/") == 6
+
+
+def test_the_tasks_of_an_item_are_asked_for_by_their_own_columns(cast: Cast) -> None:
+    """A join beside "or" reads every task of the database for one item's page."""
+    [task] = make_pairs(cast.project, 1)
+    assert task.pair is not None
+    found = Task.objects.filter(about(task.pair.item))
+    assert list(found) == [task] and "JOIN" not in str(found.query)

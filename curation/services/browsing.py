@@ -15,7 +15,7 @@ from django.db.models import Exists, OuterRef, Q, QuerySet
 
 from curation.errors import NotFound
 from curation.models import Annotation, Annotator, Critique, Item, Project, Response, Task, Verdict
-from curation.services.locating import On, tasks_on
+from curation.services.locating import On, about, tasks_on
 
 LOOKED_AT = 1000
 """Items, critiques or verdicts that a page looks at, at most, to find those that it shows."""
@@ -288,15 +288,14 @@ class Whole:
     """The place of each live response, by its id."""
     more: bool = False
     """Whether there are more answers than a page shows."""
+    tasks: list[int] = field(default_factory=list)
 
 
 def whole(item: Item) -> Whole:
     """Everything on an item. A response that was put away is there while something is said of it."""
     responses = list(item.responses.order_by("position"))
     live = [response for response in responses if response.deleted_at is None]
-    pairs = list(item.pairs.values_list("pk", flat=True))  # beside "or", a subquery would go through all tasks
-    on = Q(item=item) | Q(response__in=responses) | Q(pair__in=pairs)
-    tasks = list(Task.objects.filter(on).values_list("pk", flat=True))
+    tasks = sorted(Task.objects.filter(about(item)).values_list("pk", flat=True))
     found = Annotation.objects.answers().filter(task__in=tasks).order_by("-pk")
     found = found.select_related("annotator__user", "protocol", "task__pair")
     told = found.prefetch_related("preferences", "verdicts", "ranks", "critiques__derived_from__annotation__annotator")
@@ -305,4 +304,4 @@ def whole(item: Item) -> Whole:
     said: set[Any] = {one.response_id for answer in answers for one in answer.critiques.all()}
     said |= {one.response_id for answer in answers for one in answer.verdicts.all()}
     gone = [response for response in responses if response.deleted_at is not None and response.pk in said]
-    return Whole(item, live + gone, answers, {response.pk: n for n, response in enumerate(live)}, more)
+    return Whole(item, live + gone, answers, {response.pk: n for n, response in enumerate(live)}, more, tasks)

@@ -106,7 +106,7 @@ def page(request: HttpRequest, slug: str, item_id: int) -> HttpResponse:
         "marked": any(card["groups"] for card in cards),
         "answers": [reader.row(answer) for answer in found.answers if reader.is_row(answer)],
         "people": reader.people(),
-        "decided": decisions.of_item(showing.of_item(project, item), reader.numbers),
+        "decided": decisions.of_item(showing.of_tasks(project, found.tasks), reader.numbers),
         "types": orjson.dumps([{"name": t.name, "color": t.color} for t in protocol.critiques.types]).decode(),
         "can": can,
         "removal": removing.removal_of(item),

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from django.db.models import F, Q
+from django.db.models import F
 
 from curation.models import Decision, Item, Project, Reliability, Run, Task, TaskKind
 from curation.services import deciding, fits
@@ -112,10 +112,9 @@ class Told:
     answer: Any = None
 
 
-def of_item(project: Project, item: Item) -> list[Told]:
-    """What is decided on an item: by the fit in use, else by the majority of people; settled by hand before both."""
-    about = Q(pair__item=item) | Q(response__item=item) | Q(item=item)
-    tasks = list(Task.objects.filter(about, project=project).order_by("pk").values_list("pk", flat=True)[:OF_ITEM])
+def of_tasks(project: Project, tasks: Sequence[int]) -> list[Told]:
+    """What is decided on an item's tasks: by the fit in use, else by the majority of people; by hand before both."""
+    tasks = list(tasks[:OF_ITEM])
     run = project.fit_id
     rows = list(Decision.objects.filter(run=run, task__in=tasks).order_by("pk")[:OF_ITEM]) if run else []
     told = [from_row(row) for row in rows if row.kind not in (Decision.Kind.AXIS, Decision.Kind.RANK)]
