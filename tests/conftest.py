@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ from curation.models import Project, User
 from curation.services import beating, running
 from curation.services.beating import Beat
 from tests import cast as people
+from tests.processes import Workers
 from workers import warm
 
 REAL_DATA = Path(os.environ.get("TOUCHSTONE_DATA", conf.BASE_DIR.parent / "shared" / "data"))
@@ -70,6 +72,16 @@ def calling(user: User | None, *scopes: str) -> APIClient:
     if user is not None:
         client.credentials(HTTP_AUTHORIZATION=f"Bearer {people.token_for(user, *scopes)}")
     return client
+
+
+@pytest.fixture
+def worker(tmp_path: Path) -> Iterator[Workers]:
+    """`worker()` starts a real Celery worker with its scheduler on the test database."""
+    broker = Path(os.environ["TOUCHSTONE_VAR"]) / "broker"
+    (broker / "control").mkdir(parents=True, exist_ok=True)
+    workers = Workers(tmp_path)
+    yield workers
+    workers.end()
 
 
 @pytest.fixture

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import json
-import os
 import random
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -39,16 +37,6 @@ def file(tmp_path: Path) -> Path:
             row = {"id": f"r{n}", "prompt": f"Question {n}", "responses": responses, "votes": votes}
             lines.write(orjson.dumps(row) + b"\n")
     return path
-
-
-@pytest.fixture
-def worker(tmp_path: Path) -> Iterator[Workers]:
-    """`worker()` starts a real Celery worker with its scheduler on the test database."""
-    broker = Path(os.environ["TOUCHSTONE_VAR"]) / "broker"
-    (broker / "control").mkdir(parents=True, exist_ok=True)
-    workers = Workers(tmp_path)
-    yield workers
-    workers.end()
 
 
 def wait(run: Run, until: Any, seconds: float = 90) -> Run:

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import os
 import sqlite3
-from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 from random import Random
@@ -39,15 +37,6 @@ def copied(transactional_db: None, tmp_path: Path) -> Project:
     running.execute(str(run.pk))
     project.refresh_from_db()
     return project
-
-
-@pytest.fixture
-def worker(tmp_path: Path) -> Iterator[Workers]:
-    broker = Path(os.environ["TOUCHSTONE_VAR"]) / "broker"
-    (broker / "control").mkdir(parents=True, exist_ok=True)
-    workers = Workers(tmp_path)
-    yield workers
-    workers.end()
 
 
 def asked(project: Project) -> Run:

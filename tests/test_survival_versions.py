@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import os
 import time
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -33,15 +31,6 @@ def voted(transactional_db: None, tmp_path: Path) -> Project:
     running.execute(str(run.pk))
     project.refresh_from_db()
     return project
-
-
-@pytest.fixture
-def worker(tmp_path: Path) -> Iterator[Workers]:
-    broker = Path(os.environ["TOUCHSTONE_VAR"]) / "broker"
-    (broker / "control").mkdir(parents=True, exist_ok=True)
-    workers = Workers(tmp_path)
-    yield workers
-    workers.end()
 
 
 def asked(project: Project) -> DatasetVersion:

@@ -15,7 +15,7 @@ from django.db.models import Exists, OuterRef, Q, QuerySet
 
 from curation.errors import NotFound
 from curation.models import Annotation, Annotator, Critique, Item, Project, Response, Task, Verdict
-from curation.services.locating import On, about, tasks_on
+from curation.services.locating import On, tasks_on
 
 LOOKED_AT = 1000
 """Items, critiques or verdicts that a page looks at, at most, to find those that it shows."""
@@ -295,7 +295,9 @@ def whole(item: Item) -> Whole:
     """Everything on an item. A response that was put away is there while something is said of it."""
     responses = list(item.responses.order_by("position"))
     live = [response for response in responses if response.deleted_at is None]
-    tasks = sorted(Task.objects.filter(about(item)).values_list("pk", flat=True))
+    pairs = list(item.pairs.values_list("pk", flat=True))  # beside "or", a join would read all tasks
+    on = Q(item=item) | Q(response__in=responses) | Q(pair__in=pairs)
+    tasks = sorted(Task.objects.filter(on).values_list("pk", flat=True))
     found = Annotation.objects.answers().filter(task__in=tasks).order_by("-pk")
     found = found.select_related("annotator__user", "protocol", "task__pair")
     told = found.prefetch_related("preferences", "verdicts", "ranks", "critiques__derived_from__annotation__annotator")

@@ -7,8 +7,6 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from django.db.models import Q
-
 from curation.errors import Invalid
 from curation.models import Item, Project, Response, Task, TaskKind
 from curation.services.taking import CONTENT, ShownResponse
@@ -105,13 +103,6 @@ def tasks_on(project: Project, items: Iterable[int]) -> list[tuple[int, On]]:
     live = Task.objects.filter(**{f"{columns[0].removesuffix('_id')}__in": list(items)}, kind=project.kind)
     found = live.exclude(state=Task.State.RETIRED).order_by("pk").values_list("pk", *columns)
     return [(pk, On(item_id, tuple(responses))) for pk, item_id, *responses in found]
-
-
-def about(item: Item) -> Q:
-    """Which tasks are on an item, by ids: beside "or", a join or a subquery would go through all tasks there are."""
-    responses = list(item.responses.values_list("pk", flat=True))
-    pairs = list(item.pairs.values_list("pk", flat=True))
-    return Q(item=item) | Q(response__in=responses) | Q(pair__in=pairs)
 
 
 def task_of(
