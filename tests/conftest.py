@@ -15,7 +15,7 @@ from curation.models import Project, User
 from curation.services import beating, running
 from curation.services.beating import Beat
 from tests import cast as people
-from tests.processes import Workers
+from tests.processes import Workers, empty_broker
 from workers import warm
 
 REAL_DATA = Path(os.environ.get("TOUCHSTONE_DATA", conf.BASE_DIR.parent / "shared" / "data"))
@@ -76,9 +76,9 @@ def calling(user: User | None, *scopes: str) -> APIClient:
 
 @pytest.fixture
 def worker(tmp_path: Path) -> Iterator[Workers]:
-    """`worker()` starts a real Celery worker with its scheduler on the test database."""
-    broker = Path(os.environ["TOUCHSTONE_VAR"]) / "broker"
-    (broker / "control").mkdir(parents=True, exist_ok=True)
+    """`worker()` starts a real Celery worker with its scheduler on the test database. What tests before it called for
+    is no longer in the broker: thousands of calls would be taken first."""
+    empty_broker()
     workers = Workers(tmp_path)
     yield workers
     workers.end()

@@ -118,6 +118,8 @@ def test_at_the_same_time_nobody_is_asked_too_much(live_server: Any) -> None:
     Task.objects.update(cap=4)
     with ThreadPoolExecutor(people) as pool:
         given = [t for ids in pool.map(lambda token: work(live_server.url, token, 60), tokens) for t in ids]
+    while more := [t for token in tokens for t in work(live_server.url, token, 60)]:
+        given += more  # a last answer may ask for one more of a task when everybody else has gone
     for one in Task.objects.all():
         assert one.state == "complete" and 2 <= one.done == one.taken == one.overlap <= 4
     assert len(given) == sum(Task.objects.values_list("done", flat=True)) == Annotation.objects.answers().count()

@@ -67,7 +67,9 @@ export class Zoom {
     this.show((this.number + direction + this.views.length) % this.views.length);
   }
 
+  /** The browser tells of it a moment later, when it may have been opened again already. */
   closed() {
+    if (this.dialog.open) return;
     this.panes.replaceChildren();
     this.pointers.clear();
     if (this.opener?.isConnected) this.opener.focus();
