@@ -11,6 +11,7 @@ import pytest
 from django.conf import settings as conf
 from rest_framework.test import APIClient
 
+from curation import bulk
 from curation.models import Project, User
 from curation.services import beating, running
 from curation.services.beating import Beat
@@ -30,12 +31,14 @@ def own_folder(tmp_path: Path, settings: Any) -> None:
 @pytest.fixture(autouse=True)
 def steady_heart(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
     """No thread with a connection of its own beside a test's own transaction: on PostgreSQL it sees nothing of it and
-    holds a shard for lost after a second; on SQLite it waits 30 s to write."""
+    holds a shard for lost after a second; on SQLite it waits 30 s to write. And no statistics of rows that are taken
+    back: PostgreSQL keeps how many there are for the tests that follow."""
     marker = request.node.get_closest_marker("django_db")
     committed = {"transactional_db", "live_server"} & set(request.fixturenames)
     if not committed and not (marker and marker.kwargs.get("transaction")):
         monkeypatch.setattr(Beat, "go_on", silent)
         monkeypatch.setattr(running, "renew", lambda run, stop: None)
+        monkeypatch.setattr(bulk, "refresh_statistics", lambda *models: None)
 
 
 def silent(beat: Beat) -> None:

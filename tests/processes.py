@@ -76,7 +76,26 @@ def empty_broker() -> None:
         call.unlink()
 
 
-def until(what: Any, seconds: float = 90, told: Any = "") -> None:
+def under_way() -> str:
+    """What the broker holds and the database server does: what somebody asks who waited in vain."""
+    if settings.CELERY_BROKER_URL.startswith("redis"):
+        from redis import Redis as Client
+
+        with Client.from_url(settings.CELERY_BROKER_URL) as client:
+            calls = client.llen("cpu")
+    else:
+        calls = len([*settings.BROKER_DIR.glob("*.msg")])
+    if connection.vendor != "postgresql":
+        return f"{calls} calls in the broker"
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT datname, state, wait_event_type, now() - query_start, left(query, 300) FROM pg_stat_activity"
+            " WHERE state <> 'idle' AND pid <> pg_backend_pid()"
+        )
+        return f"{calls} calls in the broker; {cursor.fetchall()}"
+
+
+def until(what: Any, seconds: float = 180, told: Any = under_way) -> None:
     """Wait until `what()` is true."""
     end = time.monotonic() + seconds
     while not what():

@@ -44,6 +44,7 @@ def test_a_run_writes_what_the_curator_proposes(planted: Cast) -> None:
     assert rows[0][6:] == (task.pair.item_id, task.pair_id, low, high)
 
 
+@pytest.mark.django_db(transaction=True)
 def test_the_planner_is_told_of_many_proposals(planted: Cast, monkeypatch: pytest.MonkeyPatch) -> None:
     """Else a version that follows at once looks through all of them for each piece of it."""
     monkeypatch.setattr(performing, "AT_ONCE", 10)

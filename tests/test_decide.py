@@ -137,6 +137,7 @@ class Killed(BaseException):
     """As a worker that is shot: nothing behind it is done."""
 
 
+@pytest.mark.django_db(transaction=True)
 def test_the_planner_is_told_of_many_decisions(cast: Cast, monkeypatch: pytest.MonkeyPatch) -> None:
     answered(cast)
     monkeypatch.setattr(performing, "AT_ONCE", 7)

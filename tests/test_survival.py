@@ -19,7 +19,7 @@ from django.utils import timezone
 from curation.models import Annotation, Item, Pair, Project, Response, Run, Shard, Task
 from curation.services import health, importing, running
 from tests.cast import make_project
-from tests.processes import Redis, Workers, kill, own_postgres, until
+from tests.processes import Redis, Workers, kill, own_postgres, under_way, until
 from tests.sharded import counters_are_right
 from tests.survivors import fill, score, scores, undisturbed
 
@@ -39,14 +39,14 @@ def file(tmp_path: Path) -> Path:
     return path
 
 
-def wait(run: Run, until: Any, seconds: float = 90) -> Run:
+def wait(run: Run, until: Any, seconds: float = 180) -> Run:
     end = time.monotonic() + seconds
     while time.monotonic() < end:
         run.refresh_from_db()
         if until(run):
             return run
         time.sleep(0.05)
-    raise AssertionError(f"{run.state} {run.phase} {run.done} {run.error} {[*run.lines.all()]}")
+    raise AssertionError(f"{run.state} {run.phase} {run.done} {run.error} {[*run.lines.all()]}; {under_way()}")
 
 
 def rows() -> tuple[int, ...]:
