@@ -46,9 +46,13 @@ class Annotation(models.Model):
         REVEALED = "revealed", "Answered after the reveal"
         HELD_OUT = "held_out", "Held out at random"
 
-    project = models.ForeignKey("curation.Project", on_delete=models.PROTECT, related_name="annotations")
+    project = models.ForeignKey(
+        "curation.Project", on_delete=models.PROTECT, related_name="annotations", db_index=False
+    )
     task = models.ForeignKey("curation.Task", on_delete=models.PROTECT, related_name="annotations")
-    annotator = models.ForeignKey("curation.Annotator", on_delete=models.PROTECT, related_name="annotations")
+    annotator = models.ForeignKey(
+        "curation.Annotator", on_delete=models.PROTECT, related_name="annotations", db_index=False
+    )
     protocol = models.ForeignKey("curation.Protocol", on_delete=models.PROTECT, related_name="+")
     event = models.CharField(max_length=6, choices=Event.choices)
     source = models.CharField(max_length=6, choices=Source.choices)
@@ -100,7 +104,7 @@ class Annotation(models.Model):
 class Preference(models.Model):
     """One axis of an answer on a pair. Negative prefers the pair's first response, positive its second."""
 
-    annotation = models.ForeignKey(Annotation, on_delete=models.PROTECT, related_name="preferences")
+    annotation = models.ForeignKey(Annotation, on_delete=models.PROTECT, related_name="preferences", db_index=False)
     axis = models.CharField(max_length=40)
     value = models.SmallIntegerField(null=True, help_text="-3 first much better … 0 tie … 3 second much better")
     both_bad = models.BooleanField(default=False)

@@ -97,7 +97,9 @@ class Verdict(models.Model):
 class Rank(models.Model):
     """The place of one response in a ranking: 1 is best, equal places are a tie."""
 
-    annotation = models.ForeignKey("curation.Annotation", on_delete=models.PROTECT, related_name="ranks")
+    annotation = models.ForeignKey(
+        "curation.Annotation", on_delete=models.PROTECT, related_name="ranks", db_index=False
+    )
     response = models.ForeignKey("curation.Response", on_delete=models.PROTECT, related_name="ranks")
     rank = models.PositiveSmallIntegerField()
 

@@ -29,7 +29,7 @@ class Source(models.Model):
 class Item(models.Model):
     """A prompt: a conversation that ends where the responses begin."""
 
-    project = models.ForeignKey("curation.Project", on_delete=models.PROTECT, related_name="items")
+    project = models.ForeignKey("curation.Project", on_delete=models.PROTECT, related_name="items", db_index=False)
     external_id = models.CharField(max_length=200)
     prompt = models.JSONField(help_text="list of {role, content}")
     context = models.JSONField(default=dict, blank=True, help_text="documents, reference answer, tests")
@@ -55,7 +55,7 @@ class Item(models.Model):
 class Response(models.Model):
     """One candidate continuation of an item. Its text never changes: a changed text is another response."""
 
-    item = models.ForeignKey(Item, on_delete=models.PROTECT, related_name="responses")
+    item = models.ForeignKey(Item, on_delete=models.PROTECT, related_name="responses", db_index=False)
     position = models.PositiveSmallIntegerField(help_text="order in the import; never shown")
     text = models.TextField(help_text="the source string that offsets refer to")
     messages = models.JSONField(null=True, blank=True, help_text="when it has more than one message")
@@ -88,7 +88,7 @@ class Pair(models.Model):
     """Two responses to one item, to be compared. `first` is the older response."""
 
     item = models.ForeignKey(Item, on_delete=models.PROTECT, related_name="pairs")
-    first = models.ForeignKey(Response, on_delete=models.PROTECT, related_name="+")
+    first = models.ForeignKey(Response, on_delete=models.PROTECT, related_name="+", db_index=False)
     second = models.ForeignKey(Response, on_delete=models.PROTECT, related_name="+")
     deleted_at = models.DateTimeField(null=True, blank=True)
 

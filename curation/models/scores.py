@@ -10,7 +10,7 @@ class Score(models.Model):
     """One number of one model version on one response. Margins are derived."""
 
     model = models.ForeignKey("curation.ModelVersion", on_delete=models.PROTECT, related_name="scores")
-    response = models.ForeignKey("curation.Response", on_delete=models.PROTECT, related_name="scores")
+    response = models.ForeignKey("curation.Response", on_delete=models.PROTECT, related_name="scores", db_index=False)
     head = models.CharField(max_length=40, blank=True, help_text="of models with several: an axis, a question")
     value = models.FloatField()
     spread = models.FloatField(null=True, help_text="standard deviation over the members of an ensemble")
@@ -40,7 +40,7 @@ class ScoreMap(models.Model):
         SPAN = "span", "Span"
 
     model = models.ForeignKey("curation.ModelVersion", on_delete=models.PROTECT, related_name="maps")
-    response = models.ForeignKey("curation.Response", on_delete=models.PROTECT, related_name="maps")
+    response = models.ForeignKey("curation.Response", on_delete=models.PROTECT, related_name="maps", db_index=False)
     head = models.CharField(max_length=40, blank=True)
     unit = models.CharField(max_length=8, choices=Unit.choices)
     offsets = models.BinaryField()

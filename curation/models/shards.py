@@ -20,7 +20,7 @@ class Shard(models.Model):
 
     LIVE = (State.QUEUED, State.RUNNING)
 
-    run = models.ForeignKey("curation.Run", on_delete=models.CASCADE, related_name="shards")
+    run = models.ForeignKey("curation.Run", on_delete=models.CASCADE, related_name="shards", db_index=False)
     number = models.PositiveIntegerField()
     queue = models.CharField(max_length=20, default="cpu")
     model = models.ForeignKey("curation.ModelVersion", on_delete=models.PROTECT, null=True, related_name="+")

@@ -28,11 +28,15 @@ class Task(models.Model):
 
     project = models.ForeignKey("curation.Project", on_delete=models.PROTECT, related_name="tasks")
     kind = models.CharField(max_length=12, choices=Kind.choices, default=Kind.PREFERENCE)
-    pair = models.ForeignKey("curation.Pair", on_delete=models.PROTECT, null=True, blank=True, related_name="tasks")
-    response = models.ForeignKey(
-        "curation.Response", on_delete=models.PROTECT, null=True, blank=True, related_name="tasks"
+    pair = models.ForeignKey(
+        "curation.Pair", on_delete=models.PROTECT, null=True, blank=True, related_name="tasks", db_index=False
     )
-    item = models.ForeignKey("curation.Item", on_delete=models.PROTECT, null=True, blank=True, related_name="tasks")
+    response = models.ForeignKey(
+        "curation.Response", on_delete=models.PROTECT, null=True, blank=True, related_name="tasks", db_index=False
+    )
+    item = models.ForeignKey(
+        "curation.Item", on_delete=models.PROTECT, null=True, blank=True, related_name="tasks", db_index=False
+    )
     queue = models.ForeignKey(
         "curation.Queue",
         on_delete=models.PROTECT,
@@ -117,7 +121,7 @@ class Assignment(models.Model):
         AS_STORED = "ab", "First response on the left"
         SWAPPED = "ba", "Second response on the left"
 
-    task = models.ForeignKey(Task, on_delete=models.PROTECT, related_name="assignments")
+    task = models.ForeignKey(Task, on_delete=models.PROTECT, related_name="assignments", db_index=False)
     annotator = models.ForeignKey("curation.Annotator", on_delete=models.PROTECT, related_name="assignments")
     state = models.CharField(max_length=8, choices=State.choices, default=State.RESERVED)
     order = models.CharField(max_length=2, choices=Order.choices)
@@ -149,7 +153,7 @@ class Assignment(models.Model):
 class Draft(models.Model):
     """An answer under way, as its annotator's screen last saved it; gone once it is committed."""
 
-    task = models.ForeignKey(Task, on_delete=models.CASCADE, related_name="drafts")
+    task = models.ForeignKey(Task, on_delete=models.CASCADE, related_name="drafts", db_index=False)
     annotator = models.ForeignKey("curation.Annotator", on_delete=models.CASCADE, related_name="drafts")
     body = models.JSONField()
     saved_at = models.DateTimeField(default=timezone.now)
@@ -211,8 +215,8 @@ class Progress(models.Model):
 class Tally(models.Model):
     """Answers per annotator, day, axis and outcome: what the plots of a project are drawn from."""
 
-    project = models.ForeignKey("curation.Project", on_delete=models.PROTECT, related_name="tallies")
-    annotator = models.ForeignKey("curation.Annotator", on_delete=models.PROTECT)
+    project = models.ForeignKey("curation.Project", on_delete=models.PROTECT, related_name="tallies", db_index=False)
+    annotator = models.ForeignKey("curation.Annotator", on_delete=models.PROTECT, db_index=False)
     day = models.DateField()
     axis = models.CharField(max_length=60, help_text="an axis, a question, critique, or nothing for the whole answer")
     outcome = models.CharField(max_length=60, help_text="-3…3, both_bad, skip, a label or answered")
