@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator
 from itertools import groupby
 from statistics import median
-from typing import Any
+from typing import Any, NamedTuple
 
 from django.db import connection
 
-from curation.models import DatasetVersion, Reliability, Run, TaskKind
+from curation import bulk
+from curation.models import DatasetVersion, Protocol, Reliability, Run, TaskKind
 from curation.services import fits
 from curation.services.deciding import ANSWERED
 from curation.services.freezing import agreed, unseen
@@ -27,20 +28,43 @@ def facts_of(version: DatasetVersion, alive: Callable[[], None] = lambda: None) 
     """Figures for the card; worked out once, when the version is made, over the answers that it reads. `alive` is
     called while that takes its time."""
     selection = selection_of(version)
+    shares = shares_of(selection)
     return {
-        "annotators": annotators(selection),
-        "help": help_shown(selection),
+        "annotators": annotators(shares),
+        "help": help_shown(shares),
         "agreement": agreement(selection),
         "agreement_beside": agreed.beside(selection, alive),
-        "gold": on_gold(selection),
+        "gold": on_gold(selection, shares),
         "sources": sources(selection),
-        "protocols": protocols(selection),
-        **decided_by(selection),
+        "protocols": protocols(shares),
+        **decided_by(selection, shares),
         **checked_against(version),
     }
 
 
-def decided_by(selection: Selection) -> dict[str, Any]:
+class Share(NamedTuple):
+    """Answers of one annotator with one kind of help, under one protocol."""
+
+    annotator: int
+    kind: str
+    help: str
+    protocol: int
+    answers: int
+    active_ms: int
+
+
+def shares_of(selection: Selection) -> list[Share]:
+    """Whose answers are here, in one walk through them."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT a.annotator_id, r.kind, a.help, a.protocol_id, COUNT(*), COALESCE(SUM(a.active_ms), 0)"
+            f" {ANSWERED} {selection.condition} GROUP BY a.annotator_id, r.kind, a.help, a.protocol_id",
+            selection.params,
+        )
+        return [Share._make(row) for row in cursor.fetchall()]
+
+
+def decided_by(selection: Selection, shares: Iterable[Share]) -> dict[str, Any]:
     """The fit that decided, where it was not the majority: its method, its run, the answers that it took, and how
     reliable it finds those whose answers are here."""
     if selection.filters.decided_by == fits.MAJORITY:
@@ -48,12 +72,12 @@ def decided_by(selection: Selection) -> dict[str, Any]:
     run = Run.objects.get(pk=selection.filters.decided_by)
     told = {"run": str(run.pk), "method": run.result["method"], "upto": run.result["answers up to"], "seed": run.seed}
     told |= {"planned": True} if run.method == fits.PLANNED else {}
-    return {"decided_by": told, "reliability": reliability(selection, run)}
+    return {"decided_by": told, "reliability": reliability(shares, run)}
 
 
-def reliability(selection: Selection, run: Run) -> dict[str, Any]:
+def reliability(shares: Iterable[Share], run: Run) -> dict[str, Any]:
     """Over the annotators of the version: of how many it is known, its median and its range, and of how many not."""
-    here = {pk for (pk,) in several(f"SELECT DISTINCT a.annotator_id {of(selection)}", selection)}
+    here = {share.annotator for share in shares}
     rows = Reliability.objects.filter(run=run, kind="", axis="").values_list("annotator_id", "value")
     values = sorted(value for pk, value in rows if pk in here and value is not None)
     told: dict[str, Any] = {"annotators": len(values), "undefined": len(here) - len(values)}
@@ -62,19 +86,19 @@ def reliability(selection: Selection, run: Run) -> dict[str, Any]:
     return told
 
 
-def on_gold(selection: Selection) -> dict[str, Any]:
+def on_gold(selection: Selection, shares: Iterable[Share]) -> dict[str, Any]:
     """How right those whose answers are here were on hidden gold, all together: of answers that the version saw, on
     gold that stands. Wilson's interval over answers."""
-    whose = f"SELECT a.annotator_id {of(selection)}"
-    [(heads, n, right)] = several(
-        "SELECT COUNT(DISTINCT o.annotator_id), COUNT(*), SUM(CASE WHEN o.correct THEN 1 ELSE 0 END)"
-        " FROM curation_goldresult o JOIN curation_gold g ON g.id = o.gold_id"
-        " WHERE g.project_id = %s AND g.phase = 'hidden' AND g.retired_at IS NULL AND g.suspect_at IS NULL"
-        f" AND o.annotation_id <= %s AND o.annotator_id IN ({whose})",
-        selection,
-        selection.project.pk,
-        selection.upto,
-    )
+    whose, here = bulk.one_of(sorted({share.annotator for share in shares}))
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT COUNT(DISTINCT o.annotator_id), COUNT(*), SUM(CASE WHEN o.correct THEN 1 ELSE 0 END)"
+            " FROM curation_goldresult o JOIN curation_gold g ON g.id = o.gold_id"
+            " WHERE g.project_id = %s AND g.phase = 'hidden' AND g.retired_at IS NULL AND g.suspect_at IS NULL"
+            f" AND o.annotation_id <= %s AND o.annotator_id {whose}",
+            [selection.project.pk, selection.upto, here],
+        )
+        [(heads, n, right)] = cursor.fetchall()
     share = wilson(right or 0, n)
     told = {"annotators": heads, "answers": n, "right": right or 0}
     return told | {"share": rounded(share.share), "low": rounded(share.low), "high": rounded(share.high)}
@@ -86,23 +110,26 @@ def checked_against(version: DatasetVersion) -> dict[str, Any]:
     return {"decontaminated": found} if found or unseen.wanted(version) else {}
 
 
-def annotators(selection: Selection) -> dict[str, dict[str, float]]:
+def annotators(shares: Iterable[Share]) -> dict[str, dict[str, float]]:
     """By kind: how many there are, their answers, and the minutes that were measured."""
-    rows = several(
-        f"SELECT r.kind, COUNT(DISTINCT a.annotator_id), COUNT(*), SUM(a.active_ms) {of(selection)} GROUP BY r.kind"
-        " ORDER BY r.kind",
-        selection,
-    )
+    by_kind: dict[str, list[Share]] = defaultdict(list)
+    for share in shares:
+        by_kind[share.kind].append(share)
     return {
-        kind: {"annotators": heads, "answers": answers, "minutes": round((active or 0) / 60_000, 2)}
-        for kind, heads, answers, active in rows
+        kind: {
+            "annotators": len({share.annotator for share in some}),
+            "answers": sum(share.answers for share in some),
+            "minutes": round(int(sum(share.active_ms for share in some)) / 60_000, 2),
+        }
+        for kind, some in sorted(by_kind.items())
     }
 
 
-def help_shown(selection: Selection) -> dict[str, int]:
+def help_shown(shares: Iterable[Share]) -> dict[str, int]:
     """How many answers were given with suggestions in view, before or after them, or with them held out."""
-    rows = several(f"SELECT a.help, COUNT(*) {of(selection)} AND a.help <> '' GROUP BY a.help", selection)
-    told = dict(rows)
+    told: Counter[str] = Counter()
+    for share in shares:
+        told[share.help] += share.answers
     return {name: told[name] for name in HELPED if name in told}
 
 
@@ -172,17 +199,7 @@ def sources(selection: Selection) -> list[dict[str, Any]]:
     ]
 
 
-def protocols(selection: Selection) -> list[int]:
-    version = "(SELECT c.version FROM curation_protocol c WHERE c.id = a.protocol_id)"
-    return sorted(number for (number,) in several(f"SELECT DISTINCT {version} {of(selection)}", selection))
-
-
-def of(selection: Selection) -> str:
-    return f"{ANSWERED} {selection.condition}"
-
-
-def several(sql: str, selection: Selection, *first: Any) -> list[tuple[Any, ...]]:
-    """The rows of a statement whose parameters are `first`, then those of the selection."""
-    with connection.cursor() as cursor:
-        cursor.execute(sql, [*first, *selection.params])
-        return list(cursor.fetchall())
+def protocols(shares: Iterable[Share]) -> list[int]:
+    """The versions of the protocol under which the answers were given."""
+    under = {share.protocol for share in shares}
+    return sorted(Protocol.objects.filter(pk__in=under).values_list("version", flat=True))
