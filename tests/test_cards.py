@@ -10,7 +10,10 @@ import yaml
 
 from curation.models import DatasetVersion, Item, Source
 from curation.services.card_people import plain
+from curation.services.cards import creators
+from curation.services.freezing.croissant import NOT_TOLD, croissant
 from tests.cast import Cast, make_pairs
+from tests.imports import bring, row
 from tests.test_freezing import answer_all, frozen
 
 
@@ -48,9 +51,9 @@ def test_the_figures_behind_it(version: DatasetVersion) -> None:
 
 def test_the_front_matter_is_the_hubs(version: DatasetVersion) -> None:
     told = head(version)
-    assert sorted(told["configs"][0]["data_files"], key=lambda one: one["split"]) == [
-        {"split": split, "path": f"{split}.parquet"} for split in sorted(version.filled_splits)
-    ]
+    assert [one["split"] for one in told["configs"][0]["data_files"]] == ["train", "test"], "in which loaders give them"
+    assert all(one["path"] == f"{one['split']}.parquet" for one in told["configs"][0]["data_files"])
+    assert told["annotations_creators"] == ["other"], "nobody told whether they are experts or a crowd"
     assert told["size_categories"] == ["n<1K"] and "trl-preference" in told["tags"]
     assert {one["name"]: one["num_examples"] for one in told["dataset_info"]["splits"]} == {
         split: version.counts["rows"][split] for split in version.filled_splits
@@ -64,9 +67,9 @@ def test_its_folder_is_loaded_by_its_card(version: DatasetVersion, tmp_path: Any
     from huggingface_hub import DatasetCard
 
     data = load_dataset(str(version.folder), cache_dir=str(tmp_path))
-    assert {split: rows.num_rows for split, rows in data.items()} == {
-        split: version.counts["rows"][split] for split in version.filled_splits
-    }
+    assert [(split, rows.num_rows) for split, rows in data.items()] == [
+        (split, version.counts["rows"][split]) for split in ("train", "test")
+    ]
     card = DatasetCard.load(version.folder / "README.md")
     assert card.data.pretty_name.startswith("Nasty")
 
@@ -119,9 +122,55 @@ def test_croissant_is_valid_and_its_records_are_read(version: DatasetVersion) ->
     assert {one["name"]: one["sha256"] for one in document["distribution"]} == {
         file.name: file.sha256 for file in version.files.all()
     }
-    assert "2 people in 0" in document["rai:dataAnnotationProtocol"] and version.hash in document["citeAs"]
+    assert document["rai:dataAnnotationProtocol"].endswith("people. 7 answers of 2 people.")
+    assert version.hash in document["citeAs"] and document["license"] == [NOT_TOLD]
+    assert "url" not in document, "no address that others reach is set"
     data = mlcroissant.Dataset(jsonld=path)
     assert not data.metadata.ctx.issues.errors
     split = version.filled_splits[0]
     records = list(data.records(split))
     assert len(records) == version.counts["rows"][split] and f"{split}/chosen" in records[0]
+
+
+def test_who_was_imported_is_told_apart_and_no_time_is_theirs(cast: Cast, client: Any) -> None:
+    votes = [{"annotator": name, "value": -1} for name in ("x", "y")]
+    bring(cast.project, *(row(str(n), votes=votes) for n in range(3)))
+    make_pairs(cast.project, 1)
+    answer_all(cast, "ann", -1, ms=30_000)
+    version = frozen(cast)
+    told = version.facts["annotators"]["person"]
+    assert told == {
+        "annotators": 3, "answers": 7, "minutes": 0.5, "imported": {"annotators": 2, "answers": 6},
+    }  # fmt: skip
+    said = "7 answers of 3 people, 6 of them imported, of 2; 0.5 minutes measured of those given here."
+    assert croissant(version, [])["rai:dataAnnotationProtocol"].endswith(said)
+    assert "| 1 person | 1 | 0.5 |" in version.card and "| 2 persons, imported | 6 | – |" in version.card
+    client.force_login(cast.olga)
+    page = client.get(f"/projects/{cast.project.slug}/datasets/prefs/{version.number}/").content.decode()
+    assert "7 answers, 6 of them imported, of 2; 0.5 minutes measured of those given here" in page
+
+
+def test_annotators_are_what_is_known_of_them(version: DatasetVersion) -> None:
+    person = {"annotators": 3, "answers": 9, "minutes": 0}
+    for kinds, words in (
+        ({"person": person | {"guests": {"annotators": 3, "answers": 9}}}, ["crowdsourced"]),
+        ({"person": person | {"guests": {"annotators": 1, "answers": 2}}}, ["crowdsourced", "other"]),
+        (
+            {"person": person | {"imported": {"annotators": 3, "answers": 9}}, "model": {}},
+            ["other", "machine-generated"],
+        ),
+        ({}, ["no-annotation"]),
+    ):
+        version.facts["annotators"] = kinds
+        assert creators(version) == words
+
+
+def test_croissant_gives_addresses_that_lead_somewhere(version: DatasetVersion, settings: Any) -> None:
+    settings.CSRF_TRUSTED_ORIGINS = ["https://*.example.org", "https://t.example.org"]
+    path = f"projects/helpfulness/datasets/{version.dataset.name}/{version.number}/"
+    assert croissant(version, [])["url"] == f"https://t.example.org/{path}"
+    assert croissant(version, [], "https://hub.org/datasets/a/b")["url"] == "https://hub.org/datasets/a/b"
+    version.facts["sources"] = [{"licence": "CC-BY-4.0"}, {"licence": "Our own"}]
+    assert croissant(version, [])["license"] == [
+        "https://spdx.org/licenses/CC-BY-4.0.html", {"@type": "sc:CreativeWork", "name": "Our own"},
+    ]  # fmt: skip

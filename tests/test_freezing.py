@@ -18,7 +18,7 @@ from curation.services.exporting import OutOfRange, content_of, part
 from tests.cast import Cast, make_pairs
 
 
-def answer_all(cast: Cast, name: str, *values: int | None) -> None:
+def answer_all(cast: Cast, name: str, *values: int | None, ms: int | None = None) -> None:
     """`name` answers the next tasks; values in stored order, None is both bad."""
     annotator = annotator_for(cast.people[name], cast.project)
     for value in values:
@@ -27,7 +27,7 @@ def answer_all(cast: Cast, name: str, *values: int | None) -> None:
         assert held is not None
         shown = -value if held.order == "ba" and value is not None else value
         judgement = annotating.Judgement("overall", shown, value is None)
-        key = annotating.Commit(f"{name}{held.task_id}")
+        key = annotating.Commit(f"{name}{held.task_id}", ms)
         annotating.submit(desk=desk, task_id=held.task_id, judgements=[judgement], commit=key)
 
 

@@ -103,7 +103,9 @@ def test_a_version_is_pushed_in_one_commit_and_read_back(cast: Cast, version: Da
         {"split": "train", "path": "train-?????-of-00003.parquet"}
     ]
     assert f'load_dataset("{REPO}", revision="v1")' in card and version.hash in card
-    assert {one["name"] for one in json.loads(files["croissant.json"])["distribution"]} == {*shards, "train-shards"}
+    document = json.loads(files["croissant.json"])
+    assert {one["name"] for one in document["distribution"]} == {*shards, "train-shards"}
+    assert document["url"] == f"{hub.url}/datasets/{REPO}"
     repository = hub.repositories[REPO]
     assert repository.private and len(repository.commits) == 2 and repository.tags == {"v1": told["commit"]}
     assert repository.branches["main"] == told["commit"] and told["changed"] and told["deleted"] == []

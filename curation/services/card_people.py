@@ -20,14 +20,7 @@ def provenance(version: DatasetVersion) -> str:
     upto, read = version.lineage["last_annotation"], version.lineage.get("protocol")
     asked = facts.get("protocols", [])
     words = f", labels read under version {read}" if read and asked not in ([], [read]) else ""
-    rows = [
-        [
-            f"{told['annotators']} {kind}{'s' if told['annotators'] != 1 else ''}",
-            str(told["answers"]),
-            f"{told['minutes']:g}",
-        ]
-        for kind, told in facts.get("annotators", {}).items()
-    ]
+    rows = [row for kind, told in facts.get("annotators", {}).items() for row in annotators(kind, told)]
     helped = ", ".join(f"{n} {name.replace('_', ' ')}" for name, n in facts.get("help", {}).items())
     lines = [
         decided(facts),
@@ -37,6 +30,26 @@ def provenance(version: DatasetVersion) -> str:
         f"Suggestions of models: {helped}." if helped else "No suggestions of models were shown.",
     ]
     return "\n\n".join(line for line in lines if line)
+
+
+def annotators(kind: str, told: dict[str, Any]) -> list[list[str]]:
+    """Rows for the annotators of one kind: those who answered here, with the time that was measured of them, and those
+    whose answers were imported, of which no time is known."""
+    imported = told.get("imported", {"annotators": 0, "answers": 0})
+    heads, answers = (told[name] - imported[name] for name in ("annotators", "answers"))
+    rows = [[several(heads, kind), str(answers), f"{told['minutes']:g}" if told["minutes"] else "–"]] if heads else []
+    if imported["annotators"]:
+        rows.append([f"{several(imported['annotators'], kind)}, imported", str(imported["answers"]), "–"])
+    return rows
+
+
+def answered(told: dict[str, Any]) -> str:
+    """What people answered, in a sentence: how many of it was imported, and the time that was measured of the rest."""
+    n = told["annotators"]
+    words = f"{several(told['answers'], 'answer')} of {n} {'person' if n == 1 else 'people'}"
+    if imported := told.get("imported"):
+        words += f", {imported['answers']} of them imported, of {imported['annotators']}"
+    return f"{words}; {told['minutes']:g} minutes measured of those given here." if told["minutes"] else f"{words}."
 
 
 def decided(facts: dict[str, Any]) -> str:

@@ -48,10 +48,14 @@ SIZES = (
 )
 PLAIN = {"string": "string", "bool": "bool", "int64": "int64", "double": "float64"}
 KNOWN = {
-    "apache-2.0", "mit", "cc-by-4.0", "cc-by-3.0", "cc-by-sa-4.0", "cc-by-sa-3.0", "cc0-1.0", "cc-by-nc-4.0",
-    "cc-by-nc-sa-4.0", "odc-by", "bsd-3-clause", "openrail", "cdla-permissive-2.0", "pddl", "odbl",
+    "apache-2.0": "Apache-2.0", "mit": "MIT", "cc-by-4.0": "CC-BY-4.0", "cc-by-3.0": "CC-BY-3.0",
+    "cc-by-sa-4.0": "CC-BY-SA-4.0", "cc-by-sa-3.0": "CC-BY-SA-3.0", "cc0-1.0": "CC0-1.0",
+    "cc-by-nc-4.0": "CC-BY-NC-4.0", "cc-by-nc-sa-4.0": "CC-BY-NC-SA-4.0", "odc-by": "ODC-By-1.0",
+    "bsd-3-clause": "BSD-3-Clause", "cdla-permissive-2.0": "CDLA-Permissive-2.0", "pddl": "PDDL-1.0",
+    "odbl": "ODbL-1.0", "openrail": "",
 }  # fmt: skip
-"""Licences that the Hub has a word for; others are told as `other`."""
+"""Licences that the Hub has a word for, others being `other` to it, and what they are called on
+https://spdx.org/licenses/ where they stand there."""
 
 
 def card(version: DatasetVersion, files: list[DatasetFile], repo: str = "") -> str:
@@ -165,13 +169,9 @@ def summary(version: DatasetVersion, target: Target) -> str:
 
 def front_matter(version: DatasetVersion, target: Target, files: list[DatasetFile]) -> str:
     about = "critique" if target.source in ("critiqued", "answered") else "preference"
-    paths: dict[str, list[str]] = {}
-    for file in files:
-        if file.split in version.filled_splits and file.name.endswith(".parquet"):
-            paths.setdefault(file.split, []).append(file.name)
     data = [
-        {"split": split, "path": names[0] if len(names) == 1 else shard_pattern(split, len(names))}
-        for split, names in paths.items()
+        {"split": split, "path": some[0].name if len(some) == 1 else shard_pattern(split, len(some))}
+        for split, some in parquet_of(version, files).items()
     ]
     licence = licence_of(version)
     told: dict[str, Any] = {
@@ -186,6 +186,13 @@ def front_matter(version: DatasetVersion, target: Target, files: list[DatasetFil
         known = licence.lower() in KNOWN
         told |= {"license": licence.lower()} if known else {"license": "other", "license_name": licence}
     return f"---\n{yaml.safe_dump(told, sort_keys=False, allow_unicode=True)}---"
+
+
+def parquet_of(version: DatasetVersion, files: list[DatasetFile]) -> dict[str, list[DatasetFile]]:
+    """The Parquet files of each split that has rows, in the order in which loaders give the splits: as they were asked
+    for, `train` first, since not every database keeps the order of names in JSON."""
+    splits = sorted(version.filled_splits, key=lambda split: split != "train")
+    return {split: [one for one in files if one.split == split and one.name.endswith(".parquet")] for split in splits}
 
 
 def shard_pattern(split: str, count: int) -> str:
@@ -223,17 +230,28 @@ def feature(name: str, kind: Any) -> dict[str, Any]:
 
 
 def creators(version: DatasetVersion) -> list[str]:
+    """In the Hub's words, as far as it is known: guests came by a crowd link; what others know of the matter, or who
+    it was whose answers were imported, nobody told, which is `other`."""
     kinds = version.facts.get("annotators", {})
-    found = [word for kind, word in (("person", "crowdsourced"), ("model", "machine-generated")) if kind in kinds]
-    return found or ["no-annotation"]
+    people = kinds.get("person", {"annotators": 0})
+    guests = people.get("guests", {"annotators": 0})["annotators"]
+    found = {
+        "crowdsourced": guests,
+        "other": people["annotators"] > guests,
+        "machine-generated": "model" in kinds,
+    }
+    return [word for word, true in found.items() if true] or ["no-annotation"]
 
 
 def licence_of(version: DatasetVersion) -> str:
     """The licence of the sources where they all have the same one; of several all their names; empty: not known."""
+    return " AND ".join(licences_of(version))
+
+
+def licences_of(version: DatasetVersion) -> list[str]:
+    """The licences of the sources, each once; none where one source does not tell its own."""
     named = [source["licence"] for source in version.facts.get("sources", [])]
-    if not named or not all(named):
-        return ""
-    return " AND ".join(sorted(set(named)))
+    return sorted(set(named)) if all(named) else []
 
 
 def bias(version: DatasetVersion) -> str:

@@ -8,8 +8,10 @@ from __future__ import annotations
 
 from typing import Any
 
+from curation import address
 from curation.models import DatasetFile, DatasetVersion
-from curation.services.cards import licence_of, shard_pattern, title
+from curation.services.card_people import answered
+from curation.services.cards import KNOWN, WHOSE, licences_of, parquet_of, shard_pattern, title
 from curation.services.freezing.selecting import target_of
 
 CONTEXT = {
@@ -49,15 +51,15 @@ CONTEXT = {
     "transform": "cr:transform",
 }
 FORMATS = {"parquet": "application/x-parquet", "jsonl": "application/jsonlines", "tsv": "text/tab-separated-values"}
+NOT_TOLD = {"@type": "sc:CreativeWork", "name": "not told by every source"}
+"""What stands for a licence that nobody knows: the specification wants one."""
 KINDS = {"bool": "sc:Boolean", "int64": "sc:Integer", "double": "sc:Float"}
 
 
-def croissant(version: DatasetVersion, files: list[DatasetFile]) -> dict[str, Any]:
-    """The document that goes along as `croissant.json`."""
-    data: dict[str, list[DatasetFile]] = {}
-    for file in files:
-        if file.split in version.splits and file.name.endswith(".parquet") and file.rows:
-            data.setdefault(file.split, []).append(file)
+def croissant(version: DatasetVersion, files: list[DatasetFile], url: str = "") -> dict[str, Any]:
+    """The document that goes along as `croissant.json`. `url` is where it lies, if that is not its page here."""
+    data = parquet_of(version, files)
+    place = url or page_of(version)
     return {
         "@context": CONTEXT,
         "@type": "sc:Dataset",
@@ -66,9 +68,9 @@ def croissant(version: DatasetVersion, files: list[DatasetFile]) -> dict[str, An
         "description": f"{title(version)}: {version.counts['total']} rows for {version.target}.",
         "version": f"{version.number}.0.0",
         "datePublished": version.created_at.date().isoformat(),
-        "license": licence_of(version) or "unknown",
+        "license": [licence(name) for name in licences_of(version)] or [NOT_TOLD],
         "creator": {"@type": "sc:Organization", "name": version.dataset.project.name},
-        "url": f"/projects/{version.dataset.project.slug}/datasets/{version.dataset.name}/{version.number}/",
+        **({"url": place} if place else {}),
         "citeAs": f"{title(version)}, SHA-256 {version.hash}",
         **annotation_of(version),
         "distribution": [
@@ -79,10 +81,23 @@ def croissant(version: DatasetVersion, files: list[DatasetFile]) -> dict[str, An
     }
 
 
+def page_of(version: DatasetVersion) -> str:
+    """The address of its page, or nothing where others would not find it under any that is known."""
+    here = address.public()
+    path = f"/projects/{version.dataset.project.slug}/datasets/{version.dataset.name}/{version.number}/"
+    return f"{here}{path}" if here else ""
+
+
+def licence(name: str) -> Any:
+    """A licence as an address, where SPDX has it, else as a work of that name."""
+    known = KNOWN.get(name.lower())
+    return f"https://spdx.org/licenses/{known}.html" if known else {"@type": "sc:CreativeWork", "name": name}
+
+
 def annotation_of(version: DatasetVersion) -> dict[str, Any]:
     """Who annotated, how, and with which tools: the part of RAI that tells of annotation."""
     kinds = version.facts.get("annotators", {})
-    people = kinds.get("person", {})
+    people = kinds.get("person")
     machines = [f"{n['annotators']} of kind {kind}" for kind, n in kinds.items() if kind != "person"]
     agreed = "; ".join(
         [
@@ -101,8 +116,7 @@ def annotation_of(version: DatasetVersion) -> dict[str, Any]:
         "rai:dataAnnotationPlatform": "Touchstone",
         "rai:dataAnnotationProtocol": (
             f"Protocol version {', '.join(map(str, version.facts.get('protocols', []))) or 'none'}; decided by "
-            f"{version.filters.get('annotators', 'people')}. {people.get('answers', 0)} answers of "
-            f"{people.get('annotators', 0)} people in {people.get('minutes', 0)} minutes."
+            f"{WHOSE[version.filters['annotators']]}. {answered(people) if people else 'No person answered.'}"
         ),
         "rai:dataAnnotationAnalysis": agreed or "No agreement can be told.",
         "rai:annotatorDemographics": "Not recorded.",

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 from django.db import connection
 
 from curation import bulk
-from curation.models import DatasetVersion, Protocol, Reliability, Run, TaskKind
+from curation.models import DatasetVersion, Protocol, Reliability, Run, TaskKind, User
 from curation.services import fits
 from curation.services.deciding import ANSWERED
 from curation.services.freezing import agreed, unseen
@@ -47,6 +47,8 @@ class Share(NamedTuple):
 
     annotator: int
     kind: str
+    came: str
+    """Of people: `imported` along with their answers, else what their user is (`person`, `service`, `guest`)."""
     help: str
     protocol: int
     answers: int
@@ -57,8 +59,9 @@ def shares_of(selection: Selection) -> list[Share]:
     """Whose answers are here, in one walk through them."""
     with connection.cursor() as cursor:
         cursor.execute(
-            "SELECT a.annotator_id, r.kind, a.help, a.protocol_id, COUNT(*), COALESCE(SUM(a.active_ms), 0)"
-            f" {ANSWERED} {selection.condition} GROUP BY a.annotator_id, r.kind, a.help, a.protocol_id",
+            "SELECT a.annotator_id, r.kind, COALESCE(u.kind, 'imported'), a.help, a.protocol_id, COUNT(*),"
+            f" COALESCE(SUM(a.active_ms), 0) {ANSWERED} LEFT JOIN curation_user u ON u.id = r.user_id"
+            f" {selection.condition} GROUP BY a.annotator_id, r.kind, u.kind, a.help, a.protocol_id",
             selection.params,
         )
         return [Share._make(row) for row in cursor.fetchall()]
@@ -110,19 +113,25 @@ def checked_against(version: DatasetVersion) -> dict[str, Any]:
     return {"decontaminated": found} if found or unseen.wanted(version) else {}
 
 
-def annotators(shares: Iterable[Share]) -> dict[str, dict[str, float]]:
-    """By kind: how many there are, their answers, and the minutes that were measured."""
+def annotators(shares: Iterable[Share]) -> dict[str, dict[str, Any]]:
+    """By kind: how many there are, their answers, and the minutes that were measured. Of people also how many of
+    these were `imported`, of whom no more is known, and how many came as `guests` by a crowd link, where any did."""
     by_kind: dict[str, list[Share]] = defaultdict(list)
     for share in shares:
         by_kind[share.kind].append(share)
-    return {
-        kind: {
-            "annotators": len({share.annotator for share in some}),
-            "answers": sum(share.answers for share in some),
-            "minutes": round(int(sum(share.active_ms for share in some)) / 60_000, 2),
-        }
+    told: dict[str, dict[str, Any]] = {
+        kind: counted(some) | {"minutes": round(int(sum(share.active_ms for share in some)) / 60_000, 2)}
         for kind, some in sorted(by_kind.items())
     }
+    for name, came in (("imported", "imported"), ("guests", User.Kind.GUEST)):
+        if some := [share for share in by_kind["person"] if share.came == came]:
+            told["person"][name] = counted(some)
+    return told
+
+
+def counted(shares: list[Share]) -> dict[str, int]:
+    heads = len({share.annotator for share in shares})
+    return {"annotators": heads, "answers": sum(share.answers for share in shares)}
 
 
 def help_shown(shares: Iterable[Share]) -> dict[str, int]:

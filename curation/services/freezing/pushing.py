@@ -155,10 +155,11 @@ def files_of(version: DatasetVersion, params: PushParams, folder: Path) -> list[
             file = again(file, places[file.name])
         sent.append(file)
     told = veiled(version) if hidden else version
+    url = f"{endpoint_of(params.endpoint)}/datasets/{params.repo}"
     texts = {
         "README.md": cards.card(told, sent, repo=params.repo).encode(),
         "manifest.json": manifest_of(told, sent),
-        "croissant.json": orjson.dumps(croissant(told, sent), option=orjson.OPT_INDENT_2),
+        "croissant.json": orjson.dumps(croissant(told, sent, url), option=orjson.OPT_INDENT_2),
     }
     made = [File(one.name, str(places[one.name]), one.sha256, one.bytes) for one in sent]
     for name, text in texts.items():
