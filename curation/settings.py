@@ -66,6 +66,7 @@ INSTALLED_APPS = [
 ]
 
 MIDDLEWARE = [
+    "curation.views.heads.NoBodyForHead",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "curation.csp.ContentPolicy",
@@ -323,7 +324,12 @@ LOGGING = {
     "formatters": {"line": {"format": "{asctime} {levelname} {name}: {message}", "style": "{"}},
     "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line"}},
     "root": {"handlers": ["console"], "level": os.environ.get("LOG_LEVEL", "WARNING")},
-    "loggers": {"touchstone": {"level": "INFO"}, "axes": {"level": "ERROR"}},
+    "filters": {"unexpected": {"()": "curation.hub.quiet.Unexpected"}},
+    "loggers": {
+        "touchstone": {"level": "INFO"},
+        "axes": {"level": "ERROR"},
+        "django.request": {"filters": ["unexpected"]},
+    },
 }
 
 UNFOLD = {

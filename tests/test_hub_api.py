@@ -12,6 +12,9 @@ from typing import Any
 
 import httpx
 import pytest
+from django.core.handlers.wsgi import WSGIHandler
+from django.test import Client as Browser
+from django.test import RequestFactory
 
 from curation.models import DatasetVersion, ModelVersion, Project, User
 from curation.services import freezing, running
@@ -253,6 +256,32 @@ def test_parts_of_a_file_and_what_is_not_there(crew: Cast, two: list[DatasetVers
         assert lost.status_code == 404 and lost.headers["Content-Type"] == "application/problem+json"
     bare = httpx.get(f"{base}/train.jsonl")
     assert bare.status_code == 401 and bare.headers["X-Error-Code"] == "RepoNotFound"
+
+
+def as_served(path: str) -> tuple[str, dict[str, str], bytes]:
+    """What the server is given to send in answer to HEAD: status, headers and body."""
+    said: list[Any] = []
+    environ = RequestFactory().head(path).environ
+    body = WSGIHandler()(environ, lambda status, headers, *_: said.extend((status, dict(headers))))
+    return said[0], said[1], b"".join(body)
+
+
+def test_head_has_no_body_that_the_server_would_complain_of(crew: Cast) -> None:
+    status, headers, body = as_served("/hub/datasets/a/b/resolve/main/config.json")
+    assert status.startswith("401") and body == b"" and int(headers["Content-Length"]) > 50
+    assert headers["X-Error-Code"] == "RepoNotFound" and headers["X-Error-Message"]
+    status, headers, body = as_served("/healthz")
+    assert status.startswith("200") and body == b"" and int(headers["Content-Length"]) > 0
+
+
+def test_what_clients_ask_in_vain_is_no_warning(crew: Cast, caplog: Any) -> None:
+    browser = Browser(headers={"Authorization": f"Bearer {people.token_for(crew.vic, 'read')}"})
+    caplog.set_level("WARNING", "django.request")
+    assert browser.head("/hub/api/datasets/no/where").status_code == 404
+    assert Browser().head("/hub/api/datasets/no/where").status_code == 401
+    assert not caplog.records
+    assert browser.get("/api/v1/nowhere").status_code == 404 and Browser().get("/nowhere").status_code == 404
+    assert [record.getMessage() for record in caplog.records] == ["Not Found: /api/v1/nowhere", "Not Found: /nowhere"]
 
 
 def test_a_tree_is_paged(crew: Cast, two: list[DatasetVersion], live_server: Any) -> None:
