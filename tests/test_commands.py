@@ -14,6 +14,7 @@ import pytest
 from django.core.management import CommandError, call_command
 from django.utils import timezone
 
+from curation import address
 from curation.models import ApiToken, DatasetVersion, Item, Project, Role, Run, SignInLink, User, Worker
 from curation.services import machines, people
 from tests.cast import Cast, make_pairs
@@ -210,6 +211,24 @@ def test_create_user_prints_a_link_that_signs_in_once(db: None) -> None:
     client = browser()
     client.get(link_in(said))
     assert signed_in(client)
+
+
+def test_links_lead_to_where_it_is_served(
+    db: None, settings: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings.VAR_DIR = tmp_path
+    monkeypatch.delenv("PORT", raising=False)
+
+    def begins(*more: str) -> str:
+        return ran("sign_in_link", "kim", *more)[0].split("/sign-in/")[0]
+
+    assert "sign in once with http://localhost:8000/sign-in/" in ran("create_user", "kim")[0]
+    address.remember("http://localhost:8190")  # as `make run` does
+    assert begins() == "http://localhost:8190"
+    monkeypatch.setenv("PORT", "8191")
+    assert begins() == "http://localhost:8191"
+    settings.CSRF_TRUSTED_ORIGINS = ["https://t.example.org"]
+    assert begins() == "https://t.example.org" and begins("--url", "http://here:81") == "http://here:81"
 
 
 def test_create_user_makes_a_superuser_with_a_password_typed_here(db: None, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -64,7 +64,7 @@ def greeting(process: subprocess.Popen[str]) -> str:
     raise AssertionError(said)
 
 
-def test_a_newcomer_gets_a_link_that_opens_the_sample_project(up: Any) -> None:
+def test_a_newcomer_gets_a_link_that_opens_the_sample_project(up: Any, tmp_path: Path) -> None:
     port = free_port()
     process = up(port)
     with httpx.Client(follow_redirects=True) as browser:
@@ -73,6 +73,8 @@ def test_a_newcomer_gets_a_link_that_opens_the_sample_project(up: Any) -> None:
         assert browser.get(f"http://localhost:{port}/projects/sample-helpfulness/annotate/").status_code == 200
         ready = seen(browser, port)
     assert ready["status"] == "ready" and ready["worker"]["ok"], ready
+
+    assert (tmp_path / "fresh" / "address").read_text() == f"http://localhost:{port}\n", "for links that commands print"
 
     other = up(port)
     assert other.wait(timeout=30) != 0 and other.stdout

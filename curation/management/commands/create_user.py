@@ -8,6 +8,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 
+from curation import address
 from curation.errors import DomainError
 from curation.services import people
 
@@ -21,7 +22,7 @@ class Command(BaseCommand):
         parser.add_argument("--email", default="")
         parser.add_argument("--superuser", action="store_true", help="may do everything, the admin included")
         parser.add_argument("--ask-password", action="store_true", help="ask for a password instead of making a link")
-        parser.add_argument("--url", default="http://localhost:8000", help="where Touchstone is served")
+        parser.add_argument("--url", default="", help=f"where Touchstone is served, unless at {address.served()}")
 
     def handle(self, *_args: Any, username: str, url: str, ask_password: bool, **options: Any) -> None:
         password = getpass.getpass(f"Password of {username}: ") if ask_password else None
@@ -38,4 +39,4 @@ class Command(BaseCommand):
         self.stdout.write(f"made {user.username}")
         if password is None:
             secret = people.make_sign_in_link(user=user)
-            self.stdout.write(f"sign in once with {url.rstrip('/')}/sign-in/{secret}/")
+            self.stdout.write(f"sign in once with {(url or address.served()).rstrip('/')}/sign-in/{secret}/")

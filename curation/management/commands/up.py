@@ -18,6 +18,7 @@ from django.conf import settings
 from django.core.management import call_command
 from django.core.management.base import BaseCommand, CommandError
 
+from curation import address
 from curation.models import Project, User
 from curation.services import default_model, health, machines, people, projects
 
@@ -52,11 +53,12 @@ class Command(BaseCommand):
             stop(children.values())
 
     def greet(self, port: int) -> None:
-        address = f"http://localhost:{port}"
+        here = address.on_port(port)
+        address.remember(here)
         secret = people.make_sign_in_link(user=administrator())
         self.stdout.write(
-            f"\n  Touchstone is at {address}\n"
-            f"  Sign in once with {address}/sign-in/{secret}/\n"
+            f"\n  Touchstone is at {here}\n"
+            f"  Sign in once with {here}/sign-in/{secret}/\n"
             f"  Data in {settings.VAR_DIR}. Ctrl-c stops all.\n"
         )
         if (found := health.models()).ok is None:
