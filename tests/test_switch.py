@@ -119,9 +119,23 @@ def test_a_look_says_what_would_become_and_writes_nothing(cast: Cast) -> None:
     before = Run.objects.count(), Project.objects.count()
     seen = switching.look(switching.Asked(STUDIO / "critique"))
     assert seen.tool.name == "label-studio" and seen.plan.kind == "response" and seen.whole
-    assert seen.counts == {"items": 2, "answers": 3, "suggestions": 1}
+    assert seen.counts == {"items": 2, "votes": 0, "answers": 4, "suggestions": 1}
     assert seen.protocol["questions"][0]["name"] == "correct" and seen.left["drafts"] == 1
     assert (Run.objects.count(), Project.objects.count()) == before
+
+
+@pytest.mark.parametrize(
+    "path", [ARGILLA / "pairs", ARGILLA / "ranking", ARGILLA / "spans", STUDIO / "critique", STUDIO / "pairs"]
+)
+def test_a_look_counts_what_the_switch_counts(cast: Cast, path: Path) -> None:
+    seen, result = switching.look(switching.Asked(path), most=None).counts, switch(cast, path).result
+    assert (seen["items"], seen["votes"], seen["answers"]) == (result["created"], result["votes"], result["answers"])
+    assert seen["suggestions"] == Annotation.objects.answers().exclude(annotator__kind="person").count()
+
+
+def test_the_command_says_how_many_are_of_models(cast: Cast) -> None:
+    said = ran("switch", "x", str(ARGILLA / "pairs"), "--dry-run")[0]
+    assert "would import 3 items, 4 votes, 3 answers (1 of these suggestions of models), 0 refused" in said
 
 
 def test_a_look_at_the_first_rows_says_so(cast: Cast) -> None:
@@ -166,7 +180,7 @@ def test_a_dry_run_tells_the_mapping_and_makes_nothing(cast: Cast) -> None:
     assert "Label Studio: one task is a preference" in said
     assert "  prompt: prompt; responses: first_answer, second_answer\n" in said
     assert "  quality_answer2: the question quality of response 2\n" in said
-    assert "would import 2 items, 3 votes, 1 answers, 0 suggestions, 0 refused" in said
+    assert "would import 2 items, 3 votes, 1 answers, 0 refused" in said
     assert not Project.objects.filter(slug="x").exists()
 
 

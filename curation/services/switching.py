@@ -62,7 +62,7 @@ class Look:
     protocol: dict[str, Any]
     """In its full shape."""
     counts: Counter[str] = field(default_factory=Counter)
-    """items, votes, answers, suggestions, refused"""
+    """items, votes and answers as the import will count them, how many of both are suggestions (of models), refused"""
     left: dict[str, int] = field(default_factory=dict)
     rows: list[Landing] = field(default_factory=list)
     problems: list[dict[str, Any]] = field(default_factory=list)
@@ -95,11 +95,14 @@ def look(asked: Asked, *, most: int | None = PREVIEWED, shown: int = 3) -> Look:
 
 def count(row: Landing, counts: Counter[str]) -> None:
     counts["items"] += 1
-    for vote in row.votes:
-        counts["votes" if vote.kind == "person" else "suggestions"] += 1
     pair = bool(row.pairs)
-    for kind, _, _ in {(one.kind, one.annotator, 0 if pair else one.response) for one in row.answers}:
-        counts["answers" if kind == "person" else "suggestions"] += 1
+    answers = {(one.kind, one.annotator, 0 if pair else one.response) for one in row.answers}
+    for name, kinds in (
+        ("votes", [vote.kind for vote in row.votes]),
+        ("answers", [kind for kind, _, _ in answers]),
+    ):
+        counts[name] += len(kinds)
+        counts["suggestions"] += sum(kind != "person" for kind in kinds)
 
 
 def told(left: Mapping[str, int]) -> dict[str, int]:

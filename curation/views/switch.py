@@ -133,13 +133,14 @@ def shown(asked: switching.Asked) -> dict[str, Any]:
     """What the page tells of an export."""
     seen = switching.look(asked)
     protocol = Protocol(**seen.protocol)
-    names = ("items", "votes", "answers", "suggestions", "refused")
+    names = {name: name for name in ("items", "votes", "answers")} | {"suggestions": "of these suggestions of models"}
+    names["refused"] = "refused"
     return {
         "seen": seen,
         "protocol": protocol,
         "kind": KINDS[seen.plan.kind],
         "types": [label["label"] or label["name"] for label in protocol.critiques["types"]],
-        "cards": [(name, seen.counts[name]) for name in names],
+        "cards": [(words, seen.counts[name]) for name, words in names.items()],
         "bytes": asked.path.stat().st_size,
     }
 

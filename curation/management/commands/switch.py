@@ -57,8 +57,11 @@ class Command(BaseCommand):
         self.stdout.write(f"  prompt: {', '.join(plan.prompts) or 'none'}; responses: {', '.join(plan.responses)}")
         for name, becomes in plan.becomes:
             self.stdout.write(f"  {name}: {becomes}")
-        names = ("items", "votes", "answers", "suggestions", "refused")
-        self.stdout.write("would import " + ", ".join(f"{counts[name]} {name}" for name in names))
+        votes, answers = (f"{counts[name]} {name}" for name in ("votes", "answers"))
+        models = f" ({counts['suggestions']} of these suggestions of models)" if counts["suggestions"] else ""
+        self.stdout.write(
+            f"would import {counts['items']} items, {votes}, {answers}{models}, {counts['refused']} refused"
+        )
         self.refused(seen.problems, counts["refused"])
         self.left(seen.left)
 
