@@ -18,7 +18,7 @@ from curation.services import annotating, assigning, importing, machines, overvi
 from curation.services.answering import Answer, Judged, Said, units_in
 from curation.services.desk import FRONT, desk_of, progress_now
 from tests.cast import Cast, make_pairs
-from tests.imports import file_of
+from tests.imports import bring, file_of, row
 from tests.test_people import browser
 
 
@@ -428,3 +428,13 @@ def test_a_cursor_starts_over_after_the_queue_was_moved(cast: Cast) -> None:
     queueing.raise_priority(tasks=Task.objects.all())
     progress.refresh_from_db()
     assert progress.cursor == FRONT
+
+
+def test_imported_votes_are_told_and_no_time_that_nobody_measured(cast: Cast) -> None:
+    bring(cast.project, row("1", votes=[{"annotator": "w", "value": 1}]))
+    shown = page(cast.olga, "/projects/helpfulness/")
+    assert "What the 1 imported vote says stands under" in shown and "0 ms" not in shown
+    assert "<dt>active time</dt>" not in shown and "Around the middle" not in shown
+    answer(cast.ann, cast.project)
+    shown = page(cast.olga, "/projects/helpfulness/")
+    assert "<dt>active time</dt><dd>20 s</dd>" in shown and "Around the middle" in shown

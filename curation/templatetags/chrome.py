@@ -233,8 +233,8 @@ def who(annotator: Annotator) -> str:
 
 @register.filter
 def pace(progress: Progress) -> str:
-    """Mean active time of an answer."""
-    return duration(progress.active_ms // progress.done) if progress.done else "–"
+    """Mean active time of an answer, where any was measured."""
+    return duration(progress.active_ms // progress.done) if progress.done and progress.active_ms else "–"
 
 
 @register.filter
