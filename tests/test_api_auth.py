@@ -2,6 +2,7 @@
 
 import pytest
 from django.utils import timezone
+from rest_framework.test import APIClient
 
 from curation.api.auth import live_token
 from curation.models import ApiToken, User
@@ -26,3 +27,12 @@ def test_a_deactivated_user_has_no_live_token(cast: Cast) -> None:
 def test_the_day_of_last_use_is_noted(cast: Cast) -> None:
     live_token(token_for(cast.ann))
     assert ApiToken.objects.get().last_used_on == timezone.now().date()
+
+
+def test_a_refused_token_hears_which_scope_it_lacks(cast: Cast) -> None:
+    api = APIClient(HTTP_AUTHORIZATION=f"Bearer {token_for(cast.mia, 'read')}")
+    reply = api.post(f"/api/v1/projects/{cast.project.slug}/runs", {"method": "score"}, format="json")
+    assert reply.status_code == 403
+    assert reply.json()["detail"] == "this token lacks the scope write: make one that has it (Account → API tokens)"
+    asked = api.patch(f"/api/v1/projects/{cast.project.slug}", {"name": "x"}, format="json")
+    assert asked.status_code == 403 and "lacks the scope manage" in asked.json()["detail"]

@@ -83,7 +83,9 @@ class SignedInWithScope(BasePermission):
             return False
         if not isinstance(request.auth, ApiToken):
             return True
-        return needed_scope(request, view) in granted(request.auth)
+        needed = needed_scope(request, view)
+        self.message = f"this token lacks the scope {needed}: make one that has it (Account → API tokens)"
+        return needed in granted(request.auth)
 
 
 def needed_scope(request: Request, view: APIView) -> str:
