@@ -136,6 +136,8 @@ def test_who_was_imported_is_told_apart_and_no_time_is_theirs(cast: Cast, client
     votes = [{"annotator": name, "value": -1} for name in ("x", "y")]
     bring(cast.project, *(row(str(n), votes=votes) for n in range(3)))
     make_pairs(cast.project, 1)
+    only = croissant(frozen(cast), [])["rai:dataAnnotationProtocol"]
+    assert only.endswith("people. 6 answers of 2 people, imported.")
     answer_all(cast, "ann", -1, ms=30_000)
     version = frozen(cast)
     told = version.facts["annotators"]["person"]

@@ -48,7 +48,8 @@ def answered(told: dict[str, Any]) -> str:
     n = told["annotators"]
     words = f"{several(told['answers'], 'answer')} of {n} {'person' if n == 1 else 'people'}"
     if imported := told.get("imported"):
-        words += f", {imported['answers']} of them imported, of {imported['annotators']}"
+        all_of_it = imported["answers"] == told["answers"]
+        words += ", imported" if all_of_it else f", {imported['answers']} of them imported, of {imported['annotators']}"
     return f"{words}; {told['minutes']:g} minutes measured of those given here." if told["minutes"] else f"{words}."
 
 
