@@ -159,6 +159,13 @@ def test_the_methods_are_listed_and_no_run_yet_says_what_to_do(cast: Cast) -> No
     assert "Start a run" in client.get(P).content.decode()
     text = client.get(f"{P}new/").content.decode()
     assert "Score responses" in text and "?method=score" in text and "/datasets/new/" in text and "/imports/" in text
+    assert (
+        text.index(">Data in and out</h2>")
+        < text.index(">Push a dataset")
+        < text.index(">Training</h2>")
+        < text.index("(DPO)")
+    )
+    assert ">Others</h2>" not in text, "every method that people may start has its family"
     assert "Start a run" not in browser(cast.vic).get(P).content.decode()
 
 

@@ -75,3 +75,13 @@ METHODS: dict[str, Method] = {
         *training.METHODS,
     )
 }
+
+FAMILIES: dict[str, tuple[str, ...]] = {
+    "Data in and out": ("import", "freeze", "compare", "verify", "push"),
+    "People and their work": ("assign", "prioritise", "accept", "check", "ask-about-hardest", "learning-curve"),
+    "Labels and curation": ("decide", "curate", "gamma", "bias-report", "learn-gate", "safety-gate"),
+    "Models at work": ("score", "embed", "prelabel", "calibrate", "evaluate", "build-pairs", "probe"),
+    "Critics and judges": ("critique", "self-reference", "guided"),
+    "Training": tuple(method.name for method in training.METHODS if method.name.startswith("train-")),
+}
+"""What people may start, by what it is about, in the order in which it is offered."""

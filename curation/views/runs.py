@@ -21,7 +21,7 @@ from curation.errors import Conflict, DomainError, NotFound
 from curation.models import ModelVersion, Project, Run, RunLine, Shard, User
 from curation.services import health, running, starting
 from curation.services.method import Method
-from curation.services.methods import METHODS
+from curation.services.methods import FAMILIES, METHODS
 from curation.services.pacing import Pace, pace_of
 from curation.templatetags.chrome import duration, number
 from curation.views import training
@@ -31,6 +31,8 @@ SHOWN = 50
 ASIDE_SHOWN = 20
 OWN_PAGES = {"import": "imports", "freeze": "version-new", "curate": "curation"}
 """Methods that are started on a page of their own."""
+OTHER = "Others"
+"""Where a method is offered that belongs to no family."""
 SHOWN_ON = {
     "check": ("Open the checks", "checks"),
     "bias-report": ("Open the report", "bias"),
@@ -319,16 +321,18 @@ def new(request: HttpRequest, slug: str) -> HttpResponse:
     return render(request, "runs/new.html", context, status=422 if form.errors else 200)
 
 
-def offers(request: HttpRequest, project: Project) -> list[Offer]:
+def offers(request: HttpRequest, project: Project) -> dict[str, list[Offer]]:
+    """What the person may start, by family, each in the order of titles."""
     can = access.capabilities(request.user, project)
     root = reverse("run-new", args=[project.slug])
-    found = []
-    for method in METHODS.values():
+    found: dict[str, list[Offer]] = {}
+    for method in sorted(METHODS.values(), key=lambda method: method.title):
         own = OWN_PAGES.get(method.name)
         if method.needs_project and method.capability in can and (own or method.startable):
             address = reverse(own, args=[project.slug]) if own else f"{root}?method={method.name}"
-            found.append(Offer(method.title, method.about, address))
-    return sorted(found, key=lambda offer: offer.title)
+            family = next((title for title, names in FAMILIES.items() if method.name in names), OTHER)
+            found.setdefault(family, []).append(Offer(method.title, method.about, address))
+    return {title: found[title] for title in (*FAMILIES, OTHER) if title in found}
 
 
 def method_named(name: str, request: HttpRequest, project: Project) -> Method:
