@@ -12,7 +12,7 @@ from curation.services import default_model, methods, registry, running
 from tests.cast import Cast, make_project
 from workers import references
 from workers.judging import Candidate, Given, Unusable
-from workers.trainers.frozen_head import learn
+from workers.trainers.frozen_head import learn, tied
 from workers.training import Compared, Job, Settings
 
 needs_weights = pytest.mark.skipif(
@@ -121,7 +121,7 @@ class FakeTrainers:
         laid(job.model, files())
         job.log("trained")
         share = {"accuracy": 0.7083, "n": 72, "low": 0.59, "high": 0.8}
-        return {"pairs": 72, "folds": 8, "held_out": share, "longer_is_better": share, "trained_on": 1.0}
+        return {"pairs": 72, "folds": 8, "cross_validated": share, "longer_is_better": share, "trained_on": 1.0}
 
 
 @needs_weights
@@ -133,8 +133,11 @@ def test_the_head_learns_what_is_to_learn_and_loads_as_an_ordinary_model(tmp_pat
     pairs = [Compared([{"role": "user", "content": f"Question {n}?"}], f"{kind} {n}", f"{rude} {n}") for n in range(16)]
     lines: list[str] = []
     metrics = learn(pairs, tmp_path, 0, lines.append)
-    assert metrics["held_out"]["accuracy"] == 1.0 and metrics["held_out"]["n"] == 16
-    assert metrics["longer_is_better"]["accuracy"] == 1.0 and "length alone: 1.00" in lines[-1]
+    assert metrics["cross_validated"]["accuracy"] == 1.0 and metrics["cross_validated"]["n"] == 16
+    assert (
+        metrics["longer_is_better"]["accuracy"] == 1.0
+        and "cross-validated by 16 groups of prompts: 100.0 % right of 16; length alone: 100.0 %" in lines[-1]
+    )
     with safe_open(tmp_path / "model.safetensors", "pt") as file:
         assert tuple(file.get_tensor("classifier.weight").shape) == (1, 384)
     spec = Spec(key=1, kind="reward", reference=f"hf:{tmp_path}", config={"dtype": "fp32"})
@@ -143,6 +146,63 @@ def test_the_head_learns_what_is_to_learn_and_loads_as_an_ordinary_model(tmp_pat
     ]
     scores = [judged.scores[""] for judged in judges.get("reward").open(spec).judge(given)]
     assert all(better > worse for better, worse in zip(scores[::2], scores[1::2], strict=True))
+
+
+@pytest.mark.training
+def test_repeated_prompts_with_random_labels_are_told_no_better_than_by_chance(
+    tmp_path: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Rows of one prompt in different folds would be told by heart: each label is drawn once and stands in six rows."""
+    import torch
+
+    from workers.nn import bt_head
+
+    vectors: dict[str, Any] = {}
+
+    def states(encoder: Any, asked: Any, read: Any = None) -> Any:
+        for _, text in asked:
+            vectors.setdefault(text, torch.randn(384, generator=chance, dtype=torch.float64))
+        return torch.stack([vectors[text] for _, text in asked])
+
+    chance = torch.Generator().manual_seed(5)
+    monkeypatch.setattr(bt_head, "encoder", lambda folder, length: None)
+    monkeypatch.setattr(bt_head, "states", states)
+    monkeypatch.setattr(bt_head, "save", lambda encoder, head, out: None)
+    asked = [([{"role": "user", "content": f"Question {n % 60}?"}], n % 60) for n in range(360)]
+    pairs = [Compared(prompt, f"{n} one", f"{n} other") for prompt, n in asked]
+    lines: list[str] = []
+    metrics = learn(pairs, tmp_path, 0, lines.append)
+    assert metrics["groups"] == 60 and metrics["trained_on"] == 1.0
+    assert 0.35 < metrics["cross_validated"]["accuracy"] < 0.65
+    assert "held_out" not in metrics and lines[-1].startswith("cross-validated by 60 groups of prompts: ")
+    chosen, rejected = (states(None, [("", text) for text in side]) for side in zip(*map(texts, pairs), strict=True))
+    by_rows = bt_head.cross_validated(chosen, rejected, range(360), folds=8, weight=10.0, seed=0)
+    assert sum(by_rows) / 360 > 0.95, "cut by rows the same labels look learnt"
+    learn([Compared([], "good", "poor")] * 20, tmp_path, 0, lines.append)
+    assert lines[-1].startswith("not cross-validated: all pairs are on one prompt")
+
+
+def texts(pair: Compared) -> tuple[str, str]:
+    return pair.chosen, pair.rejected
+
+
+def test_pairs_that_share_a_prompt_or_a_response_stand_together() -> None:
+    def pair(prompt: str, chosen: str, rejected: str) -> Compared:
+        return Compared([{"role": "user", "content": prompt}], chosen, rejected)
+
+    asked = ["a1 2", "b3 4", "c2 5", "b6 7", "d8 9", "ex y"]
+    assert tied([pair(one[0], *one[1:].split()) for one in asked]) == [0, 1, 0, 1, 4, 5]
+    refused = [pair(str(n // 2), f"answer {n}", "I cannot help.") for n in range(8)]
+    assert tied(refused) == [0, 0, 2, 2, 4, 4, 6, 6], "a refusal that stands everywhere ties nothing"
+
+
+@pytest.mark.training
+def test_folds_are_about_as_large_as_one_another() -> None:
+    from workers.nn import bt_head
+
+    groups = [0] * 10 + [1] * 6 + list(range(2, 16))
+    fold = bt_head.dealt(groups, 3, 0)
+    assert [fold.count(n) for n in range(3)] == [10, 10, 10] and len(set(fold[:10])) == len(set(fold[10:16])) == 1
 
 
 @needs_weights

@@ -16,9 +16,11 @@ from workers.doubting import (
     Floats,
     Ints,
     Strengths,
+    alike,
     compared,
     confident,
     dealt,
+    dealt_together,
     doubts,
     out_of_fold,
     reduced,
@@ -108,6 +110,19 @@ def test_a_pairs_own_label_never_speaks_for_it() -> None:
     assert after[17] == pytest.approx(-before[17], abs=0.02)
     assert after[mates & (np.arange(60) != 17)] == pytest.approx(before[mates & (np.arange(60) != 17)], abs=0.02)
     assert np.abs(after[~mates] - before[~mates]).max() > 0.05
+
+
+def test_rows_on_the_same_two_texts_do_not_speak_for_each_other() -> None:
+    """A random label that stands in four rows, with responses of their own ids, would else vouch for itself."""
+    chance = np.random.default_rng(11)
+    vectors = np.repeat(chance.normal(size=(120, 40)), 4, axis=0)
+    ends = np.arange(480).reshape(60, 2, 4).transpose(0, 2, 1).reshape(240, 2)
+    groups = alike(reduced(vectors), np.where(chance.random(240)[:, None] < 0.5, ends, ends[:, ::-1]))
+    assert groups.tolist() == np.repeat(np.arange(60), 4).tolist()
+    told = doubts(reduced(vectors), ends)
+    assert 0.3 < (told.margins > 0).mean() < 0.7
+    fold = dealt_together(np.arange(60), 8, 3)
+    assert fold.tolist() == dealt(60, 8, 3).tolist(), "pairs that differ are dealt as they were"
 
 
 def test_the_gradient_is_that_of_the_loss(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -6,7 +6,8 @@
 z are vectors of the responses (standardised, their leading directions), u is what one response is worth beside what its
 vector says: where responses meet in several pairs, a label that goes against all the others stands out. Spreads and the
 noise inside the model are those that predict labels out of fold best; nothing is told which labels are wrong. Pairs are
-dealt to folds one by one, so that a response's other pairs speak for it; the pair's own label never does.
+dealt to folds one by one, so that a response's other pairs speak for it; the pair's own label never does, nor does that
+of another row on the same two texts.
 
 Out-of-fold margins are then brought to the same form, and Bayes' rule says of each label how likely it is wrong: under
 the likeliest noise and scale, and in the mean over what both may be. Labels that a weak model explains as well as a
@@ -91,8 +92,9 @@ def doubts(rows: Floats, ends: Ints, *, folds: int = 8, seed: int = 0) -> Doubts
     if len(ends) < LEAST:
         raise ValueError(f"{len(ends)} pairs are too few to find wrong labels among; at least {LEAST}")
     pairs = compared(rows, ends)
-    fold = dealt(len(ends), folds, seed)
-    strengths = chosen_strengths(pairs, seed)
+    same = alike(rows, ends)
+    fold = dealt_together(same, folds, seed)
+    strengths = chosen_strengths(pairs, same, seed)
     margins = out_of_fold(pairs, fold, strengths)
     noise, scale = likeliest(margins)
     told = calibrated(margins)
@@ -150,12 +152,30 @@ def dealt(count: int, folds: int, seed: int) -> Ints:
     return np.random.default_rng(seed).permutation(count) % min(folds, count)
 
 
-def chosen_strengths(pairs: Compared, seed: int) -> Strengths:
+def dealt_together(groups: Ints, folds: int, seed: int) -> Ints:
+    """The fold of each pair, groups whole; the same as `dealt` where each is a group of its own."""
+    found: Ints = dealt(int(groups.max()) + 1, folds, seed)[groups]
+    return found
+
+
+def alike(rows: Floats, ends: Ints) -> Ints:
+    """A number for each pair, the same for those whose two responses have the same vectors, whichever is first."""
+    texts: dict[bytes, int] = {}
+    rounded = np.round(rows, 6) + 0.0  # a product may differ in its last digits from row to row; -0 is 0
+    place = np.array([texts.setdefault(row.tobytes(), len(texts)) for row in rounded])
+    both = np.sort(place[ends], axis=1)
+    _, first, groups = np.unique(both, axis=0, return_index=True, return_inverse=True)
+    order = np.argsort(np.argsort(first))  # numbered as they come, so that pairs that differ are dealt as ever
+    found: Ints = order[groups.reshape(-1)]
+    return found
+
+
+def chosen_strengths(pairs: Compared, groups: Ints, seed: int) -> Strengths:
     """Those by which labels out of fold are likeliest.
 
     Spread and noise together, for one makes up for the other; then responses' own worth; then the neighbours of each.
     """
-    fold = dealt(len(pairs.ends), SEARCHED, seed + 1)
+    fold = dealt_together(groups, SEARCHED, seed + 1)
 
     def best(tried: Iterable[Strengths]) -> Strengths:
         return max(tried, key=lambda one: likelihood(out_of_fold(pairs, fold, one), one.noise))

@@ -39,8 +39,9 @@ A reward model that Touchstone trained when it was first started, so that there 
 | this model, on pairs that it was not trained on | {held[accuracy]:.2f} | {held[n]} | {held[range]} |
 | "the longer response is better" | {longer[accuracy]:.2f} | {longer[n]} | {longer[range]} |
 
-The first row is {folds}-fold cross-validation. The model itself was then trained on all {pairs} pairs, and ranks \
-{trained_on:.0%} of these right: what it says of the sample project, whose pairs they are, looks better than it is.
+The first row is {folds}-fold cross-validation, whole prompts in a fold. The model itself was then trained on all \
+{pairs} pairs, and ranks {trained_on:.0%} of these right: what it says of the sample project, whose pairs they are, \
+looks better than it is.
 
 **Data.** The pairs of `helpfulness.jsonl`, which Touchstone ships, short of those without a clear preference. One \
 reader, a language model, labelled them; no person checked the labels. In most pairs one response is plainly wrong, so \
@@ -174,7 +175,7 @@ def card(run: Run, metrics: dict[str, Any]) -> str:
         return {**metrics[name], "range": f"{metrics[name]['low']:.2f} to {metrics[name]['high']:.2f}"}
 
     return CARD.format(
-        held=row("held_out"),
+        held=row("cross_validated"),
         longer=row("longer_is_better"),
         folds=metrics["folds"],
         pairs=metrics["pairs"],

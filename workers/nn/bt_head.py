@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -108,18 +109,30 @@ def fit(chosen: Tensor, rejected: Tensor, *, weight: float) -> Head:
     return Head(plain.mean, plain.deviation, found, -(plain.features(both) @ found).mean().reshape(1))
 
 
-def cross_validated(chosen: Tensor, rejected: Tensor, *, folds: int, weight: float, seed: int) -> list[float]:
-    """Of each pair whether a head that never saw it ranks it right: 1, or 0, or a half at a tie."""
-    order = torch.randperm(len(chosen), generator=torch.Generator().manual_seed(seed))
+def cross_validated(
+    chosen: Tensor, rejected: Tensor, groups: Sequence[int], *, folds: int, weight: float, seed: int
+) -> list[float]:
+    """Of each pair whether a head that saw nothing of its group ranks it right: 1, or 0, or a half at a tie."""
+    fold_of = torch.tensor(dealt(groups, folds, seed))
     right = [0.0] * len(chosen)
-    for fold in range(folds):
-        held = order[fold::folds]
-        kept = torch.ones(len(chosen), dtype=torch.bool)
-        kept[held] = False
+    for fold in range(int(fold_of.max()) + 1):
+        held, kept = torch.nonzero(fold_of == fold)[:, 0], fold_of != fold
         head = fit(chosen[kept], rejected[kept], weight=weight)
         for place, margin in zip(held.tolist(), head.rewards(chosen[held]) - head.rewards(rejected[held]), strict=True):
             right[place] = 0.5 if margin == 0 else float(margin > 0)
     return right
+
+
+def dealt(groups: Sequence[int], folds: int, seed: int) -> list[int]:
+    """The fold of each pair: groups are whole, and folds about as large as one another."""
+    sizes = Counter(groups)
+    names = list(sizes)
+    drawn = [names[place] for place in torch.randperm(len(names), generator=torch.Generator().manual_seed(seed))]
+    filled, found = [0] * min(folds, len(names)), {}
+    for name in sorted(drawn, key=lambda one: -sizes[one]):
+        found[name] = filled.index(min(filled))
+        filled[found[name]] += sizes[name]
+    return [found[name] for name in groups]
 
 
 def accuracy(head: Head, chosen: Tensor, rejected: Tensor) -> float:

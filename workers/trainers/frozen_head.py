@@ -6,15 +6,18 @@
 z is the encoder's state at its first token, each dimension brought to mean 0 and deviation 1. That is what the pooler
 and the classifier of a sequence classification model compute, so w and the scaling are written into these and the
 result loads like any other reward model. The loss is convex: the seed decides only the folds of the cross-validation.
-lambda is fixed at 10, not searched for. The held-out accuracy stands beside that of "the longer response is better".
+Pairs that share a prompt or a response stand in one fold, else a head would be asked what it has learnt by heart.
+lambda is fixed at 10, not searched for. The accuracy stands beside that of "the longer response is better".
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import orjson
 from pydantic import Field
 
 from workers.held_out import Ranked, keep, share, summed
@@ -27,6 +30,8 @@ LAMBDA = 10.0
 LENGTH = 512
 LEAST = 16
 """Fewer pairs than that are not enough to hold any out."""
+TIED = 0.5
+"""Where shared responses tie a larger share of the pairs together, one response in common is not enough."""
 
 
 class FrozenHead(Fitted):
@@ -42,15 +47,21 @@ def train(job: Job) -> dict[str, Any]:
     from workers.nn import bt_head
 
     pairs = [as_compared(row) for row in pairs_in(job, TRAIN)]
-    told = 2 * len(pairs)
-    metrics = learn(pairs, job.model, job.seed, job.log, job.settings.max_length, lambda n: job.tell(n, told, {}))
-    metrics["cross_validated"] = metrics["held_out"]
+    texts = 2 * len(pairs)
+    metrics = learn(pairs, job.model, job.seed, job.log, job.settings.max_length, lambda n: job.tell(n, texts, {}))
     rows = [row for split in job.held_out for row in pairs_in(job, split)]
+    if not rows:
+        job.log("no rows were held out")
+        keep(job.out, [])
+        return metrics
+    job.log(f"evaluating on {len(rows)} held-out rows")
     asked = [(row.prompt, text_of(side)) for row in rows for side in (row.chosen, row.rejected)]
     scores = bt_head.rewards_by(job.model, job.settings.max_length, asked)
     held = [Ranked.of(row, *scores[2 * n : 2 * n + 2]) for n, row in enumerate(rows)]
     keep(job.out, held)
-    return {**metrics, **summed(held)}
+    told = summed(held)
+    job.log(f"held out: {words(told['held_out'])}; length alone: {words(told['longer_is_better'])}")
+    return {**metrics, **told}
 
 
 def as_compared(row: PairRow) -> Compared:
@@ -69,7 +80,8 @@ def learn(
     length: int = LENGTH,
     read: Callable[[int], None] = lambda n: None,
 ) -> dict[str, Any]:
-    """A model in `out` from compared responses; how it does on pairs left out. Raises ValueError for too few pairs.
+    """A model in `out` from compared responses; how heads like it do on pairs left out, `cross_validated`, unless all
+    pairs share one prompt. Raises ValueError for too few pairs.
 
     `read` is told now and then how many of the responses are read.
     """
@@ -82,19 +94,59 @@ def learn(
     chosen = bt_head.states(encoder, [(pair.prompt, pair.chosen) for pair in pairs], read)
     before = len(pairs)
     rejected = bt_head.states(encoder, [(pair.prompt, pair.rejected) for pair in pairs], lambda n: read(before + n))
-    right = bt_head.cross_validated(chosen, rejected, folds=FOLDS, weight=LAMBDA, seed=seed)
     head = bt_head.fit(chosen, rejected, weight=LAMBDA)
     bt_head.save(encoder, head, out)
-    longer = sum(longer_chosen(pair) for pair in pairs)
+    longer = share(sum(longer_chosen(pair) for pair in pairs), len(pairs))
     metrics: dict[str, Any] = {
         "pairs": len(pairs),
-        "folds": FOLDS,
-        "held_out": share(sum(right), len(pairs)),
-        "longer_is_better": share(longer, len(pairs)),
+        "longer_is_better": longer,
         "trained_on": bt_head.accuracy(head, chosen, rejected),
     }
-    log(f"held out: {metrics['held_out']['accuracy']:.2f}; length alone: {metrics['longer_is_better']['accuracy']:.2f}")
-    return metrics
+    groups = tied(pairs)
+    number = len(set(groups))
+    if number < 2:
+        log(f"not cross-validated: all pairs are on one prompt; length alone: {words(longer)}")
+        return metrics
+    right = bt_head.cross_validated(chosen, rejected, groups, folds=FOLDS, weight=LAMBDA, seed=seed)
+    found = share(sum(right), len(pairs))
+    log(f"cross-validated by {number} groups of prompts: {words(found)}; length alone: {words(longer)}")
+    return {**metrics, "folds": min(FOLDS, number), "groups": number, "cross_validated": found}
+
+
+def words(share: Mapping[str, Any]) -> str:
+    return f"{100 * share['accuracy']:.1f} % right of {share['n']}"
+
+
+def tied(pairs: Sequence[Compared]) -> list[int]:
+    """A number for each pair, the same for those that share a prompt or a response, be it through others.
+
+    A response that stands everywhere, such as a refusal, would tie all of them: then it takes both responses.
+    """
+    asked = [[b"prompt" + orjson.dumps(list(pair.prompt))] if pair.prompt else [] for pair in pairs]
+    sides = [(pair.chosen, pair.rejected) for pair in pairs]
+    either = [[b"response" + text.encode() for text in texts] for texts in sides]
+    found = joined([one + more for one, more in zip(asked, either, strict=True)])
+    if max(Counter(found).values(), default=0) <= TIED * len(pairs):
+        return found
+    return joined([[*one, b"both" + orjson.dumps(sorted(texts))] for one, texts in zip(asked, sides, strict=True)])
+
+
+def joined(keys: Sequence[Sequence[bytes]]) -> list[int]:
+    """The smallest place that each place is joined with, by keys in common."""
+    parents = list(range(len(keys)))
+    first: dict[bytes, int] = {}
+
+    def root(place: int) -> int:
+        while parents[place] != place:
+            parents[place] = parents[parents[place]]
+            place = parents[place]
+        return place
+
+    for place, mine in enumerate(keys):
+        for key in mine:
+            one, other = sorted((root(place), root(first.setdefault(key, place))))
+            parents[other] = one
+    return [root(place) for place in range(len(keys))]
 
 
 def longer_chosen(pair: Compared) -> float:
