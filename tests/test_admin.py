@@ -5,6 +5,7 @@ from __future__ import annotations
 from contextlib import suppress
 
 import pytest
+from django.conf import settings
 from django.contrib import admin
 from django.contrib.auth.models import Permission
 from django.core.management import call_command
@@ -54,7 +55,7 @@ from curation.models import (
     User,
     Webhook,
 )
-from curation.services import commenting, crowd, machines, people, queues, removing, reviews
+from curation.services import commenting, crowd, health, machines, people, queues, removing, reviews
 from curation.services.concord.keeping import kept_up
 from tests.cast import Cast, make_pairs
 from tests.test_people import browser
@@ -325,3 +326,13 @@ def test_doctor_speaks_in_words(db: None, capsys: pytest.CaptureFixture[str]) ->
     for part in (*parts, "secret key"):
         assert part in said
     assert "last seen 0 s ago" in said
+
+
+def test_what_trains_comes_with_the_models_and_doctor_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert set(health.TRAINING) <= {
+        line.partition("==")[0] for line in (settings.BASE_DIR / "requirements-models.txt").read_text().splitlines()
+    }
+    monkeypatch.setattr(health, "absent", lambda names: ["peft"])
+    check = health.training()
+    assert check.ok is None and "language models and lora cannot be trained without" in check.words
+    assert ".venv/bin/pip install -r requirements-models.txt" in check.words

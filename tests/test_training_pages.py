@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import pytest
 
+from curation.errors import Invalid
 from curation.models import Item, Run, Task
-from curation.services import queueing, running
+from curation.services import queueing, running, starting
 from curation.services.training.registering import began
 from curation.services.training.told import DEPTH
 from tests.cast import Cast, make_pairs
 from tests.conftest import calling
-from tests.test_freezing import answer_all
+from tests.test_freezing import answer_all, frozen
 from tests.test_people import browser
 from tests.trainings import a_training
 from workers.likeness import nearest
@@ -27,6 +28,30 @@ def test_without_a_training_the_page_says_what_to_do_first(cast: Cast) -> None:
     text = page(cast, "training/")
     assert "Nothing was trained here yet" in text and "train-bradley-terry" in text and "none is ready here" in text
     assert "train-bradley-terry" not in page(cast, "training/", "vic")
+
+
+def test_what_a_training_lacks_is_said_on_its_card_and_at_the_head_of_its_form(cast: Cast) -> None:
+    make_pairs(cast.project, 4)
+    answer_all(cast, "ann", *[1] * 4)
+    frozen(cast, target="trl-preference")
+    cards = page(cast, "training/").split("<h3>")[1:]
+    dpo = next(one for one in cards if "method=train-dpo" in one)
+    assert NO_MODEL in dpo and "/models/new/" in dpo and "a dataset version" not in dpo
+    sft = next(one for one in cards if "method=train-sft" in one)
+    assert "It needs a dataset version for" in sft and "datasets/new/?target=trl-sft" in sft and NO_MODEL in sft
+    head = next(one for one in cards if "method=train-frozen-head" in one)
+    assert "All that it needs is ready." in head
+    form = page(cast, "runs/new/?method=train-dpo")
+    assert form.index(NO_MODEL) < form.index('name="dataset"') and "(optional)" not in form
+    assert 'Base <span class="muted">(required)</span>' in form and "Choose…" in form
+    assert "Automatic: the newest of these." in form and "helpfulness@3" not in form
+    assert "It needs" not in page(cast, "runs/new/?method=train-frozen-head")
+    with pytest.raises(Invalid) as refused:
+        starting.start(project=cast.project, method="train-dpo", params={}, user=cast.olga)
+    assert refused.value.field == "params.base"
+
+
+NO_MODEL = "It needs a language model to start from, and none is ready here"
 
 
 def test_a_training_shows_curves_slices_and_the_hardest_rows(cast: Cast) -> None:

@@ -130,11 +130,11 @@ def models() -> Check:
 
 
 def training() -> Check:
-    """Whether the packages that train models are installed here, besides those that run them."""
+    """Whether the packages are installed here that train language models and adapters; heads are trained without."""
     missing = absent(TRAINING)
     if missing:
-        words = f"not installed here: {', '.join(missing)}; needed to train, for nothing else"
-        return Check("training packages", None, f"{words} (pip install -r requirements-train.txt)")
+        words = f"not installed here: {', '.join(missing)}; language models and lora cannot be trained without"
+        return Check("training packages", None, f"{words} (.venv/bin/pip install -r requirements-models.txt)")
     return Check("training packages", True, "installed")
 
 

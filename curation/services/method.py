@@ -25,7 +25,8 @@ class Params(BaseModel):
     """Base of the parameters of a method; unknown names are refused.
 
     `json_schema_extra={"choose": "model", "kinds": [...]}` on a field of type int makes it a choice of a model
-    version, `{"choose": "axis"}` on a str one of the project's axes.
+    version, `{"choose": "axis"}` on a str one of the project's axes; `"help"` is what a form says of
+    it instead of its description.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)

@@ -105,7 +105,7 @@ def field_for(name: str, info: FieldInfo, project: Project) -> forms.Field:
     """A field by the type of a parameter: a choice, a number, a tick, words, or JSON."""
     extra = info.json_schema_extra if isinstance(info.json_schema_extra, dict) else {}
     default = None if info.default is PydanticUndefined else info.get_default(call_default_factory=True)
-    about = (info.description or "").strip()
+    about = str(extra.get("help") or info.description or "").strip()
     shared: dict[str, Any] = {
         "label": info.title or name.replace("_", " ").capitalize(),
         "help_text": about[:1].upper() + about[1:] + ("." if about and about[-1] not in ".?!" else ""),

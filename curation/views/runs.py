@@ -317,7 +317,8 @@ def new(request: HttpRequest, slug: str) -> HttpResponse:
     form = RunForm(data, method=method, project=project, initial=first)
     if data is not None and form.is_valid() and (run := started(form, request, project)):
         return redirect(run.address)
-    context = {"project": project, "method": method, "form": form}
+    lacking = training.missing_of(method.name, project)
+    context = {"project": project, "method": method, "form": form, "missing": lacking}
     return render(request, "runs/new.html", context, status=422 if form.errors else 200)
 
 

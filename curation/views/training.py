@@ -15,13 +15,13 @@ from django.views.decorators.http import require_POST, require_safe
 from curation import access
 from curation.curve_plot import curves, limits, said
 from curation.errors import DomainError
-from curation.models import DatasetVersion, Project, Run, User
+from curation.models import Project, Run, User
 from curation.reliability_plot import floor_of, reliability
 from curation.services import starting
 from curation.services.scoring import KINDS
-from curation.services.training.asking import PREFIX, trainer_of
+from curation.services.training.asking import PREFIX, Missing, missing, trainer_of
 from curation.services.training.told import Curve, Told, curves_of, told_of
-from workers.training import trainers
+from workers.training import Trainer, trainers
 
 SHOWN = 50
 COMPARED = 6
@@ -67,26 +67,34 @@ def index(request: HttpRequest, slug: str) -> HttpResponse:
     """The latest trainings, and what else can be trained."""
     project = access.project_for(request.user, slug, access.READ)
     runs = Run.objects.filter(project=project, method__startswith=PREFIX).select_related("created_by", "model")
-    ready = DatasetVersion.objects.filter(dataset__project=project, state=DatasetVersion.State.READY)
-    targets = set(ready.values_list("target", flat=True).distinct())
     root = reverse("run-new", args=[project.slug])
     offers = [
         {
             "title": trainer.title,
             "about": trainer.about,
             "address": f"{root}?method={PREFIX}{trainer.name}",
-            "reads": trainer.reads,
-            "ready": bool(targets & set(trainer.reads)),
+            "missing": told_missing(lacks, trainer),
         }
-        for trainer in trainers
+        for trainer, lacks in zip(trainers, missing(project, trainers), strict=True)
     ]
     context = {
         "project": project,
         "runs": [{"run": run, "held": run.result.get("held_out") or {}} for run in runs[:SHOWN]],
-        "offers": sorted(offers, key=lambda offer: (not offer["ready"], offer["title"])),
+        "offers": sorted(offers, key=lambda offer: (offer["missing"] is not None, offer["title"])),
         "may_start": access.FREEZE in access.capabilities(request.user, project),
     }
     return render(request, "training/index.html", context)
+
+
+def told_missing(found: Missing, trainer: Trainer) -> dict[str, Any] | None:
+    """What a training lacks, for `training/_missing.html`; None where it could start."""
+    return {"version": found.version, "base": found.base, "targets": trainer.reads} if found else None
+
+
+def missing_of(method: str, project: Project) -> dict[str, Any] | None:
+    """What a run of this method lacks; None where it trains nothing."""
+    some = [trainer for trainer in trainers if method == PREFIX + trainer.name]
+    return next(map(told_missing, missing(project, some), some), None) if some else None
 
 
 @require_safe

@@ -54,7 +54,8 @@ def main(folder: Path) -> int:
             traceback.print_exc()
             done = {"error": str(error)}
         except ImportError as error:
-            done = {"error": f"{error.name} is not installed on the worker: pip install -r requirements-train.txt"}
+            how = ".venv/bin/pip install -r requirements-models.txt"
+            done = {"error": f"{error.name} is not installed on the worker: {how}"}
     if first:
         unfinished = folder / "done.json.new"
         unfinished.write_bytes(orjson.dumps(done))

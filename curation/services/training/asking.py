@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 from typing import Any
 
+from django.db.models import Q
 from pydantic import Field, create_model
 
 from curation.errors import Invalid
@@ -24,6 +26,35 @@ class Asked(Params):
     )
     base: int | None = Field(None, description="the model to start from; empty: the built-in encoder where it fits")
     name: str = Field("", description="what the model is called; empty: after the project")
+
+
+IN_A_FORM = {
+    "dataset": "what it learns from; Automatic: the newest of these",
+    "base": "the model to start from; Automatic: the built-in encoder",
+}
+"""What a form says where one is chosen from a list, instead of what is said where a name or an id is written."""
+ENCODER = "embedder"
+"""The kind of base that every installation has."""
+
+
+@dataclass(frozen=True, slots=True)
+class Missing:
+    """What a project lacks for a training: a version to learn from, a model to start from."""
+
+    version: bool
+    base: bool
+
+    def __bool__(self) -> bool:
+        return self.version or self.base
+
+
+def missing(project: Project, some: Iterable[Trainer]) -> list[Missing]:
+    """Of each whether it could start: a ready version with rows to learn from, and a base unless it builds its own."""
+    ready = DatasetVersion.objects.filter(dataset__project=project, state=DatasetVersion.State.READY)
+    targets = {one.target for one in ready.only("target", "splits", "counts") if TRAIN in one.filled_splits}
+    seen = ModelVersion.objects.filter(Q(project=None) | Q(project=project), retired_at=None)
+    kinds = set(seen.filter(state=ModelVersion.State.READY).order_by().values_list("kind", flat=True).distinct())
+    return [Missing(targets.isdisjoint(one.reads), bool(one.bases) and kinds.isdisjoint(one.bases)) for one in some]
 
 
 def methods() -> Iterator[Method]:
@@ -48,13 +79,17 @@ def perform(run: Run, report: Any) -> dict[str, Any]:
 
 def params_of(trainer: Trainer) -> type[Params]:
     """The fields of a run's form: those of every training, then the trainer's own."""
-    choose: dict[str, Any] = {"choose": "version", "targets": list(trainer.reads)}
+    choose: dict[str, Any] = {"choose": "version", "targets": list(trainer.reads), "help": IN_A_FORM["dataset"]}
     dataset = Field("", description=Asked.model_fields["dataset"].description, json_schema_extra=choose)
     asked = {"dataset": (str, dataset), "name": (str, Asked.model_fields["name"])}
     if trainer.bases:
         extra: dict[str, Any] = {"choose": "model", "kinds": list(trainer.bases)}
-        base = Field(None, description=Asked.model_fields["base"].description, json_schema_extra=extra)
-        asked["base"] = (int | None, base)  # type: ignore[assignment]
+        if ENCODER in trainer.bases:
+            extra["help"] = IN_A_FORM["base"]
+            base = Field(None, description=Asked.model_fields["base"].description, json_schema_extra=extra)
+            asked["base"] = (int | None, base)  # type: ignore[assignment]
+        else:
+            asked["base"] = (int, Field(description="the language model to start from", json_schema_extra=extra))  # type: ignore[assignment]
     else:
         asked["base"] = (type(None), Field(None, json_schema_extra={"hidden": True}))  # type: ignore[assignment]
     own = {name: (info.annotation, info) for name, info in trainer.settings.model_fields.items()}
@@ -110,7 +145,7 @@ def base_for(project: Project, trainer: Trainer, told: int | None) -> ModelVersi
         return None
     if told is None:
         found = ModelVersion.objects.filter(reference="builtin:minilm", retired_at=None).order_by("-number").first()
-        if found is None or "embedder" not in trainer.bases:
+        if found is None or ENCODER not in trainer.bases:
             raise Invalid("say which model to start from", field="params.base")
     else:
         found = ModelVersion.objects.filter(pk=told, retired_at=None).first()
