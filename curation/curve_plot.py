@@ -25,10 +25,11 @@ def curves(label: str, lines: Mapping[str, Points], over: str = "step") -> SafeS
     first = 0 if over == "step" else min(1, last - 1)
     drawn = format_html_join(
         "",
-        '<polyline class="curve curve--{}" points="{}"><title>{}: {} at {} {}</title></polyline>',
+        '<polyline class="curve curve--{}{}" points="{}"><title>{}: {} at {} {}</title></polyline>',
         (
             (
                 n % LINES,
+                "" if len(points) > 1 else " curve--point",
                 path(points, (first, last), low, high),
                 name.replace("_", " "),
                 said(points[-1][1]),
@@ -62,10 +63,11 @@ def limits(lines: Mapping[str, Points], over: str) -> tuple[float, float]:
 
 
 def path(points: Points, ends: tuple[int, int], low: float, high: float) -> str:
+    """A point alone is a line to itself, which its style makes a dot."""
     first, last = ends
     return " ".join(
         f"{WIDE * (step - first) / (last - first):.1f},{HIGH - HIGH * (value - low) / (high - low):.1f}"
-        for step, value in points
+        for step, value in (points if len(points) > 1 else [*points, *points])
     )
 
 

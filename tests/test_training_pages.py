@@ -5,8 +5,9 @@ from __future__ import annotations
 import pytest
 
 from curation.errors import Invalid
-from curation.models import Item, Run, Task
+from curation.models import Item, Run, RunLine, Task
 from curation.services import queueing, running, starting
+from curation.services.methods import METHODS
 from curation.services.training.registering import began
 from curation.services.training.told import DEPTH
 from tests.cast import Cast, make_pairs
@@ -68,7 +69,7 @@ def test_a_training_shows_curves_slices_and_the_hardest_rows(cast: Cast) -> None
     assert "Send these and 50 like them" in text
     assert "Send these and 50 like them" not in page(cast, f"runs/{run.pk}/", "vic")
     listed = page(cast, "training/")
-    assert "liked" in listed and "0.500" in listed
+    assert "liked" in listed and "50.0 % <span" in listed
 
 
 def test_the_page_of_a_cost_model_speaks_of_harm(cast: Cast) -> None:
@@ -100,10 +101,44 @@ def test_trainings_side_by_side_name_what_they_differ_in(cast: Cast) -> None:
     make_pairs(cast.project, 4)
     one, other = a_training(cast.project, cast.olga), a_training(cast.project, cast.olga, seed=3)
     text = page(cast, f"training/compare/?run={one.pk}&run={other.pk}&run=nonsense")
-    assert '<th scope="row">seed</th>' in text and "learning rate</th>" not in text
+    assert '<th scope="row">Seed</th>' in text and "Learning rate</th>" not in text
+    first = [text.index(words) for words in ("Right on held-out rows", "Always the longer response", "differ-title")]
+    assert first == sorted(first)
+    assert first[-1] < text.index("What is alike") < text.index("<dt>Learning rate</dt>")
+    assert "50.0 % <" in text and "Length:</span> preferred is shorter" in text and "30 steps" in text
+    assert "False" not in text and "<dt>Base</dt><dd>none</dd>" in text and "<dd>0.00003</dd>" in text
     assert "Held out accuracy" in text
     assert f"{DEPTH}, at 10 %" in text and "Gradient layer" not in text
     assert "Tick two trainings" in page(cast, f"training/compare/?run={one.pk}")
+
+
+def test_a_curve_of_one_point_is_not_drawn_and_one_beside_a_longer_one_is_a_dot(cast: Cast) -> None:
+    run = a_training(cast.project, cast.olga, steps=1)
+    assert 'class="strong">Loss</span>' not in page(cast, f"runs/{run.pk}/")
+    other = a_training(cast.project, cast.olga, seed=1)
+    text = page(cast, f"training/compare/?run={run.pk}&run={other.pk}")
+    assert "curve--point" in text
+    lone = page(cast, f"training/compare/?run={run.pk}&run={other.pk}").split("Held out accuracy</span>")[1]
+    assert 'class="legend' in lone.split("</figcaption>")[0], "the only run with a curve is named"
+
+
+def test_what_a_training_does_after_its_last_step_is_said_beside_the_bar(cast: Cast) -> None:
+    run = a_training(cast.project, cast.olga)
+    Run.objects.filter(pk=run.pk).update(state="running", result={}, started_at=run.created_at)
+    assert "Time left" in page(cast, f"runs/{run.pk}/") and "evaluating" not in page(cast, f"runs/{run.pk}/")
+    RunLine.objects.create(run=run, text="evaluating on 82 held-out rows")
+    text = page(cast, f"runs/{run.pk}/")
+    assert "· evaluating on 82 held-out rows" in text and "Time left" not in text
+
+
+def test_measures_have_words(cast: Cast) -> None:
+    run = a_training(cast.project, cast.olga)
+    run.result |= {"cut": 249, "tokens": 52102, "trained_on": 0.979}
+    run.save()
+    text = page(cast, f"runs/{run.pk}/")
+    assert "<dt>Texts cut to the longest length</dt><dd>249</dd>" in text and "Tokens of these rows" in text
+    assert "<dt>Right on its own training rows</dt><dd>97.9 %</dd>" in text
+    assert METHODS["train-frozen-head"].unit == "responses" and METHODS["train-bradley-terry"].unit == "steps"
 
 
 def test_the_hardest_rows_are_asked_again_and_those_like_them_come_first(cast: Cast) -> None:

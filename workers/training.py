@@ -22,6 +22,10 @@ TRAIN, HELD_OUT = "train", ("test", "validation", "dev", "eval")
 """The split that is learnt from, and those that the result is measured on."""
 
 
+EVALUATING = "evaluating on"
+"""How the line of the log begins that says what is done after the last step; the page shows it beside the bar."""
+
+
 @dataclass(frozen=True, slots=True)
 class Compared:
     """Two responses to one prompt, of which the first was preferred."""
@@ -191,6 +195,8 @@ class Trainer:
     """Fewer rows than that are refused; 0: what it takes is not told beforehand."""
     builds: str = ""
     """What it builds on where it starts from no model of the registry, in words for the card."""
+    unit: str = "steps"
+    """What its progress counts."""
     config: Callable[[Any], dict[str, Any]] = field(default=lambda settings: {})
     """The config of the model version that comes out, by the settings; `train` may return more of it as `config`."""
     beta: Callable[[Any], float] | None = None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
+from decimal import Decimal
 from typing import Any
 
 from django import forms, template
@@ -196,6 +197,8 @@ def said(value: Any) -> str:
     if isinstance(value, int):
         return number(value)
     if isinstance(value, float):
+        if 1e-6 <= abs(value) < 1e-4:  # where a float would be written with an exponent
+            return format(Decimal(f"{value:.4g}"), "f")
         return f"{value:.4g}" if abs(value) < 10_000 else number(round(value))
     if isinstance(value, list):
         return ", ".join(map(str, value)) if len(str(value)) < 120 and not nested(value) else f"{len(value)} entries"

@@ -99,12 +99,14 @@ def work(request: HttpRequest, run_id: UUID) -> HttpResponse:
 def shown(request: HttpRequest, run: Run, *, may_act: bool) -> HttpResponse:
     pace = pace_of(run)
     method = METHODS.get(run.method)
+    doing = training.doing(run)
     context = {
         "project": run.project,
         "run": run,
         "title": title_of(run),
         "pace": pace,
-        "facts": facts_of(run, pace),
+        "doing": doing,
+        "facts": [fact for fact in facts_of(run, pace) if not doing or fact[0] != "Time left"],
         "bar": bar_of(run, pace),
         "aside": set_aside(run),
         "more_aside": max(0, run.shards_failed - ASIDE_SHOWN),

@@ -15,13 +15,15 @@ from django.views.decorators.http import require_POST, require_safe
 from curation import access
 from curation.curve_plot import curves, limits, said
 from curation.errors import DomainError
-from curation.models import Project, Run, User
+from curation.models import Project, Run, RunLine, User
 from curation.reliability_plot import floor_of, reliability
 from curation.services import starting
 from curation.services.scoring import KINDS
 from curation.services.training.asking import PREFIX, Missing, missing, trainer_of
-from curation.services.training.told import Curve, Told, curves_of, told_of
-from workers.training import Trainer, trainers
+from curation.services.training.told import SLICES, Curve, Told, curves_of, told_of
+from curation.templatetags.chrome import number
+from curation.templatetags.chrome import said as plain_value
+from workers.training import EVALUATING, Trainer, trainers
 
 SHOWN = 50
 COMPARED = 6
@@ -48,6 +50,21 @@ RIGHTS = (
     ("tokens_guessed", "Tokens guessed"),
 )
 """Shares of a result that are shown with their intervals."""
+MEASURES = {
+    "pairs": "Pairs trained on",
+    "rows": "Rows trained on",
+    "tokens": "Tokens of these rows",
+    "cut": "Texts cut to the longest length",
+    "dropped": "Rows left out as too long",
+    "trained_on": "Right on its own training rows",
+    "folds": "Folds of the cross-validation",
+    "groups": "Groups of pairs that share a prompt or a response",
+    "loss": "Loss, mean over the steps",
+    "cpu_seconds": "Seconds of processor time",
+}
+"""What a number of a result is called; others by their own names."""
+SHARES = ("trained_on",)
+"""Those that are shares."""
 OF_COST = {
     "Always the longer response": "Always taking the longer response for the less safe one",
     "preferred is longer": "the less safe one is longer",
@@ -79,11 +96,17 @@ def index(request: HttpRequest, slug: str) -> HttpResponse:
     ]
     context = {
         "project": project,
-        "runs": [{"run": run, "held": run.result.get("held_out") or {}} for run in runs[:SHOWN]],
+        "runs": [{"run": run, "held": held_of(run)} for run in runs[:SHOWN]],
         "offers": sorted(offers, key=lambda offer: (offer["missing"] is not None, offer["title"])),
         "may_start": access.FREEZE in access.capabilities(request.user, project),
     }
     return render(request, "training/index.html", context)
+
+
+def held_of(run: Run) -> dict[str, Any] | None:
+    """How a run did on held-out rows, as its page says it; None where none were held out."""
+    held = run.result.get("held_out") or {}
+    return figure("", "", held) if held.get("n") else None
 
 
 def told_missing(found: Missing, trainer: Trainer) -> dict[str, Any] | None:
@@ -105,11 +128,16 @@ def compare(request: HttpRequest, slug: str) -> HttpResponse:
     found = Run.objects.filter(project=project, pk__in=wanted, method__startswith=PREFIX).select_related("model")
     runs = sorted(found, key=lambda run: wanted.index(run.pk))
     named = {run: f"{run.params.get('name') or run.method} {str(run.pk)[:4]}" for run in runs}
+    alike, unlike = parameters(runs)
+    curves = drawn(together({named[run]: curves_of(run) for run in runs}))
     context = {
         "project": project,
-        "runs": [{"run": run, "name": named[run], "held": run.result.get("held_out") or {}} for run in runs],
-        "plots": [plot_of(curve) for curve in together({named[run]: curves_of(run) for run in runs})],
-        "differences": differences(runs),
+        "runs": [{"run": run, "name": named[run]} for run in runs],
+        "outcomes": outcomes(runs),
+        "plots": [plot_of(curve) for curve in curves],
+        "legend": True,
+        "differences": unlike,
+        "alike": alike,
     }
     return render(request, "training/compare.html", context)
 
@@ -132,8 +160,22 @@ def together(told: Mapping[str, Sequence[Curve]]) -> list[Curve]:
     return [Curve(title, lines, over) for (title, over), lines in found.items()]
 
 
-def differences(runs: Sequence[Run]) -> list[tuple[str, list[Any]]]:
-    """The parameters and the seed in which they are not all the same."""
+def outcomes(runs: Sequence[Run]) -> list[dict[str, Any]]:
+    """How each did, by what any of them tells: accuracies and baselines, then slices; None where a run does not."""
+    asked = [("", name, [run.result.get(key) for run in runs], key == "held_out") for key, name in RIGHTS]
+    for key, title in SLICES:
+        groups = [run.result.get(key) or {} for run in runs]
+        names = dict.fromkeys(name for group in groups for name in group)
+        asked += [(title, name, [group.get(name) for group in groups], False) for name in names]
+    return [
+        {"group": group, "name": name, "head": head, "cells": [figure("", "", one) if one else None for one in told]}
+        for group, name, told, head in asked
+        if head or any(told)
+    ]
+
+
+def parameters(runs: Sequence[Run]) -> tuple[list[tuple[str, str]], list[tuple[str, list[str]]]]:
+    """The parameters and the seed: those that are alike in all runs, and those in which they differ."""
     rows = [
         {
             "objective": run.method.removeprefix(PREFIX),
@@ -144,8 +186,14 @@ def differences(runs: Sequence[Run]) -> list[tuple[str, list[Any]]]:
         for run in runs
     ]
     names = list(dict.fromkeys(name for row in rows for name in row if name != "name"))
-    told = [(name.replace("_", " "), [row.get(name, "–") for row in rows]) for name in names]
-    return [(name, values) for name, values in told if any(value != values[0] for value in values)]
+    told = [(name.replace("_", " ").capitalize(), [in_words(row.get(name)) for row in rows]) for name in names]
+    alike = [(name, values[0]) for name, values in told if len(set(values)) == 1]
+    return alike, [(name, values) for name, values in told if len(set(values)) > 1]
+
+
+def in_words(value: Any) -> str:
+    """A parameter as a person reads it."""
+    return "–" if value in ("", None, {}, []) else plain_value(value)
 
 
 @require_POST
@@ -175,7 +223,7 @@ def context_of(run: Run, project: Project) -> dict[str, Any]:
     return {
         "training": True,
         "params": asked_of(run),
-        "plots": [plot_of(curve) for curve in told.curves],
+        "plots": [plot_of(curve) for curve in drawn(told.curves)],
         "figures": figures_of(told, words),
         "sides": [words.get(side, side) for side in ("Preferred", "Other")],
         "biases": biases_of(told),
@@ -193,6 +241,11 @@ def asked_of(run: Run) -> dict[str, Any]:
     """Its parameters as they are shown: the base by its name above, and of a new model only where one was built."""
     of_new = () if run.params.get("layers") else ("layers", "width", "norms")
     return {name: value for name, value in run.params.items() if name not in ("base", *of_new)}
+
+
+def drawn(curves: Sequence[Curve]) -> list[Curve]:
+    """Those with something to see: of one point a frame would tell nothing."""
+    return [curve for curve in curves if any(len(points) > 1 for points in curve.lines.values())]
 
 
 def plot_of(curve: Curve) -> dict[str, Any]:
@@ -243,7 +296,19 @@ def biases_of(told: Told) -> list[str]:
 def measures_of(told: Told) -> list[tuple[str, str]]:
     """Every other number of the result."""
     return [
-        (name.replace("_", " ").capitalize(), said(value) if isinstance(value, float) else str(value))
+        (MEASURES.get(name) or name.replace("_", " ").capitalize(), measure(name, value))
         for name, value in told.result.items()
         if name not in NOT_SHOWN and isinstance(value, int | float) and not isinstance(value, bool)
     ]
+
+
+def measure(name: str, value: float) -> str:
+    if name in SHARES:
+        return f"{100 * value:.1f} %"
+    return said(value) if isinstance(value, float) else number(value)
+
+
+def doing(run: Run) -> str:
+    """What a training does after its last step, while its bar stands; empty before."""
+    last = RunLine.objects.filter(run=run).order_by("-id").first() if run.live and is_training(run) else None
+    return last.text if last is not None and last.text.startswith(EVALUATING) else ""

@@ -24,7 +24,7 @@ from transformers import PrinterCallback, Trainer, TrainerCallback, TrainingArgu
 
 from workers.nn.loading import device, fast_bf16, quiet, threads
 from workers.nn.mix_ln import MixLlamaConfig, gradients
-from workers.training import Job, Settings
+from workers.training import EVALUATING, Job, Settings
 
 WHOLE = "touchstone-whole"
 """A checkpoint with a file of this name was written to its end."""
@@ -250,6 +250,8 @@ def through(job: Job, trainer: Trainer) -> dict[str, Any]:
     begun = time.process_time()
     with quiet():
         done = trainer.train(resume_from_checkpoint=resumed)
+    if job.held_out:
+        job.log(f"{EVALUATING} held-out rows")
     return {
         "steps": done.global_step,
         "loss": done.training_loss,

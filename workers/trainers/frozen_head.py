@@ -23,7 +23,7 @@ from pydantic import Field
 from workers.held_out import Ranked, keep, share, summed
 from workers.paired import Messages, PairRow, pairs_in
 from workers.references import builtin_folder
-from workers.training import MORE, TRAIN, Compared, Fitted, Job, Trainer, trainers
+from workers.training import EVALUATING, MORE, TRAIN, Compared, Fitted, Job, Trainer, trainers
 
 FOLDS = 8
 LAMBDA = 10.0
@@ -54,7 +54,7 @@ def train(job: Job) -> dict[str, Any]:
         job.log("no rows were held out")
         keep(job.out, [])
         return metrics
-    job.log(f"evaluating on {len(rows)} held-out rows")
+    job.log(f"{EVALUATING} {len(rows)} held-out rows")
     asked = [(row.prompt, text_of(side)) for row in rows for side in (row.chosen, row.rejected)]
     scores = bt_head.rewards_by(job.model, job.settings.max_length, asked)
     held = [Ranked.of(row, *scores[2 * n : 2 * n + 2]) for n, row in enumerate(rows)]
@@ -107,6 +107,7 @@ def learn(
     if number < 2:
         log(f"not cross-validated: all pairs are on one prompt; length alone: {words(longer)}")
         return metrics
+    read(2 * before)
     right = bt_head.cross_validated(chosen, rejected, groups, folds=FOLDS, weight=LAMBDA, seed=seed)
     found = share(sum(right), len(pairs))
     log(f"cross-validated by {number} groups of prompts: {words(found)}; length alone: {words(longer)}")
@@ -166,5 +167,6 @@ trainers.add(
         train=train,
         settings=FrozenHead,
         least=LEAST,
+        unit="responses",
     )
 )

@@ -64,7 +64,7 @@ def methods() -> Iterator[Method]:
             title=trainer.title,
             about=trainer.about,
             params=params_of(trainer),
-            unit="steps",
+            unit=trainer.unit,
             execute=perform,
             settle=settling(trainer),
             model=lambda params: params.base,
