@@ -95,7 +95,7 @@ def test_the_form_makes_a_version_of_critiques(cast: Cast) -> None:
     browser.force_login(cast.olga, backend="django.contrib.auth.backends.ModelBackend")
     given = {"name": "spans", "target": "text2grad", "test_share": 0, "seed": 0, "annotators": "people"}
     counted = browser.get(f"/projects/{cast.project.slug}/datasets/count/", given).content.decode()
-    assert counted.strip() == "1 row from 1 answer."
+    assert "1 row from 1 answer." in counted
     made = browser.post(f"/projects/{cast.project.slug}/datasets/new/", given)
     assert made.status_code == 302 and DatasetVersion.objects.get().filters == {"annotators": "people"}
     version = frozen(cast.project, "critique-verdict", "labels")

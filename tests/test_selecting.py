@@ -252,7 +252,8 @@ def test_the_count_beforehand_is_the_number_of_rows(cast: Cast) -> None:
     filters = {"caps": {"rows": 4}, "where": [{"field": "item.source", "op": "exists", "value": True}]}
     target = targets.get("trl-preference")
     asked = freezing.checked_filters(cast.project, target, filters)
-    assert freezing.count(cast.project, target, asked, most=100) == (4, 9)
+    selection = freezing.now(cast.project, target, asked, "prompt", 0)
+    assert freezing.count(selection, most=100) == ({"train": 4}, 9)
     assert frozen(cast, filters=filters).counts["total"] == 4
 
 

@@ -15,7 +15,7 @@ from django.views.decorators.http import require_GET, require_http_methods
 from curation import access
 from curation.downloads import download
 from curation.errors import DomainError, NotFound
-from curation.models import DatasetVersion, Project
+from curation.models import Dataset, DatasetVersion, Project, TaskKind
 from curation.rendering import markdown
 from curation.services import card_people, cards, exporting, freezing
 from curation.services.bias import telling as reports
@@ -29,6 +29,7 @@ CHANGES = 20
 """Changes that the page of a version shows, the latest."""
 COUNTED = 20_000
 """Above so many tasks the form does not count the rows beforehand."""
+THING: dict[str, str] = {TaskKind.PREFERENCE: "pair", TaskKind.RESPONSE: "response", TaskKind.RANKING: "item"}
 
 
 @require_GET
@@ -42,9 +43,9 @@ def index(request: HttpRequest, slug: str) -> HttpResponse:
 @require_http_methods(["GET", "POST"])
 def make(request: HttpRequest, slug: str) -> HttpResponse:
     project = access.project_for(request.user, slug, access.FREEZE)
-    followed = request.GET.getlist("curated")
-    first = {**curated.read_by(project, followed), **request.GET.dict(), "curated": followed}
-    form = VersionForm(request.POST or None, project=project, initial=first)
+    form = form_for(request, project)
+    if form is None:
+        return HttpResponse(status=204)
     if request.method == "POST" and form.is_valid():
         try:
             version = freezing.request_version(
@@ -62,24 +63,56 @@ def make(request: HttpRequest, slug: str) -> HttpResponse:
         else:
             return HttpResponseRedirect(address(project, version))
     status = 422 if form.errors else 200
-    return render(request, "datasets/new.html", {"project": project, "form": form, "example": EXAMPLE}, status=status)
+    names = Dataset.objects.filter(project=project).order_by("-pk").values_list("name", flat=True)[:SHOWN]
+    context = {"project": project, "form": form, "example": EXAMPLE, "names": names}
+    return render(request, "datasets/new.html", context, status=status)
+
+
+def form_for(request: HttpRequest, project: Project) -> VersionForm | None:
+    """The form with the choices of the last version of its dataset, unless others are asked for; None when a name was
+    typed that is new, so that what stands in the form stays."""
+    asked = request.GET
+    if request.POST:
+        return VersionForm(request.POST, project=project, before=latest(project, request.POST.get("name", "")))
+    name = asked.get("name", "")
+    before = None if "fresh" in asked else freezing.last(project, name, "" if name else asked.get("target", ""))
+    if before is None and "named" in asked:
+        return None
+    first = {**curated.read_by(project, asked.getlist("curated")), **asked.dict()}
+    if "test_share" in asked:
+        first["shares"] = ""
+    if "curated" in asked or "seed" in asked:
+        first["curated"] = asked.getlist("curated")
+    return VersionForm(project=project, before=before, initial=first)
+
+
+def latest(project: Project, name: str) -> DatasetVersion | None:
+    """The version whose choices a filled form began with."""
+    return freezing.last(project, name) or freezing.last(project)
 
 
 @require_GET
 def count(request: HttpRequest, slug: str) -> HttpResponse:
     """How many rows the form as it stands would give; for projects of a size that allows counting."""
     project = access.project_for(request.user, slug, access.FREEZE)
-    form = VersionForm(request.GET, project=project)
-    context: dict[str, Any] = {"too_many": project.task_count > COUNTED}
+    form = VersionForm(request.GET, project=project, before=latest(project, request.GET.get("name", "")))
+    context: dict[str, Any] = {"project": project, "too_many": project.task_count > COUNTED}
     if form.is_valid() and form.chosen and not context["too_many"]:
         try:
             filters = freezing.checked_filters(project, form.chosen, form.filters())
         except DomainError as error:
             context["trouble"] = error
         else:
-            rows, answered = freezing.count(project, form.chosen, filters, most=COUNTED)
-            context |= {"rows": rows, "answered": answered, "what": form.chosen.what}
+            asked = form.cleaned_data
+            selection = freezing.now(project, form.chosen, filters, asked["split_by"] or "prompt", asked["seed"])
+            rows, answered = freezing.count(selection, form.splits(), most=COUNTED)
+            total = sum(rows.values())
+            context |= {"rows": total, "answered": answered, "what": form.chosen.what, "splits": rows}
+            context["empty"] = [name for name, number in rows.items() if total and not number]
+            context["too_few"] = total < freezing.FEW
             context["keeps_out"] = filters.decontaminate is not None
+            if filters.annotators == "signed-in" and filters.decided_by == "majority":
+                context |= {"imported": freezing.only_imported(project), "thing": THING[project.kind]}
     return render(request, "datasets/_count.html", context)
 
 

@@ -9,9 +9,10 @@ from django import forms
 from django.db.models import Q
 
 from curation.errors import DomainError
-from curation.models import DatasetVersion, Gold, ModelVersion, Progress, Project
+from curation.models import DatasetVersion, Gold, ModelVersion, Project
 from curation.services import deciding, fits, freezing
 from curation.services.curating import showing
+from curation.views.version_before import fields_of, shares_from
 from workers.writers import Target
 
 PREFERENCES = ("trl-preference", "trl-preference-implicit")
@@ -42,7 +43,12 @@ class Moments(forms.DateTimeInput):
 class VersionForm(forms.Form):
     """What a version is made of. Shares are percent, since people think in them."""
 
-    name = forms.SlugField(label="Dataset", max_length=40, help_text="A new name starts a new line of versions.")
+    name = forms.SlugField(
+        label="Dataset",
+        max_length=40,
+        widget=forms.TextInput(attrs={"list": "datasets", "autocomplete": "off"}),
+        help_text="A new name starts a new line of versions.",
+    )
     target = forms.ChoiceField(label="Target", help_text="The format, by who reads it.")
     test_share = forms.IntegerField(
         label="Test share, %",
@@ -50,6 +56,9 @@ class VersionForm(forms.Form):
         max_value=90,
         initial=10,
         help_text="What has one prompt stays together, unless you choose otherwise below.",
+    )
+    shares = forms.CharField(
+        label="Splits and shares, %", help_text="In this order, with commas between, such as train 80, test 20."
     )
     seed = forms.IntegerField(label="Seed", min_value=0, max_value=2**31 - 1, initial=0)
     annotators = forms.ChoiceField(
@@ -182,34 +191,54 @@ class VersionForm(forms.Form):
         widget=forms.Textarea(attrs={"rows": 3, "class": "mono", "spellcheck": "false"}),
         help_text="A JSON list; all of them must hold.",
     )
+    further = forms.CharField(
+        label="Further filters",
+        required=False,
+        widget=forms.Textarea(attrs={"rows": 2, "class": "mono", "spellcheck": "false"}),
+        help_text="Those that have no field here, as a JSON object. What is said here goes before the fields.",
+    )
 
-    def __init__(self, *args: Any, project: Project, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        self.project = project
+    def __init__(
+        self, data: Any = None, *, project: Project, before: DatasetVersion | None = None, initial: Any = None
+    ) -> None:
+        """`before` is the version whose choices it begins with, as far as `initial` has no others."""
+        super().__init__(data, initial={**(fields_of(before) if before else {}), **(initial or {})})
+        self.project, self.before = project, before
         fitting = freezing.offered(project)
-        usual = freezing.usual(project, fitting)
+        if self.initial.get("target") not in [target.name for target in fitting]:
+            self.initial["target"] = freezing.usual(project, fitting)
+        for name, instead in (("shares", "test_share"), ("further", None)):
+            if not (name in self.data if self.is_bound else self.initial.get(name)):
+                del self.fields[name]
+            elif instead:
+                del self.fields[instead]
         if not Gold.objects.filter(project=project, retired_at=None).exists():
             del self.fields["gold"]
         self.fitting = {target.name: target for target in fitting}
         self.choose("target", [(target.name, target.title) for target in fitting])
         self.choose("axis", [(axis, axis) for axis in axes_of(project)])
-        self.choose("decided_by", [(fits.MAJORITY, "The majority"), *fits_of(project)])
-        proposing = runs_with_proposals(project)
-        self.fields["curated"].choices = proposing  # type: ignore[attr-defined]
-        if not proposing:
+        self.choose("decided_by", [(fits.MAJORITY, "The majority"), *fits_of(project)], earlier=True)
+        self.choose("curated", runs_with_proposals(project), earlier=True)
+        if not self.fields["curated"].choices:  # type: ignore[attr-defined]
             del self.fields["curated"]
-        self.choose("score_model", [("", "—"), *models_of(project)])
+        self.choose("score_model", [("", "—"), *models_of(project)], earlier=True)
         if embedders := embedders_of(project):
-            self.choose("keep_out_by", [("", "—"), *embedders])
+            self.choose("keep_out_by", [("", "—"), *embedders], earlier=True)
         else:
             del self.fields["keep_out_by"], self.fields["keep_out_near"]
-        self.initial.setdefault("target", usual)
-        self.initial.setdefault("name", "preferences" if usual in PREFERENCES else "critiques")
-        self.initial.setdefault("annotators", usual_deciders(project))
+        self.initial.setdefault("name", "preferences" if self.initial["target"] in PREFERENCES else "critiques")
+        if "annotators" not in self.initial:
+            self.initial["annotators"] = freezing.usual_deciders(project)
 
-    def choose(self, name: str, choices: list[tuple[str, str]]) -> None:
+    def choose(self, name: str, choices: list[tuple[str, str]], *, earlier: bool = False) -> None:
+        """Offer choices; `earlier`: also what the version before had chosen, where that is no longer among them."""
         field = self.fields[name]
         assert isinstance(field, forms.ChoiceField)
+        if earlier and self.before:
+            was = fields_of(self.before).get(name) or []
+            told = [str(one) for one in (was if isinstance(was, list) else [was])]
+            known = {value for value, _ in choices}
+            choices = [*choices, *((one, f"{one[:8]}, as in {self.before}") for one in told if one not in known)]
         field.choices = choices
 
     @property
@@ -222,7 +251,7 @@ class VersionForm(forms.Form):
         return deciding.applicable(self.chosen.source, self.project.kind) if self.chosen else ()
 
     def common(self) -> list[forms.BoundField]:
-        return [self[name] for name in ("name", "target", "test_share", "seed")]
+        return [self[name] for name in ("name", "target", "test_share", "shares", "seed") if name in self.fields]
 
     def selecting(self) -> list[forms.BoundField]:
         """The fields that mean something to the chosen target."""
@@ -244,7 +273,7 @@ class VersionForm(forms.Form):
     def opened(self) -> bool:
         """Whether anything under "More" was said, or is wrong."""
         said = [field for _, group in self.more() for field in group if field.name not in ("score_of", "split_by")]
-        told = [*said, self["where"]]
+        told = [*said, self["where"], *([self["further"]] if "further" in self.fields else [])]
         return any(one.value() for one in told) or self["split_by"].value() not in (None, "", "prompt")
 
     def clean_where(self) -> Any:
@@ -257,6 +286,24 @@ class VersionForm(forms.Form):
             raise forms.ValidationError(
                 f"Is not JSON: {error.msg}, line {error.lineno}, column {error.colno}."
             ) from None
+
+    def clean_further(self) -> Any:
+        text = self.cleaned_data["further"].strip()
+        try:
+            found = orjson.loads(text or "{}")
+        except orjson.JSONDecodeError as error:
+            raise forms.ValidationError(f"Is not JSON: {error.msg}.") from None
+        if not isinstance(found, dict):
+            raise forms.ValidationError("Must be a JSON object.")
+        return found
+
+    def clean_shares(self) -> dict[str, float]:
+        try:
+            return freezing.check_splits(shares_from(self.cleaned_data["shares"]))
+        except DomainError as error:
+            raise forms.ValidationError(f"{(error.field or '').removeprefix('splits.')}: {error.detail}") from None
+        except ValueError as error:
+            raise forms.ValidationError(str(error)) from None
 
     def filters(self) -> dict[str, Any]:
         """What was chosen, as the service takes it; what was left empty is as usual."""
@@ -281,9 +328,13 @@ class VersionForm(forms.Form):
         told["caps"] = spoken({"per_prompt": given["cap_prompt"], "rows": given["cap_rows"]})
         if given["balance_by"]:
             told["balance"] = spoken({"by": given["balance_by"], "most": given["balance_most"]})
+        told |= given.get("further") or {}
         return {name: value for name, value in told.items() if value not in (None, "", [], {})}
 
     def splits(self) -> dict[str, float]:
+        if "shares" in self.fields:
+            shares: dict[str, float] = self.cleaned_data["shares"]
+            return shares
         test = self.cleaned_data["test_share"]
         return {"train": (100 - test) / 100, "test": test / 100} if test else {"train": 1.0}
 
@@ -292,7 +343,7 @@ class VersionForm(forms.Form):
         first, *rest = (error.field or "").removeprefix("filters.").split(".")
         if first == "scores" and rest[-1:] and f"score_{rest[-1]}" in self.fields:
             first = f"score_{rest[-1]}"
-        name = SAID_BY.get(first, first)
+        name = "further" if first in (self.cleaned_data.get("further") or {}) else SAID_BY.get(first, first)
         place = f"{'.'.join(rest)}: " if name == "where" and rest else ""
         self.add_error(name if name in self.fields else None, f"{place}{error.detail}")
 
@@ -340,11 +391,6 @@ def runs_with_proposals(project: Project) -> list[tuple[str, str]]:
         for run, counts in made
         if counts and run.ended_at
     ]
-
-
-def usual_deciders(project: Project) -> str:
-    """Who signed in, once anybody has answered here: an imported vote would else cancel the answer of one person."""
-    return "signed-in" if Progress.objects.filter(project=project, done__gt=0).exists() else "people"
 
 
 def axes_of(project: Project) -> list[str]:

@@ -7,6 +7,8 @@ into place at the end, so a run broken off leaves nothing half done.
 from curation.services.freezing.asking import FreezeParams, begin, check_splits, checked_filters, request_version
 from curation.services.freezing.making import ended, execute, ready
 from curation.services.freezing.offering import offered, usual
+from curation.services.freezing.proposing import FEW, as_kept, last, only_imported, usual_deciders
+from curation.services.freezing.selecting import now
 from curation.services.freezing.sources import count
 from curation.services.method import Method
 
@@ -20,4 +22,7 @@ METHOD = Method(
     begin=begin,
 )
 
-__all__ = ["METHOD", "check_splits", "checked_filters", "count", "offered", "ready", "request_version", "usual"]
+__all__ = [
+    "FEW", "METHOD", "as_kept", "check_splits", "checked_filters", "count", "last", "now", "offered", "only_imported",
+    "ready", "request_version", "usual", "usual_deciders",
+]  # fmt: skip

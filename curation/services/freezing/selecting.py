@@ -10,7 +10,7 @@ from typing import Any
 import orjson
 
 from curation.models import DatasetVersion, Project, Protocol
-from curation.services.deciding import STANDING
+from curation.services.deciding import STANDING, last_annotation
 from curation.services.filtering import Filters, who
 from curation.services.label_names import CurrentNames, current_names
 from curation.services.past import NOW, Past
@@ -76,6 +76,11 @@ class Selection:
     def names(self) -> CurrentNames | None:
         """How earlier labels are read; None where nothing was ever relabelled."""
         return (current_names(self.protocol) or None) if self.protocol else None
+
+
+def now(project: Project, target: Target, filters: Filters, split_by: str, seed: int) -> Selection:
+    """What a version would hold that was asked for now."""
+    return Selection(project, target, filters, last_annotation(project), project.protocol, seed, split_by)
 
 
 def selection_of(version: DatasetVersion) -> Selection:
