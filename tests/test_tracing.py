@@ -7,11 +7,13 @@ from typing import Any
 import pytest
 from django.test import Client
 
-from curation.models import Annotation, DatasetVersion, Item, Source
+from curation.models import Annotation, DatasetVersion, Item, Run, Source
 from curation.services import annotating, freezing, running, starting
 from curation.services.freezing import comparing, tracing
 from tests.cast import Cast, make_pairs
 from tests.conftest import calling
+from tests.imports import bring
+from tests.imports import row as given
 from tests.test_freezing import answer_all, frozen, lines
 
 
@@ -124,6 +126,7 @@ def test_what_changed_is_told_by_row_label_and_annotator(answered: Cast) -> None
     assert told["people"]["@bob"][0] < told["people"]["@bob"][1]
     assert sum(told[kind] for kind in comparing.KINDS) > 0
     kinds = [kind for kind in comparing.KINDS if told[kind]]
+    assert told["run"].done == told["removed"] + told["added"] + told["in_both"], "the list of runs tells it"
     for kind in kinds:
         assert len(comparing.examples(told["run"], kind)) == min(20, told[kind])
     seen = page(answered, "vic", f"compared/{told['run'].pk}/").content.decode()
@@ -131,6 +134,69 @@ def test_what_changed_is_told_by_row_label_and_annotator(answered: Cast) -> None
     assert "What differs" in seen and all(kind.capitalize() in seen for kind in kinds)
     rows = page(answered, "vic", f"compared/{told['run'].pk}/differences.jsonl")
     assert len(b"".join(rows.streaming_content).splitlines()) == sum(told[kind] for kind in kinds)
+
+
+def test_the_page_goes_from_the_older_to_the_newer_and_the_api_as_it_is_asked(cast: Cast) -> None:
+    make_pairs(cast.project, 3)
+    answer_all(cast, "ann", -1, -1)
+    first = frozen(cast)
+    answer_all(cast, "ann", -1)
+    second = frozen(cast)
+    browser = Client()
+    browser.force_login(cast.olga, backend="django.contrib.auth.backends.ModelBackend")
+    for own, other in ((first, second), (second, first)):
+        url = f"/projects/{cast.project.slug}/datasets/prefs/{own.number}/compare/"
+        asked = browser.post(url, {"other": f"prefs@{other.number}"})
+        run = Run.objects.get(pk=asked.url.rstrip("/").rsplit("/", 1)[-1])
+        running.execute(str(run.pk))
+        run.refresh_from_db()
+        assert (run.result["added"], run.result["removed"]) == (1, 0)
+    url = f"/api/v1/projects/{cast.project.slug}/datasets/prefs/versions"
+    found = {}
+    for own, other in ((first, second), (second, first)):
+        asked = calling(cast.olga).post(f"{url}/{own.number}/compare", {"other": other.number})
+        running.execute(asked.json()["id"])
+        found[own.number] = Run.objects.get(pk=asked.json()["id"])
+    assert [(one.result["added"], one.result["removed"]) for one in found.values()] == [(1, 0), (0, 1)]
+    for run in found.values():
+        told = page(cast, "vic", f"compared/{run.pk}/").context["told"]
+        kinds = {kind["name"]: kind for kind in told.kinds}
+        assert (kinds["added"]["count"], kinds["removed"]["count"], list(told.rows)) == (1, 0, [2, 3])
+        (one,) = kinds["added"]["examples"]
+        assert one["older"] is None and one["newer"]["row"] == 2 and one["prompt"] == "Question 2?"
+        seen = page(cast, "vic", f"compared/{run.pk}/").content.decode()
+        assert "From prefs v1 to prefs v2" in seen and "only in prefs v2" in seen and told.people == {"@ann": [2, 3]}
+
+
+def test_a_corrected_item_is_one_difference(cast: Cast) -> None:
+    """With other responses, and with another prompt before the same ones."""
+    vote = {"votes": [{"annotator": "w", "value": -1}]}
+    bring(cast.project, *(given(name, **vote) for name in "abc"))
+    first = frozen(cast)
+    again = given("b", **vote) | {"prompt": "Another question?"}
+    bring(cast.project, given("a", "yes indeed", "no a", **vote), again, given("c", **vote))
+    told = compared(cast, first, frozen(cast))
+    assert [told[kind] for kind in ("added", "removed", "corrected", "in_both")] == [0, 0, 2, 1]
+    seen = page(cast, "vic", f"compared/{told['run'].pk}/")
+    (corrected,) = [kind for kind in seen.context["told"].kinds if kind["examples"]]
+    assert {(one["item"], one["older"] is None) for one in corrected["examples"]} == {("a", False), ("b", False)}
+    assert "Another question?" in seen.content.decode() and "the same item with other content" in seen.content.decode()
+
+
+def test_another_confidence_is_told_as_such(cast: Cast) -> None:
+    cast.project.overlap = 3
+    cast.project.save()
+    make_pairs(cast.project, 1)
+    answer_all(cast, "ann", -1)
+    answer_all(cast, "bob", -1)
+    first = frozen(cast)
+    answer_all(cast, "rita", 1)
+    told = compared(cast, first, frozen(cast))
+    assert told["strength"] == 1
+    seen = page(cast, "vic", f"compared/{told['run'].pk}/")
+    (one,) = next(kind["examples"] for kind in seen.context["told"].kinds if kind["name"] == "strength")
+    assert (one["older"]["said"], one["newer"]["said"]) == (["confidence 1"], ["confidence 0.667"])
+    assert "Strength or confidence" in seen.content.decode()
 
 
 def test_versions_of_different_kinds_are_not_compared(answered: Cast) -> None:

@@ -248,7 +248,8 @@ class Comparison(serializers.Serializer):
 
 
 class CompareView(APIView):
-    """Hold a version against another: the run's result counts what came, went and changed."""
+    """Hold a version against another: the run's result counts what came, went and changed, from the version of the
+    address to `other`, so that `added` is what only `other` has."""
 
     @extend_schema(operation_id="compare_versions", request=Comparison, responses={202: RunShape})
     @idempotent

@@ -13,8 +13,8 @@ from django.views.decorators.http import require_GET, require_POST
 from curation import access
 from curation.errors import Invalid, NotFound
 from curation.models import Project, Run
-from curation.services import starting
-from curation.services.freezing import comparing, tracing
+from curation.services import exporting, starting
+from curation.services.freezing import contrast, tracing
 from curation.views.datasets import version_of
 
 
@@ -67,12 +67,16 @@ def verify(request: HttpRequest, slug: str, name: str, number: int) -> HttpRespo
 
 @require_POST
 def compare(request: HttpRequest, slug: str, name: str, number: int) -> HttpResponse:
+    """Hold the older of two versions against the newer one, from whichever's page it is asked."""
     project = access.project_for(request.user, slug, access.FREEZE)
-    version_of(project, name, number)
+    version = version_of(project, name, number)
     other_name, _, other = request.POST.get("other", "").rpartition("@")
     if not (other.isascii() and other.isdigit() and len(other) < 10):
         raise Invalid("choose a version", field="other")
-    params = {"dataset": name, "number": number, "other": int(other), "other_dataset": other_name}
+    first, second = (name, number), (other_name or name, int(other))
+    if contrast.in_order(version, exporting.find_version(project, *second)):
+        first, second = second, first
+    params = {"dataset": first[0], "number": first[1], "other": second[1], "other_dataset": second[0]}
     user = request.user if request.user.is_authenticated else None
     run = starting.start(project=project, method="compare", params=params, user=user)
     return HttpResponseRedirect(reverse("compared", args=[slug, run.pk]))
@@ -96,23 +100,10 @@ def compared(request: HttpRequest, slug: str, run_id: str) -> HttpResponse:
     """What a comparison found. While it is at work, htmx asks again every second."""
     project = access.project_for(request.user, slug, access.READ)
     run = comparison(project, run_id)
-    kinds = []
+    older, newer, _ = contrast.between(run)
+    context = {"project": project, "run": run, "older": older, "newer": newer}
     if run.state == Run.State.SUCCEEDED:
-        asked = run.params
-        first = f"{asked['dataset']} v{asked['number']}"
-        second = f"{asked.get('other_dataset') or asked['dataset']} v{asked.get('other')}"
-        most = max([run.result[kind] for kind in comparing.KINDS] + [1])
-        kinds = [
-            {
-                "name": kind,
-                "words": {"added": f"only in {second}", "removed": f"only in {first}"}.get(kind, words),
-                "count": run.result[kind],
-                "percent": 100 * run.result[kind] // most,
-                "examples": comparing.examples(run, kind) if run.result[kind] else [],
-            }
-            for kind, words in comparing.KINDS.items()
-        ]
-    context = {"project": project, "run": run, "kinds": kinds}
+        context["told"] = contrast.told(run)
     fragment = request.headers.get("HX-Request") and request.headers.get("HX-Target") == "compared"
     return render(request, "datasets/_compared.html" if fragment else "datasets/compared.html", context)
 

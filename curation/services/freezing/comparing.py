@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from array import array
 from bisect import bisect_left
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterator
+from dataclasses import dataclass
 from itertools import groupby
 from typing import Any
 
@@ -14,7 +15,7 @@ import pyarrow.parquet as pq
 from pydantic import Field
 
 from curation.errors import Invalid, NotFound
-from curation.models import DatasetFile, DatasetVersion, Project, Run, User
+from curation.models import Change, DatasetFile, DatasetVersion, Project, Run, User
 from curation.services import running
 from curation.services.freezing.making import ready
 from curation.services.method import Method, Params
@@ -24,11 +25,13 @@ from workers.writers import targets
 KINDS = {
     "added": "only in the second",
     "removed": "only in the first",
+    "corrected": "the same item with other content",
     "label": "another label: chosen and rejected changed places, or another answer",
     "strength": "another strength or confidence",
     "split": "in another split",
     "annotators": "other annotations behind it",
 }
+MEASURED = ("value", "confidence")
 EXAMPLES = 1000
 """Examples that are kept of each kind of difference."""
 Key = tuple[int, ...]
@@ -37,8 +40,8 @@ Line = dict[str, Any]
 
 class CompareParams(Params):
     dataset: str = Field(description="the dataset of the first version")
-    number: int = Field(ge=1, description="the first version")
-    other: int = Field(ge=1, description="the version it is compared with")
+    number: int = Field(ge=1, description="the first version: removed is what only this one has")
+    other: int = Field(ge=1, description="the second, that it is compared with: added is what only this one has")
     other_dataset: str = Field(default="", description="its dataset, where it is another one")
 
 
@@ -72,19 +75,21 @@ def execute(run: Run, report: Report) -> dict[str, Any]:
     people = {"before": People(first), "after": People(second)}
     run.folder.mkdir(parents=True, exist_ok=True)
     done = 0
+    corrected = corrected_between(first, second)
     with (run.folder / "differences.jsonl").open("wb") as file:
-        for key, before, after in merged(rows_of(first), rows_of(second)):
+        for key, before, after in merged(rows_of(first), rows_of(second), corrected):
             done += 1
             if done % 5000 == 0:
                 report.checkpoint(done=done, total=max(first.counts["lineage"], second.counts["lineage"]))
             for side, lines in (("before", before), ("after", after)):
                 people[side].add(lines)
-            for kind in differences(before, after):
+            for kind in differences(before, after, corrected):
                 counts[kind] += 1
                 if counts[kind] <= EXAMPLES:
                     told = {"kind": kind, "key": key, "before": before, "after": after}
                     file.write(orjson.dumps(told, default=str, option=orjson.OPT_APPEND_NEWLINE))
-    same = done - sum(counts[kind] for kind in ("added", "removed"))
+    report.checkpoint(done=done, total=done)
+    same = done - sum(counts[kind] for kind in ("added", "removed", "corrected"))
     return {
         "versions": [str(first), str(second)],
         "rows": [first.counts["total"], second.counts["total"]],
@@ -147,8 +152,22 @@ def key_of(line: Line) -> Key:
     return line["task"], line["pair"]
 
 
+@dataclass(frozen=True, slots=True)
+class Corrected:
+    """Items that were corrected between what two versions have read: all of them, and those with another prompt or
+    context, whose rows stand under the same key."""
+
+    all: frozenset[str] = frozenset()
+    itself: frozenset[str] = frozenset()
+
+
+NOTHING = Corrected()
+
+
 def merged(
-    first: Iterator[tuple[Key, list[Line]]], second: Iterator[tuple[Key, list[Line]]]
+    first: Iterator[tuple[Key, list[Line]]],
+    second: Iterator[tuple[Key, list[Line]]],
+    corrected: Corrected = NOTHING,
 ) -> Iterator[tuple[Key, list[Line], list[Line]]]:
     """Both in step. Each is in its own order, which is that of rising keys but for few; so what one lacks is looked
     for among what the other passed over."""
@@ -167,21 +186,52 @@ def merged(
                 waiting[n].setdefault(key, []).extend(lines)
             else:
                 yield (key, lines, other) if n == 0 else (key, other, lines)
-    for key, lines in waiting[0].items():
-        yield key, lines, []
-    for key, lines in waiting[1].items():
+    yield from left(*waiting, corrected)
+
+
+def left(
+    gone: dict[Key, list[Line]], came: dict[Key, list[Line]], corrected: Corrected
+) -> Iterator[tuple[Key, list[Line], list[Line]]]:
+    """What only one of them has; of a corrected item what went goes along with what came for it."""
+    instead: dict[str, list[Key]] = defaultdict(list)
+    for key, lines in came.items():
+        if lines[0]["item"] in corrected.all:
+            instead[lines[0]["item"]].append(key)
+    for key, lines in gone.items():
+        others = instead.get(lines[0]["item"])
+        yield key, lines, came.pop(others.pop(0)) if others else []
+    for key, lines in came.items():
         yield key, [], lines
 
 
-def differences(before: list[Line], after: list[Line]) -> Iterator[str]:
+def corrected_between(first: DatasetVersion, second: DatasetVersion) -> Corrected:
+    """Whichever is the older one; none of versions that were made before changes were followed."""
+    seen = [version.lineage.get("last_change") for version in (first, second)]
+    if None in seen:
+        return Corrected()
+    changes = Change.objects.filter(project=first.dataset.project_id, kind=Change.Kind.CORRECTED)
+    between = changes.filter(pk__gt=min(seen), pk__lte=max(seen)).values_list("item__external_id", "fields")
+    told = [(item, {"prompt", "context", "responses"} & set(fields)) for item, fields in between.iterator()]
+    return Corrected(
+        frozenset(item for item, fields in told if fields),
+        frozenset(item for item, fields in told if fields - {"responses"}),
+    )
+
+
+def differences(before: list[Line], after: list[Line], corrected: Corrected = NOTHING) -> Iterator[str]:
     """In what two lines on the same thing differ."""
     if not before or not after:
         yield "added" if after else "removed"
         return
     one, other = before[0], after[0]
+    if key_of(one) != key_of(other):
+        yield "corrected"
+        return
+    if one["item"] in corrected.itself:
+        yield "corrected"
     if one.get("chosen") != other.get("chosen"):
         yield "label"
-    elif any(one.get(name) != other.get(name) for name in ("value", "confidence")):
+    elif any(one.get(name) != other.get(name) for name in MEASURED):
         yield "strength"
     if one["split"] != other["split"]:
         yield "split"
