@@ -15,7 +15,9 @@ from curation.models import DatasetVersion, Item, Run
 from curation.services import annotating, assigning, freezing, projects, running
 from curation.services.desk import desk_of
 from curation.services.exporting import OutOfRange, content_of, part
+from curation.services.freezing import making
 from tests.cast import Cast, make_pairs
+from tests.test_people import browser
 
 
 def answer_all(cast: Cast, name: str, *values: int | None, ms: int | None = None) -> None:
@@ -191,3 +193,26 @@ def test_what_a_dead_worker_left_half_done_is_cleared_away(cast: Cast) -> None:
     (left / "train.jsonl").write_text("half")
     running.execute(str(version.run_id))
     assert [path.name for path in version.folder.parent.iterdir()] == ["v1"]
+
+
+def test_while_it_is_made_its_page_tells_the_step(cast: Cast, monkeypatch: pytest.MonkeyPatch) -> None:
+    make_pairs(cast.project, 1)
+    answer_all(cast, "ann", -1)
+    seen = []
+
+    def look(version: DatasetVersion) -> str:
+        address = f"/projects/{cast.project.slug}/datasets/prefs/{version.number}/"
+        return str(browser(cast.vic).get(address).content.decode())
+
+    def looking(module: Any, name: str) -> None:
+        usual = getattr(module, name)
+        monkeypatch.setattr(module, name, lambda version, *rest: (seen.append(look(version)), usual(version, *rest))[1])
+
+    looking(making, "write_splits")
+    looking(making, "write_companions")
+    looking(making.cards, "card")
+    assert "Waiting for a worker" in look(freezing.request_version(project=cast.project, dataset_name="prefs"))
+    frozen(cast)
+    words = ("Reading what is decided", "Writing the raw answers", "Putting the files into their place")
+    assert all(one in page for one, page in zip(words, seen, strict=True))
+    assert "looked at" not in seen[0] and "1 of 1 pairs looked at" in seen[1]

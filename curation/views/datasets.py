@@ -131,6 +131,7 @@ def page(request: HttpRequest, slug: str, name: str, number: int) -> HttpRespons
     context = {
         "project": project,
         "version": version,
+        "step": freezing.step(version.run) if version.state == DatasetVersion.State.MAKING and version.run else "",
         "files": [file for file in files if file.split not in cut or file.name in version.wholes],
         "shards": [file for file in files if file.split in cut and file.name not in version.wholes],
         "rows": first_rows(version),

@@ -5,7 +5,7 @@ into place at the end, so a run broken off leaves nothing half done.
 """
 
 from curation.services.freezing.asking import FreezeParams, begin, check_splits, checked_filters, request_version
-from curation.services.freezing.making import ended, execute, ready
+from curation.services.freezing.making import ended, execute, ready, step
 from curation.services.freezing.offering import offered, usual
 from curation.services.freezing.proposing import FEW, as_kept, last, only_imported, usual_deciders
 from curation.services.freezing.selecting import now
@@ -24,5 +24,5 @@ METHOD = Method(
 
 __all__ = [
     "FEW", "METHOD", "as_kept", "check_splits", "checked_filters", "count", "last", "now", "offered", "only_imported",
-    "ready", "request_version", "usual", "usual_deciders",
+    "ready", "request_version", "step", "usual", "usual_deciders",
 ]  # fmt: skip

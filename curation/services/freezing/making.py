@@ -18,7 +18,7 @@ import orjson
 from django.db import transaction
 
 from curation.errors import Conflict
-from curation.models import DatasetFile, DatasetVersion, Run
+from curation.models import DatasetFile, DatasetVersion, Run, RunLine
 from curation.services import cards, telling
 from curation.services.freezing import changed, consuming, curated, facts, storing, unseen
 from curation.services.freezing.companions import schema_of, write_companions
@@ -35,6 +35,12 @@ from workers.writers import Dropped, Target
 
 ROW: Fields = (("split", "text"), ("row", "whole"))
 TOLD_EVERY = 5000
+READING = "reading what is decided, and writing the splits"
+BESIDE = "writing the raw answers, and counting who is behind the rows"
+CONSUMERS = "waiting for the consumers, which read the files with their own loaders"
+PLACING = "putting the files into their place"
+STEPS = (READING, BESIDE, CONSUMERS, PLACING)
+"""What a version under way is told to be at, in its run's log: its page shows the last one."""
 
 
 def execute(run: Run, report: Report) -> dict[str, Any]:
@@ -57,16 +63,21 @@ def execute(run: Run, report: Report) -> dict[str, Any]:
 def write(version: DatasetVersion, building: Path, report: Report) -> None:
     """All files of a version, then its row and its place, in that order of commitment."""
     members, digests = Members(), dict[str, str]()
+    report.log(READING)
     with sorting_on_disk(), uncollected(), consuming.Reading(version) as reading, ThreadPoolExecutor(1) as disk:
         counts = write_splits(version, building, report, members, digests)
+        alive = partial(report.checkpoint, done=counts["looked_at"], total=counts["looked_at"])
+        alive()
+        report.log(BESIDE)
         reading.begin(building, counts["rows"])
         disk.submit(storing.flush, sorted(building.iterdir()))  # the disk is slow: it need not wait for the end
         counts |= write_companions(version, building, digests)
         files = describe(version, building, counts, digests)
         version.counts = counts
-        alive = partial(report.checkpoint, done=counts["looked_at"], total=counts["looked_at"])
         version.facts = facts.facts_of(version, alive)
+        report.log(CONSUMERS)
         version.checks = reading.said()
+    report.log(PLACING)
     manifest = manifest_of(version, files)
     version.hash = hashlib.sha256(manifest).hexdigest()
     version.wholes = storing.wholes_of(building, files)
@@ -217,6 +228,12 @@ def manifest_of(version: DatasetVersion, files: list[DatasetFile]) -> bytes:
         },
         option=orjson.OPT_SORT_KEYS | orjson.OPT_INDENT_2,
     )
+
+
+def step(run: Run) -> str:
+    """What a run that makes a version is at, in words; empty before it began."""
+    told = RunLine.objects.filter(run=run, text__in=STEPS)
+    return told.order_by("-pk").values_list("text", flat=True).first() or ""
 
 
 def result_of(version: DatasetVersion) -> dict[str, Any]:
