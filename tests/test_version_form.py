@@ -114,6 +114,8 @@ def test_imported_answers_decide_until_most_are_answered_here(cast: Cast) -> Non
     assert '<option value="people" selected>' in first
     answer_all(cast, "ann", 1, 1)
     assert freezing.usual_deciders(cast.project) == "signed-in"
+    bring(cast.project, row("5", "another yes", "no 5"))
+    assert freezing.only_imported(cast.project) == 1, "a pair that was put away is no pair"
 
 
 @pytest.mark.parametrize(("done", "chosen"), [(2, "people"), (4, "signed-in")])

@@ -10,7 +10,7 @@ from curation.models import DatasetVersion, Item, Run
 from curation.services import exporting
 from curation.services.freezing import comparing
 
-CUT = 120
+CUT = 70
 TITLES = {"strength": "Strength or confidence"}
 CALLED = {"value": "strength", "confidence": "confidence"}
 

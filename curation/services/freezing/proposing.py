@@ -16,7 +16,11 @@ FEW = 16
 """Fewer rows are too few to train on: the trainers of our own refuse them."""
 COVERED = f"""
 SELECT COUNT(*), COALESCE(SUM(here), 0) FROM (
-  SELECT MAX(CASE WHEN {WHO["signed-in"]} THEN 1 ELSE 0 END) AS here {ANSWERED} {STANDING} AND {WHO["people"]}
+  SELECT MAX(CASE WHEN {WHO["signed-in"]} THEN 1 ELSE 0 END) AS here {ANSWERED}
+  LEFT JOIN curation_pair q ON q.id = t.pair_id
+  LEFT JOIN curation_response s ON s.id = t.response_id
+  JOIN curation_item i ON i.id = COALESCE(t.item_id, q.item_id, s.item_id)
+  {STANDING} AND {WHO["people"]} AND q.deleted_at IS NULL AND s.deleted_at IS NULL AND i.deleted_at IS NULL
   GROUP BY a.task_id
 ) AS each_task
 """
