@@ -11,11 +11,13 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 from pydantic import Field, field_validator
 
-from curation.models import ModelVersion, Run, RunLine, Shard
-from curation.services import methods, pacing, starting
+from curation.models import Item, ModelVersion, Response, Run, RunLine, Shard
+from curation.services import methods, pacing, scored, starting
 from curation.services.method import Method, Params
 from tests.cast import Cast, make_pairs
+from tests.judging import finish
 from tests.sharded import break_down, through
+from tests.test_freezing import answer_all
 from tests.test_people import browser
 
 P = "/projects/helpfulness/runs/"
@@ -267,3 +269,55 @@ def test_a_run_leads_to_the_page_that_shows_its_result(cast: Cast) -> None:
     assert "Open the checks" not in viewer.get(f"{P}{waiting.pk}/").content.decode()
     listed = viewer.get(P).content.decode()
     assert "Check how people answer" in listed and "Bias-report" not in listed
+
+
+# --- Scores -----------------------------------------------------------------------------------------
+
+
+def scored_page(cast: Cast, run: Run) -> str:
+    return browser(cast.vic).get(f"{P}{run.pk}/").content.decode()
+
+
+def test_a_run_of_scores_shows_them_with_their_ends_and_who_was_chosen(cast: Cast, length: ModelVersion) -> None:
+    make_pairs(cast.project, 6)
+    for n, one in enumerate(Response.objects.filter(position=1).order_by("pk")):
+        Response.objects.filter(pk=one.pk).update(text=" ".join(["word"] * (10 + n)))
+    answer_all(cast, "ann", 1, 2, -1, 2)
+    run = scoring(cast, length, items_per_shard=2)
+    finish(run)
+    text = scored_page(cast, run)
+    assert "Scores: 12, most of them with a score of 4 to 4.55: 6." in text
+    assert "The chosen response has the higher score in 75% of 4 decided pairs (95 % interval 30 to 95%)." in text
+    last = Response.objects.get(item__external_id="item-5", position=1)
+    assert f'items/{last.item_id}/#response-1">item-5, response 2</a>' in text and ">15</span>" in text
+    assert f'href="/projects/{cast.project.slug}/items/">Open the items</a>' in text
+    ModelVersion.objects.update(kind="cost")
+    assert "has the lower cost in 25% of 4 decided pairs" in scored_page(cast, run)
+
+
+def test_a_sample_of_scores_is_of_shards_all_over_the_run(
+    cast: Cast, length: ModelVersion, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    make_pairs(cast.project, 12)
+    run = scoring(cast, length, items_per_shard=2)
+    finish(run)
+    viewer = browser(cast.vic)
+
+    def statements() -> int:
+        with CaptureQueriesContext(connection) as queries:
+            assert b"Lowest" in viewer.get(f"{P}{run.pk}/").content
+        return len(queries)
+
+    monkeypatch.setattr(scored, "SHARDS", 3)
+    monkeypatch.setattr(scored, "ITEMS", 3)
+    items = list(Item.objects.order_by("pk").values_list("pk", flat=True))
+    assert scored.sampled(run) == [items[0], items[4], items[8]]
+    few = statements()
+    monkeypatch.setattr(scored, "ITEMS", 12)
+    assert statements() == few <= 40
+
+
+def test_a_run_that_scored_nothing_shows_no_scores(cast: Cast, length: ModelVersion) -> None:
+    run = scoring(cast, length)
+    finish(run)
+    assert 'id="scores"' not in scored_page(cast, run)

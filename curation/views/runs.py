@@ -24,7 +24,7 @@ from curation.services.method import Method
 from curation.services.methods import FAMILIES, METHODS
 from curation.services.pacing import Pace, pace_of
 from curation.templatetags.chrome import duration, number
-from curation.views import training
+from curation.views import scored, training
 from curation.views.run_forms import RunForm
 
 SHOWN = 50
@@ -34,6 +34,7 @@ OWN_PAGES = {"import": "imports", "freeze": "version-new", "curate": "curation"}
 OTHER = "Others"
 """Where a method is offered that belongs to no family."""
 SHOWN_ON = {
+    "score": ("Open the items", "items"),
     "check": ("Open the checks", "checks"),
     "bias-report": ("Open the report", "bias"),
     "learning-curve": ("Open what next", "next"),
@@ -121,6 +122,8 @@ def shown(request: HttpRequest, run: Run, *, may_act: bool) -> HttpResponse:
     }
     if run.project and training.is_training(run):
         context |= training.context_of(run, run.project)
+    elif scored.is_scoring(run):
+        context |= scored.context_of(run)
     return render(request, "runs/_run.html" if getattr(request, "htmx", False) else "runs/page.html", context)
 
 
