@@ -6,13 +6,16 @@ import re
 from typing import Any
 
 import pytest
+from django.db import connection
 from django.test import Client
+from django.test.utils import CaptureQueriesContext
 
-from curation.models import Annotation, Critique, Item, Response, TaskKind
+from curation.models import Annotation, Critique, Item, Response, Score, TaskKind
 from curation.services import browsing
 from curation.views import items
 from tests.cast import Cast, make_pairs
 from tests.imports import bring, row
+from tests.judging import model
 from tests.pictures import gif, png, uri
 from tests.test_critiques_api import PERSON, review
 from tests.test_freezing import answer_all
@@ -189,6 +192,41 @@ def test_a_response_that_was_put_away_is_there_while_something_is_said_of_it(sky
     page = page_of(sky)
     assert page.count("No longer among the responses") == 2 and page.count("data-critique=") == 3
     assert page.index("Another text.") < page.index("No longer among the responses")
+
+
+def test_an_earlier_text_that_was_compared_is_named_and_shown(cast: Cast) -> None:
+    ask(cast.project, TaskKind.PREFERENCE)
+    land(cast.project, item("sky", "Blue.", "Green.", votes=[{"annotator": "w1", "value": -1}]))
+    bring(cast.project, row("sky", "Blue!", "Green."))
+    page = " ".join(page_of(cast).split())
+    assert "earlier text of Response 1 better" in page and "put away" not in page
+    assert '<span class="strong">Earlier text of Response 1</span>' in page and "Blue." in page
+    assert "Earlier text of Response 1 is better" in page
+    assert "<td>Earlier text of Response 1 and Response 2</td>" in page
+    bring(cast.project, row("sky", "Cyan.", "Green."))
+    assert "earlier text of Response 1 better" in page_of(cast)
+
+
+def test_a_response_that_nothing_took_the_place_of_is_just_put_away(cast: Cast) -> None:
+    ask(cast.project, TaskKind.PREFERENCE)
+    land(cast.project, item("sky", "Blue.", "Green.", "Red.", votes=[{"annotator": "w1", "value": -1}]))
+    bring(cast.project, row("sky", "Green.", "Red."))
+    assert "a response put away better" in page_of(cast) and "Blue." in page_of(cast)
+
+
+def test_a_response_shows_its_scores(sky: Cast) -> None:
+    one, other = Response.objects.filter(item__external_id="sky").order_by("position")
+    liked, harm = model("liked", number=2), model("harm", kind="cost")
+    for response, judge, given in ((one, liked, {"value": -1.23456, "spread": 0.0678}), (one, harm, {"value": 0.5}), (
+        other, liked, {"value": 12.0, "truncated": True})):  # fmt: skip
+        Score.objects.create(response=response, model=judge, **given)
+    page = re.sub(r"\s+", " ", re.sub(r"<[^>]*>", " ", page_of(sky)))
+    assert "liked v2 \u22121.23 ± 0.0678" in page
+    assert "harm v1 0.5 cost, higher is worse" in page and "liked v2 12 did not see all of it" in page
+    with CaptureQueriesContext(connection) as asked:
+        page_of(sky)
+    assert len([one for one in asked if 'FROM "curation_score"' in one["sql"]]) == 1
+    assert "liked v2" not in look(sky, f"{one.item_id}/", "ann", status=403)
 
 
 def test_a_review_names_what_it_reviewed(sky: Cast) -> None:

@@ -14,7 +14,7 @@ from typing import Any, Generic, TypeVar
 from django.db.models import Exists, OuterRef, Q, QuerySet
 
 from curation.errors import NotFound
-from curation.models import Annotation, Annotator, Critique, Item, Project, Response, Task, Verdict
+from curation.models import Annotation, Annotator, Change, Critique, Item, Project, Response, Task, Verdict
 from curation.services.locating import On, tasks_on
 
 LOOKED_AT = 1000
@@ -24,6 +24,9 @@ PIECE = 200
 """Critiques or verdicts that are looked at together, until a page is full."""
 MOST_ANSWERS = 300
 """Answers that the page of an item shows, the latest."""
+CHANGES = 50
+"""Changes of an item, the latest, that are looked at for what a response put away was."""
+PUT_AWAY = "a response put away"
 S = TypeVar("S", Critique, Verdict)
 
 
@@ -289,6 +292,8 @@ class Whole:
     more: bool = False
     """Whether there are more answers than a page shows."""
     tasks: list[int] = field(default_factory=list)
+    earlier: list[Response] = field(default_factory=list)
+    """Responses put away of which nothing is said but that they were compared."""
 
 
 def whole(item: Item) -> Whole:
@@ -306,4 +311,36 @@ def whole(item: Item) -> Whole:
     said: set[Any] = {one.response_id for answer in answers for one in answer.critiques.all()}
     said |= {one.response_id for answer in answers for one in answer.verdicts.all()}
     gone = [response for response in responses if response.deleted_at is not None and response.pk in said]
-    return Whole(item, live + gone, answers, {response.pk: n for n, response in enumerate(live)}, more, tasks)
+    compared = {pk for answer in answers if (pair := answer.task.pair) for pk in (pair.first_id, pair.second_id)}
+    compared |= {one.response_id for answer in answers for one in answer.ranks.all()}
+    earlier = [one for one in responses if one.deleted_at is not None and one.pk in compared - said]
+    places = {response.pk: n for n, response in enumerate(live)}
+    return Whole(item, live + gone, answers, places, more, tasks, earlier)
+
+
+def names_of(found: Whole) -> dict[int, str]:
+    """What the responses of an item are called: by their places, and those put away by what took theirs."""
+    names = {pk: f"Response {place + 1}" for pk, place in found.places.items()}
+    away = sorted(one.pk for one in [*found.responses, *found.earlier] if one.pk not in names)
+    if not away:
+        return names
+    now = sorted(found.places, key=lambda pk: found.places[pk])
+    past = Change.objects.filter(item=found.item).order_by("-pk").values_list("before", flat=True)[:CHANGES]
+    called = {pk: instead_of(pk, now, list(past)) for pk in away}
+    alike = Counter(called.values())
+    seen: Counter[str] = Counter()
+    for pk, name in called.items():
+        seen[name] += 1
+        names[pk] = name + (f" ({seen[name]})" if alike[name] > 1 else "")
+    return names
+
+
+def instead_of(response: int, now: Sequence[int], past: Sequence[dict[str, Any]]) -> str:
+    """A response put away by the one that stands in its place since; `past` is what the item was, the latest first."""
+    for before in past:
+        places = before.get("responses", {})
+        if str(response) in places:
+            place = sorted(places, key=lambda pk: places[pk]).index(str(response))
+            replaced = place < len(now) and str(now[place]) not in places
+            return f"earlier text of Response {place + 1}" if replaced else PUT_AWAY
+    return PUT_AWAY

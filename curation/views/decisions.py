@@ -9,6 +9,7 @@ from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
+from django.utils.text import capfirst
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from curation import access
@@ -17,6 +18,7 @@ from curation.models import Decision, Project, Reliability, Run
 from curation.services import fits, starting
 from curation.services.aggregating import asking, showing
 from curation.services.aggregating.showing import Told
+from curation.services.browsing import PUT_AWAY
 from curation.share_plots import histogram, share_interval
 from curation.views.people import own
 from workers.aggregating import aggregators
@@ -227,13 +229,13 @@ def percent(share: float) -> str:
     return f"{100 * share:.0f} %"
 
 
-def of_item(told: Sequence[Told], numbers: dict[int, int]) -> list[dict[str, str]]:
-    """How labels of an item were decided, as its page tells it; `numbers` are the places of its responses."""
+def of_item(told: Sequence[Told], names: dict[int, str]) -> list[dict[str, str]]:
+    """How labels of an item were decided, as its page tells it; `names` are what its responses are called there."""
     return [
         {
             "what": in_words(one.kind, one.name),
-            "about": about(one, numbers),
-            "outcome": outcome(one, numbers),
+            "about": about(one, names),
+            "outcome": outcome(one, names),
             "sure": percent(one.confidence),
             "votes": str(one.votes),
             "how": method_title(one.how),
@@ -242,16 +244,15 @@ def of_item(told: Sequence[Told], numbers: dict[int, int]) -> list[dict[str, str
     ]
 
 
-def about(one: Told, numbers: dict[int, int]) -> str:
-    places = [numbers[pk] + 1 for pk in one.responses if pk in numbers]
-    named = f"Response{'s' if len(places) > 1 else ''} {' and '.join(map(str, places))}" if places else ""
-    return named + (f", {one.span[0]} to {one.span[1]}" if one.span else "")
+def about(one: Told, names: dict[int, str]) -> str:
+    named = " and ".join(names.get(pk, PUT_AWAY) for pk in one.responses)
+    return capfirst(named) + (f", {one.span[0]} to {one.span[1]}" if one.span else "")
 
 
-def outcome(one: Told, numbers: dict[int, int]) -> str:
+def outcome(one: Told, names: dict[int, str]) -> str:
     if one.outcome in ("first", "second") and len(one.responses) == 2:
-        pk = one.responses[one.outcome == "second"]
-        return f"Response {numbers[pk] + 1} is better" if pk in numbers else one.outcome
+        named = names.get(one.responses[one.outcome == "second"], PUT_AWAY)
+        return f"{capfirst(named)} is better"
     severity = one.answer.get("severity") if one.kind == "span" and isinstance(one.answer, dict) else ""
     told = one.answer if one.kind == "question" and one.answer is not None else one.outcome
     return words_of(told) + (f", {severity}" if severity else "")

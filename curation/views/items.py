@@ -11,6 +11,7 @@ import orjson
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.utils.safestring import SafeString
+from django.utils.text import capfirst
 from django.views.decorators.http import require_safe
 
 from curation import access
@@ -25,7 +26,7 @@ from curation.services.evidence import document_text
 from curation.services.gold import telling
 from curation.services.gold.marking import golds_on
 from curation.services.locating import tasks_on
-from curation.views import decisions
+from curation.views import decisions, scored
 from curation.views.people import own
 from workers.critics.voting import read_back
 
@@ -103,10 +104,11 @@ def page(request: HttpRequest, slug: str, item_id: int) -> HttpResponse:
         "more_context": pretty({name: value for name, value in item.context.items() if name != "documents"}),
         "metadata": pretty(item.metadata),
         "cards": cards,
+        "earlier": [reader.earlier(response, as_source) for response in found.earlier],
         "marked": any(card["groups"] for card in cards),
         "answers": [reader.row(answer) for answer in found.answers if reader.is_row(answer)],
         "people": reader.people(),
-        "decided": decisions.of_item(showing.of_tasks(project, found.tasks), reader.numbers),
+        "decided": decisions.of_item(showing.of_tasks(project, found.tasks), reader.names),
         "types": orjson.dumps([{"name": t.name, "color": t.color} for t in protocol.critiques.types]).decode(),
         "can": can,
         "removal": removing.removal_of(item),
@@ -181,6 +183,8 @@ class Reader:
         self.labels = {label.name: label.words for label in [*wanted.types, *wanted.severities]}
         self.questions = {question.name: question for question in protocol.questions}
         self.numbers = {response.pk: n for n, response in enumerate(found.responses)}
+        self.names = browsing.names_of(found)
+        self.scores = scored.by_response(self.names)
         self.texts = {response.pk: texts_of(response) for response in found.responses}
         self.critiques: defaultdict[tuple[int, int], list[Critique]] = defaultdict(list)
         self.verdicts: defaultdict[tuple[int, int], list[Verdict]] = defaultdict(list)
@@ -201,11 +205,23 @@ class Reader:
         ]
         return {
             "number": number,
+            "name": capfirst(self.names[response.pk]),
             "response": response,
+            "scores": self.scores.get(response.pk, []),
             "turns": turns,
             "pictures": pictures_in(messages),
             "roles": len(turns) > 1,
             "groups": [group for group in groups if group.said],
+        }
+
+    def earlier(self, response: Response, as_source: bool) -> dict[str, Any]:
+        """A response put away that was compared: what was judged, to be read, not to draw on."""
+        return {
+            "name": capfirst(self.names[response.pk]),
+            "response": response,
+            "scores": self.scores.get(response.pk, []),
+            "texts": [shown(text, as_source) for text in texts_of(response)],
+            "pictures": pictures_in(response.as_messages()),
         }
 
     def order(self, answer: Annotation) -> tuple[bool, int, int]:
@@ -297,7 +313,7 @@ class Reader:
         }
 
     def called(self, response: int) -> str:
-        return f"Response {self.numbers[response] + 1}" if response in self.numbers else "a response put away"
+        return self.names.get(response, browsing.PUT_AWAY)
 
     def people(self) -> list[tuple[Annotator, str, int]]:
         """Everybody who said something that can be drawn or listed beside a response, and how many critiques."""
