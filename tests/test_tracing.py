@@ -87,6 +87,32 @@ def test_the_page_tells_it(answered: Cast) -> None:
     assert page(answered, "vic", "prefs/1/rows/?split=x&row=-1").status_code == 404
 
 
+def test_the_page_says_it_in_terms_of_the_row(cast: Cast) -> None:
+    cast.project.overlap = 2
+    cast.project.save()
+    make_pairs(cast.project, 2)
+    answer_all(cast, "ann", -2, 1)
+    answer_all(cast, "bob", -1, 1)
+    frozen(cast)
+    seen = page(cast, "vic", "prefs/1/rows/train/0/").content.decode()
+    assert seen.count(">chosen much better<") == 1 and seen.count(">chosen better<") == 1
+    assert '<p class="turn__role">User</p>' in seen and "overall: " not in seen
+
+
+def test_who_was_outvoted_is_said_to_have_preferred_the_rejected_one(cast: Cast) -> None:
+    cast.project.overlap = 3
+    cast.project.protocol.strengths = 3
+    cast.project.protocol.save()
+    cast.project.save()
+    make_pairs(cast.project, 1)
+    for name, value in (("ann", 1), ("bob", 3), ("mia", -2)):
+        answer_all(cast, name, value)
+    frozen(cast)
+    seen = page(cast, "vic", "prefs/1/rows/train/0/").content.decode()
+    told = ("chosen slightly better", "chosen much better", "rejected better")
+    assert [seen.count(f">{words}<") for words in told] == [1, 1, 1]
+
+
 def test_a_critique_target_is_traced_too(answered: Cast) -> None:
     version = frozen(answered, target="annotations")
     found = tracing.trace(version, "train", 0)

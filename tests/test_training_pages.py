@@ -72,6 +72,17 @@ def test_a_training_shows_curves_slices_and_the_hardest_rows(cast: Cast) -> None
     assert "liked" in listed and "50.0 % <span" in listed
 
 
+def test_the_hardest_rows_lead_to_their_rows_of_the_version(cast: Cast) -> None:
+    make_pairs(cast.project, 3)
+    run = a_training(cast.project, cast.olga)
+    assert "rows/test/0/" not in page(cast, f"runs/{run.pk}/")
+    answer_all(cast, "ann", 1, 1, 1)
+    frozen(cast, splits={"test": 1.0})
+    address = f"/projects/{cast.project.slug}/datasets/prefs/1/rows/test/0/"
+    assert f'<a href="{address}">test 0</a>' in page(cast, f"runs/{run.pk}/")
+    assert "Test row 0" in page(cast, "datasets/prefs/1/rows/test/0/")
+
+
 def test_the_page_of_a_cost_model_speaks_of_harm(cast: Cast) -> None:
     """Its first response is the less safe one, and nobody preferred it."""
     make_pairs(cast.project, 6)

@@ -232,6 +232,7 @@ def context_of(run: Run, project: Project) -> dict[str, Any]:
         "ece": calibration.get("ece"),
         "measures": measures_of(told),
         "hardest": told.hardest,
+        "read": told.version,
         "made": told.model,
         "prelabels": told.model is not None and told.model.kind in KINDS and told.model.retired_at is None,
     }

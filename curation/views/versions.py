@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import orjson
@@ -12,10 +13,11 @@ from django.views.decorators.http import require_GET, require_POST
 
 from curation import access
 from curation.errors import Invalid, NotFound
-from curation.models import Project, Run
+from curation.models import Annotation, Preference, Project, Run
 from curation.services import exporting, starting
 from curation.services.freezing import contrast, tracing
 from curation.views.datasets import version_of
+from workers.critics.pairwise import STEPS
 
 
 @require_GET
@@ -32,6 +34,7 @@ def row(request: HttpRequest, slug: str, name: str, number: int, split: str, row
         "trace": found,
         "rows": version.counts["rows"].get(split, 0),
         "columns": [(column, as_words(value)) for column, value in found.row.items()],
+        "annotations": [(one, says(one, sides_of(found.lines))) for one in found.annotations],
         "decided": found.lines[0] if "votes" in found.lines[0] else None,
     }
     return render(request, "datasets/row.html", context)
@@ -42,6 +45,31 @@ def as_words(value: Any) -> list[tuple[str, str]]:
     if isinstance(value, list) and value and all(isinstance(one, dict) and "role" in one for one in value):
         return [(str(one["role"]), str(one["content"])) for one in value]
     return [("", value if isinstance(value, str) else orjson.dumps(value, option=orjson.OPT_INDENT_2).decode())]
+
+
+def sides_of(lines: Sequence[Mapping[str, Any]]) -> dict[int, str]:
+    """What the row makes of responses, by their ids: the chosen and the rejected one, where it has such."""
+    return {line[side]: side for line in lines for side in ("chosen", "rejected") if line.get(side)}
+
+
+def says(answer: Annotation, sides: Mapping[int, str]) -> list[str]:
+    """Preferences and ranks of an answer in terms of the row: `chosen much better`."""
+    preferences = list(answer.preferences.all())
+    named = len(preferences) > 1 or any(one.axis != "overall" for one in preferences)
+    told = [(f"{one.axis}: " if named else "") + preference_words(one, answer, sides) for one in preferences]
+    ranks = {sides[one.response_id]: one.rank for one in answer.ranks.all() if one.response_id in sides}
+    return told + ([", ".join(f"{side} in place {ranks[side]}" for side in sorted(ranks))] if ranks else [])
+
+
+def preference_words(one: Preference, answer: Annotation, sides: Mapping[int, str]) -> str:
+    if one.both_bad or one.value is None:
+        return "both bad"
+    if not one.value:
+        return "tie"
+    pair, second = answer.task.pair, one.value > 0
+    better = sides.get(pair.second_id if second else pair.first_id) if pair else None
+    steps = STEPS[answer.protocol.strengths]
+    return f"{better or ('first', 'second')[second]} {steps[min(abs(one.value), len(steps)) - 1]}"
 
 
 @require_GET

@@ -44,7 +44,7 @@ def trace(version: DatasetVersion, split: str, number: int) -> Trace:
     ids = {pk for line in lines for pk in line.get("annotations") or [line.get("annotation")] if pk}
     project = version.dataset.project
     item = Item.objects.select_related("source").filter(project=project, external_id=lines[0]["item"]).first()
-    annotations = Annotation.objects.filter(pk__in=ids).select_related("annotator", "protocol")
+    annotations = Annotation.objects.filter(pk__in=ids).select_related("annotator", "protocol", "task__pair")
     said = Annotation.objects.answers().filter(task__in={line["task"] for line in lines})
     said = said.exclude(annotator__kind=Annotator.Kind.PERSON).exclude(pk__in=ids).select_related("annotator")
     return Trace(
@@ -54,7 +54,7 @@ def trace(version: DatasetVersion, split: str, number: int) -> Trace:
         imported_by=import_of(item) if item else None,
         annotations=list(
             annotations.prefetch_related(
-                "preferences", "critiques__derived_from__annotation__annotator", "verdicts"
+                "preferences", "ranks", "critiques__derived_from__annotation__annotator", "verdicts"
             ).order_by("pk")
         ),
         suggestions=list(said.order_by("pk")),

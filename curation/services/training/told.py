@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from statistics import fmean
 from typing import Any
 
-from curation.models import Item, ModelVersion, Run, TrainingPoint
+from curation.models import DatasetVersion, Item, ModelVersion, Run, TrainingPoint
 from workers.held_out import hardest, kept, share
 
 POINTS = 400
@@ -47,6 +47,8 @@ class Told:
     result: Mapping[str, Any] = field(default_factory=dict)
     slices: Sequence[tuple[str, Mapping[str, Any]]] = ()
     hardest: Sequence[Mapping[str, Any]] = ()
+    version: DatasetVersion | None = None
+    """That it read: held-out rows are named by their places there."""
     model: ModelVersion | None = None
 
 
@@ -60,8 +62,18 @@ def told_of(run: Run) -> Told:
         run.result,
         [*named, *by_item(run, ranked)],
         with_items(run, hardest(ranked, SHOWN)),
+        version_of(run),
         ModelVersion.objects.filter(pk=run.result.get("model") or 0).first(),
     )
+
+
+def version_of(run: Run) -> DatasetVersion | None:
+    """The version that a training read, if it is still there."""
+    name, _, number = str(run.params.get("dataset", "")).rpartition("@")
+    if not number.isdigit():
+        return None
+    known = DatasetVersion.objects.filter(dataset__project=run.project, dataset__name=name, number=number)
+    return known.select_related("dataset").first()
 
 
 SLICES = (
