@@ -27,6 +27,10 @@ class Refused(Exception):
     """An address to which nothing is sent."""
 
 
+class NotPublic(Refused):
+    """An address that is not on the public internet; whoever runs the place may allow it all the same."""
+
+
 @dataclass(frozen=True, slots=True)
 class Place:
     """A checked address: where to connect, and what to ask for."""
@@ -59,7 +63,8 @@ def checked(url: str, allowed: Sequence[str] = ()) -> Place:
     found = [ipaddress.ip_address(ip) for ip in resolved(host, port)]
     for ip in found:
         if not (open_host or any(ip in network for network in networks if network.version == ip.version) or public(ip)):
-            raise Refused(f"{host} leads to {ip}, which is not on the public internet")
+            named = host if host == str(ip) else f"{host} leads to {ip}, which"
+            raise NotPublic(f"{named} is not on the public internet")
     return Place(parts, host, port, str(found[0]))
 
 

@@ -97,9 +97,15 @@ def post(url: str, body: bytes, headers: dict[str, str]) -> Outcome:
     try:
         return Outcome(outside.post(url, body, headers, allowed=queue.allowed_addresses()))
     except outside.Refused as error:
-        return Outcome(None, f"not sent: the address {error}")
+        return Outcome(None, f"not sent: the address {refusal(error)}"[:300])
     except (OSError, http.client.HTTPException) as error:
         return Outcome(None, f"{type(error).__name__}: {error}"[:300])
+
+
+def refusal(error: outside.Refused) -> str:
+    """Why an address is refused, and how an administrator lets it through where that is possible."""
+    way = "; an administrator can allow it with TOUCHSTONE_WEBHOOK_ALLOW"
+    return f"{error}{way if isinstance(error, outside.NotPublic) else ''}"
 
 
 def settle(delivery: Delivery, outcome: Outcome) -> None:

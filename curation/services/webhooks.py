@@ -15,7 +15,7 @@ from django.utils import timezone
 from curation import queue
 from curation.errors import Conflict, Invalid, NotFound
 from curation.models import Act, Delivery, Project, User, Webhook
-from curation.services import auditing, telling
+from curation.services import auditing, delivering, telling
 from curation.services.telling import EVENTS
 from workers.outside import Refused, checked
 
@@ -139,7 +139,7 @@ def check_url(url: str) -> str:
     try:
         checked(url, queue.allowed_addresses())
     except Refused as error:
-        raise Invalid(str(error), field="url") from None
+        raise Invalid(delivering.refusal(error), field="url") from None
     return url
 
 

@@ -55,13 +55,14 @@ TABS = (
     ("Import", (("Import", "imports/", access.FEED),)),
     ("Datasets", (("Datasets", "datasets/", access.READ),)),
     ("Training", (("Training", "training/", access.READ),)),
-    ("Runs", (("Runs", "runs/", access.READ),)),
+    ("Runs", (("Runs", "runs/", access.READ), ("Schedules", "schedules/", access.READ))),
     (
         "Settings",
         (
             ("Settings", "settings/", access.MANAGE),
             ("Protocol", "protocol/", access.MANAGE),
             ("Members", "members/", access.MANAGE),
+            ("Webhooks", "webhooks/", access.MANAGE),
             ("Audit log", "settings/audit/", access.OWN),
         ),
     ),
