@@ -83,6 +83,8 @@ def test_the_page_tells_it(answered: Cast) -> None:
     seen = page(answered, "vic", "prefs/1/rows/train/0/").content.decode()
     for words in ("Train row 0", "@ann", "@bob", "item-0", "A set (MIT)", "minutes measured", "Next row"):
         assert words in seen, words
+    files = page(answered, "vic", "prefs/1/").content.decode()
+    assert "table--stack" in files and 'data-label="Rows"' in files  # a phone shows Download below the name
     assert page(answered, "vic", "prefs/1/rows/?split=train&row=1").url.endswith("/rows/train/1/")
     assert page(answered, "vic", "prefs/1/rows/?split=x&row=-1").status_code == 404
 

@@ -79,7 +79,9 @@ def test_the_hardest_rows_lead_to_their_rows_of_the_version(cast: Cast) -> None:
     answer_all(cast, "ann", 1, 1, 1)
     frozen(cast, splits={"test": 1.0})
     address = f"/projects/{cast.project.slug}/datasets/prefs/1/rows/test/0/"
-    assert f'<a href="{address}">test 0</a>' in page(cast, f"runs/{run.pk}/")
+    text = page(cast, f"runs/{run.pk}/")
+    assert f'<a href="{address}">test 0</a>' in text
+    assert "table--stack" in text and 'data-label="Margin"' in text  # a phone shows the cells below the prompt
     assert "Test row 0" in page(cast, "datasets/prefs/1/rows/test/0/")
 
 

@@ -42,8 +42,8 @@ def chosen_words(found: Scored, better: str) -> str:
     of = "decided pair" if share.n == 1 else f"{share.n} decided pairs"
     on = f" on {found.axis}" if found.axis != "overall" else ""
     return (
-        f"The chosen response has the {better} in {share.share:.0%} of {of}{on} "
-        f"(95 % interval {100 * share.low:.0f} to {share.high:.0%})."
+        f"The chosen response has the {better} in {100 * share.share:.0f} % of {of}{on} "
+        f"(95 % interval {100 * share.low:.0f} to {100 * share.high:.0f} %)."
     )
 
 
