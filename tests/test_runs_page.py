@@ -11,7 +11,7 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 from pydantic import Field, field_validator
 
-from curation.models import Item, ModelVersion, Response, Run, RunLine, Shard
+from curation.models import Item, ModelVersion, Response, Run, RunLine, Score, Shard
 from curation.services import methods, pacing, scored, starting
 from curation.services.method import Method, Params
 from tests.cast import Cast, make_pairs
@@ -291,6 +291,9 @@ def test_a_run_of_scores_shows_them_with_their_ends_and_who_was_chosen(cast: Cas
     last = Response.objects.get(item__external_id="item-5", position=1)
     assert f'items/{last.item_id}/#response-1">item-5, response 2</a>' in text and ">15</span>" in text
     assert f'href="/projects/{cast.project.slug}/items/">Open the items</a>' in text
+    Score.objects.filter(response=last).update(value=float("inf"))
+    assert "Scores: 11, most" in scored_page(cast, run)
+    Score.objects.filter(response=last).update(value=15.0)
     ModelVersion.objects.update(kind="cost")
     assert "has the lower cost in 25 % of 4 decided pairs" in scored_page(cast, run)
 

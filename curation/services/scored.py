@@ -9,6 +9,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
+from math import isfinite
 
 from curation.models import Item, ModelVersion, Response, Run, Score, Shard, TaskKind
 from curation.services import browsing, calibrating, candidates, deciding, prelabelling
@@ -82,7 +83,8 @@ def of_run(run: Run) -> Scored | None:
     by_head: defaultdict[str, list[tuple[float, int]]] = defaultdict(list)
     rows = Score.objects.filter(model=run.model, response__in=list(responses))
     for head, value, response in rows.values_list("head", "value", "response_id"):
-        by_head[head].append((value, response))
+        if isfinite(value):
+            by_head[head].append((value, response))
     if not by_head:
         return None
     heads = [told(name, sorted(by_head[name]), responses) for name in sorted(by_head)[:HEADS]]
@@ -122,7 +124,7 @@ def agreeing(
 ) -> tuple[str, Share]:
     """The axis that the model speaks of, and how often its better score is the response that was chosen there."""
     project = run.home
-    if project.kind == TaskKind.RESPONSE:
+    if project.kind == TaskKind.RESPONSE or project.protocol is None:
         return "", Share(0, 0)
     axis = prelabelling.axis_of(project, model, "")
     head = prelabelling.head_of(model, axis, "")
