@@ -288,14 +288,17 @@ def test_a_run_of_scores_shows_them_with_their_ends_and_who_was_chosen(cast: Cas
     text = scored_page(cast, run)
     assert "Scores: 12, most of them with a score of 4 to 4.55: 6." in text
     assert "The chosen response has the higher score in 75 % of 4 decided pairs (95 % interval 30 to 95 %)." in text
+    assert "learnt from" not in text
     last = Response.objects.get(item__external_id="item-5", position=1)
     assert f'items/{last.item_id}/#response-1">item-5, response 2</a>' in text and ">15</span>" in text
     assert f'href="/projects/{cast.project.slug}/items/">Open the items</a>' in text
     Score.objects.filter(response=last).update(value=float("inf"))
     assert "Scores: 11, most" in scored_page(cast, run)
     Score.objects.filter(response=last).update(value=15.0)
-    ModelVersion.objects.update(kind="cost")
-    assert "has the lower cost in 25 % of 4 decided pairs" in scored_page(cast, run)
+    ModelVersion.objects.update(kind="cost", project=cast.project, reference="run:of-a-training")
+    trained = scored_page(cast, run)
+    assert "has the lower cost in 25 % of 4 decided pairs" in trained
+    assert "Those that the model learnt from are among them" in trained
 
 
 def test_a_sample_of_scores_is_of_shards_all_over_the_run(

