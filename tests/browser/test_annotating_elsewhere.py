@@ -42,6 +42,33 @@ def test_two_tabs_in_turn_answer_every_task_once(desk: Any) -> None:
     assert Annotation.objects.values("task").distinct().count() == 4 == Annotation.objects.count()
 
 
+def test_what_another_tab_decides_while_it_is_fetched_is_not_shown(desk: Any) -> None:
+    page = desk(3)
+    page.wait_for_timeout(SETTLED)
+    other = page.context.new_page()
+    held: list[Any] = []
+
+    def hold(route: Any) -> None:
+        """The first answer stays on its way."""
+        if held:
+            return route.continue_()
+        held.append((route, route.fetch()))
+
+    other.route("**/annotate/next/", hold)
+    other.goto(page.url)
+    other.wait_for_selector("[data-task]")
+    while not held:
+        other.wait_for_timeout(50)
+    first = decide(page, "1")  # which the other tab had on its screen
+    second = decide(page, "1")  # which is on its way there
+    wait_until_sent(page)
+    ((route, answer),) = held
+    assert f'data-task="{second}"' in answer.text()
+    route.fulfill(response=answer)
+    moves_on_from(other, first)
+    assert task_of(other) == task_of(page) != second
+
+
 def test_after_signing_in_again_the_kept_decision_goes_by_itself(desk: Any, crew: Cast) -> None:
     page = desk(3)
     page.clock.install()

@@ -16,6 +16,7 @@ export class Supply {
     this.ready = [];
     this.fetching = null;
     this.rest = null;
+    this.gone = new Set(); // decided in another tab since the fetch under way began
   }
 
   /** The next task's element, or the element that says why there is none, or null while offline. */
@@ -31,6 +32,7 @@ export class Supply {
 
   /** Forget a task that was decided in another tab. */
   remove(task) {
+    this.gone.add(task);
     this.ready = this.ready.filter((element) => Number(element.dataset.task) !== task);
   }
 
@@ -46,8 +48,13 @@ export class Supply {
 
   /** Whether one more task is ready. */
   async fetchOne() {
-    const element = await this.ask();
-    const task = Number(element?.dataset.task ?? 0);
+    let element;
+    let task;
+    do {
+      this.gone.clear();
+      element = await this.ask();
+      task = Number(element?.dataset.task ?? 0);
+    } while (task && this.gone.has(task));
     this.rest = task ? null : element;
     if (!task || this.known().has(task)) return false;
     this.ready.push(element);
