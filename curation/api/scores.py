@@ -15,8 +15,8 @@ from curation.api.datasets import Rows, Streamable
 from curation.api.pages import CURSOR, LIMIT, LIMITED, MOST, number
 from curation.api.streaming import streamed, wants_stream
 from curation.errors import Invalid
-from curation.models import Item, ModelVersion, Project, Score
-from curation.services import registry
+from curation.models import ModelVersion, Project, Score
+from curation.services import browsing, registry
 
 MODEL = OpenApiParameter("model", str, description="a model version: its id, its name, or its name with @ and number")
 AT_ONCE = 500
@@ -60,8 +60,7 @@ def wanted(request: Request) -> list[int] | None:
 
 
 def items_after(project: Project, after: int, most: int) -> list[int]:
-    rows = Item.objects.filter(project=project, pk__gt=after).order_by("pk")
-    return list(rows.values_list("pk", flat=True)[:most])
+    return list(browsing.behind(project, after).values_list("pk", flat=True)[:most])
 
 
 def scores_of(items: Sequence[int], models: Sequence[int] | None) -> Iterator[Score]:

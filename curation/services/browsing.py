@@ -141,12 +141,24 @@ class Listed:
     tasks: list[tuple[int, On]]
 
 
+def behind(project: Project, after: int) -> QuerySet[Item]:
+    """The items of a project behind an id, in their order; all of them behind 0.
+
+    PostgreSQL may go along the primary key, and would pass the items of every earlier project to reach the first of
+    this one. Where it begins is asked first, as a range of one project: only the index by project has that in order.
+    """
+    if not after:
+        of_project = Item.objects.filter(project__gte=project.pk, project__lte=project.pk)
+        after = (of_project.order_by("project_id", "pk").values_list("pk", flat=True).first() or 1) - 1
+    return Item.objects.filter(project=project, pk__gt=after).order_by("pk")
+
+
 def items_after(
     project: Project, after: int, limit: int, without: str = "", *, removed: bool = False
 ) -> tuple[list[Listed], int | None]:
     """The next items, and the key of the page behind them. `without` leaves out what an annotator spoke on; `removed`
     are those that were taken out, instead of those that are there."""
-    live = Item.objects.filter(project=project, pk__gt=after, deleted_at__isnull=not removed).order_by("pk")
+    live = behind(project, after).filter(deleted_at__isnull=not removed)
     looked = list(live.values_list("pk", flat=True)[: LOOKED_AT if without else limit + 1])
     tasks = tasks_of(project, looked)
     if without:
