@@ -18,6 +18,8 @@ import pytest
 from django.conf import settings
 from django.db import connection
 
+from curation import queue
+
 Process = subprocess.Popen[bytes]
 
 
@@ -64,12 +66,12 @@ def database_url() -> str:
 
 
 def empty_broker() -> None:
-    """Take away every call that is in the broker of this test process."""
+    """Take away every call that is in the broker of this test process, and nothing else that its Redis may hold."""
     if settings.CELERY_BROKER_URL.startswith("redis"):
         from redis import Redis as Client
 
         with Client.from_url(settings.CELERY_BROKER_URL) as client:
-            client.flushdb()
+            client.delete(*queue.QUEUES)
         return
     (settings.BROKER_DIR / "control").mkdir(parents=True, exist_ok=True)
     for call in settings.BROKER_DIR.glob("*.msg"):
@@ -82,7 +84,7 @@ def under_way() -> str:
         from redis import Redis as Client
 
         with Client.from_url(settings.CELERY_BROKER_URL) as client:
-            calls = client.llen("cpu")
+            calls = sum(client.llen(name) for name in queue.QUEUES)
     else:
         calls = len([*settings.BROKER_DIR.glob("*.msg")])
     if connection.vendor != "postgresql":

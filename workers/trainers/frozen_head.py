@@ -20,6 +20,7 @@ from typing import Any
 import orjson
 from pydantic import Field
 
+from workers.clustering import Joined
 from workers.held_out import Ranked, keep, share, summed
 from workers.paired import Messages, PairRow, pairs_in
 from workers.references import builtin_folder
@@ -134,20 +135,12 @@ def tied(pairs: Sequence[Compared]) -> list[int]:
 
 def joined(keys: Sequence[Sequence[bytes]]) -> list[int]:
     """The smallest place that each place is joined with, by keys in common."""
-    parents = list(range(len(keys)))
+    sets = Joined(len(keys))
     first: dict[bytes, int] = {}
-
-    def root(place: int) -> int:
-        while parents[place] != place:
-            parents[place] = parents[parents[place]]
-            place = parents[place]
-        return place
-
     for place, mine in enumerate(keys):
         for key in mine:
-            one, other = sorted((root(place), root(first.setdefault(key, place))))
-            parents[other] = one
-    return [root(place) for place in range(len(keys))]
+            sets.join(place, first.setdefault(key, place))
+    return [sets.top(place) for place in range(len(keys))]
 
 
 def longer_chosen(pair: Compared) -> float:
