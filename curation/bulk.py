@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from datetime import datetime
 from itertools import islice
 from typing import Any
 from uuid import UUID
 
 import orjson
-from django.db import connection
+from django.db import IntegrityError, connection, transaction
 from django.db.models import Model
 
 AT_ONCE = 500
@@ -63,7 +64,7 @@ def insert_alike(
     texts: Sequence[str] = (),
 ) -> None:
     """Insert rows that have much in common: whole numbers for `columns` and, where there are `texts`, behind them one
-    sequence of these, texts or nothing. `fixed` are columns with one value for all rows.
+    sequence of these, texts or nothing, or what `ready` made of it. `fixed` are columns with one value for all rows.
 
     With this the text of COPY is made by one formatting a row.
     """
@@ -73,12 +74,79 @@ def insert_alike(
         insert(model, [*columns, *fixed, *texts], given)
         return
     names = ", ".join(f'"{name}"' for name in (*columns, *fixed, *texts))
-    form = "\t".join([*["%d"] * len(columns), *[written([value]).replace("%", "%%") for value in fixed.values()]])
+    alike = "\t".join([*["%d"] * len(columns), *[written([value]).replace("%", "%%") for value in fixed.values()]])
+    form = alike.encode() + (b"\t%b" if texts else b"")
     statement = f'COPY "{model._meta.db_table}" ({names}) FROM STDIN'
-    lines = (form % row[:-1] + "\t" + written(row[-1]) for row in rows) if texts else (form % row for row in rows)
+    lines = (form % ((*row[:-1], line(row[-1])) if texts else row) for row in rows)
     with connection.cursor() as cursor, connection.wrap_database_errors, cursor.copy(statement) as copy:
         while block := list(islice(lines, AT_ONCE)):
-            copy.write("\n".join([*block, ""]))
+            copy.write(b"\n".join([*block, b""]))
+
+
+@contextmanager
+def keys_at_once(models: Sequence[type[Model]], held: Mapping[type[Model], int | None]) -> Iterator[None]:
+    """Inside a transaction: foreign keys of the rows of `models` that are inserted in here are looked up by one
+    statement at the end; row by row that takes PostgreSQL as long as inserting them.
+
+    The rows may name each other, and the `held` ones, which nobody can remove until the transaction ends, as under the
+    usual check. Where the database's role may not leave that out, it is done as usual. Raises IntegrityError.
+    """
+    if connection.vendor != "postgresql" or not may_leave_triggers_out():
+        yield
+        return
+    with transaction.atomic(), connection.cursor() as cursor:  # whatever fails, the usual checks are back
+        for model, pk in held.items():
+            cursor.execute(f'SELECT id FROM "{model._meta.db_table}" WHERE id = %s FOR KEY SHARE', [pk])
+        before = last_ids(cursor, models)
+        cursor.execute("SET LOCAL session_replication_role = replica")
+        yield
+        cursor.execute("SET LOCAL session_replication_role = origin")
+        look_up(cursor, models, before)
+
+
+def may_leave_triggers_out() -> bool:
+    """Whether the role is a superuser's, or was granted to set session_replication_role."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT has_parameter_privilege('session_replication_role', 'SET')")
+        return bool(cursor.fetchone()[0])
+
+
+def last_ids(cursor: Any, models: Sequence[type[Model]]) -> Sequence[int]:
+    """The last id that was drawn for each."""
+    drawn = ", ".join(["COALESCE(pg_sequence_last_value(pg_get_serial_sequence(%s, 'id')::regclass), 0)"] * len(models))
+    cursor.execute(f"SELECT {drawn}", [model._meta.db_table for model in models])
+    found: Sequence[int] = cursor.fetchone()
+    return found
+
+
+def look_up(cursor: Any, models: Sequence[type[Model]], before: Sequence[int]) -> None:
+    """Raises IntegrityError where a foreign key of the rows behind these ids names nothing. A subquery for each row
+    keeps the planner, which does not know of them yet, from walking through whole tables."""
+    each, bounds = [], list[int]()
+    for model, first, last in zip(models, before, last_ids(cursor, models), strict=True):
+        table = model._meta.db_table
+        for field in model._meta.concrete_fields:
+            if field.related_model:
+                column, named = field.column, field.related_model._meta.db_table
+                each.append(
+                    f"(SELECT '{column} ' || n.\"{column}\" || ' of {table} ' || n.id FROM \"{table}\" n"
+                    f' WHERE n.id BETWEEN %s AND %s AND n."{column}" IS NOT NULL'
+                    f' AND (SELECT p.id FROM "{named}" p WHERE p.id = n."{column}") IS NULL LIMIT 1)'
+                )
+                bounds += [first + 1, last]
+    cursor.execute(" UNION ALL ".join(each), bounds)
+    if found := cursor.fetchone():
+        raise IntegrityError(f"{found[0]} is not there")
+
+
+def ready(rows: Iterable[Any]) -> Iterable[Any]:
+    """The texts of rows as `insert_alike` sends them, made beforehand: where nothing waits for the database."""
+    return map(line, rows) if connection.vendor == "postgresql" else rows
+
+
+def line(values: Any) -> bytes:
+    """Texts as COPY takes them; what is ready already stays so."""
+    return values if values.__class__ is bytes else written(values).encode()
 
 
 def written(values: Iterable[Any]) -> str:

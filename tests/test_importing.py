@@ -17,6 +17,7 @@ from hypothesis import given
 from hypothesis import settings as examples
 from hypothesis import strategies as st
 
+from curation import bulk
 from curation.errors import Invalid
 from curation.models import Annotation, Annotator, Item, Pair, Project, Response, Run, Task
 from curation.services import importing, running
@@ -49,6 +50,12 @@ BAD: dict[bytes, tuple[str, str]] = {
     b'{"prompt": "x", "responses": ["a", "b", "c"], "pairs": []}': ("pairs", "names no pair to compare"),
     b'{"prompt": "x", "responses": ["a", "b"], "votes": [{"value": 1}]}': ("votes.0.annotator", "is missing"),
 }
+
+
+@pytest.fixture
+def small_batches(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of 2000 rows."""
+    monkeypatch.setattr(reading, "BATCH", 2000)
 
 
 # --- Good rows and bad ones ---------------------------------------------------------------------------
@@ -199,7 +206,7 @@ def test_a_row_twice_in_a_file_lands_once_and_one_that_contradicts_it_is_refused
     assert not Response.objects.filter(text="other").exists()
 
 
-def test_ids_are_remembered_from_batch_to_batch(project: Project) -> None:
+def test_ids_are_remembered_from_batch_to_batch(project: Project, small_batches: None) -> None:
     rows = [row(str(n)) for n in range(reading.BATCH)]
     result = bring(project, *rows, rows[0], row("1", "other", "text"))
     assert counts(result) == (reading.BATCH, 0, 1, 1) and refusals(result)[0][0] == reading.BATCH + 2
@@ -298,7 +305,7 @@ def test_texts_that_a_database_might_read_otherwise_stay_as_they_are(project: Pr
         assert [response.text for response in item.responses.order_by("position")] == [text, f"{text} other"]
 
 
-def test_another_import_between_two_batches_is_seen(project: Project) -> None:
+def test_another_import_between_two_batches_is_seen(project: Project, small_batches: None) -> None:
     run = importing.request_import(project=project, user=None, path=file_of([row(str(n)) for n in range(4500)]))
     worker, (first, second, third) = under_way(run)
     worker.land(first)
@@ -311,9 +318,31 @@ def test_another_import_between_two_batches_is_seen(project: Project) -> None:
     in_order(project)
 
 
-def test_an_id_that_comes_again_in_a_later_batch_is_not_new(project: Project) -> None:
+def test_an_id_that_comes_again_in_a_later_batch_is_not_new(project: Project, small_batches: None) -> None:
     rows = [*(row(str(n)) for n in range(2100)), row("1"), row("2")]
     assert counts(bring(project, *rows)) == (2100, 0, 2, 0)
+
+
+def test_the_planner_is_told_of_a_project_that_grows_while_ids_are_looked_up(
+    project: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(reading, "BATCH", 10)
+    monkeypatch.setattr(reading, "REMEMBERED", 35)
+    monkeypatch.setattr(doing, "TOLD_FROM", 30)
+    told: list[int] = []
+
+    def count(*_models: object) -> None:
+        told.append(Item.objects.filter(project=project).count())
+
+    monkeypatch.setattr(bulk, "refresh_statistics", count)
+    bring(project, *(row(str(n)) for n in range(95)))
+    assert told == [30, 60], "from the batch on in which an id is not remembered, and when the items have doubled"
+    told.clear()
+    bring(project, *(row(f"more {n}") for n in range(65)))
+    assert told == [95 + 30, 95 + 60]
+    told.clear()
+    bring(project, *(row(str(n)) for n in range(95)))
+    assert not told
 
 
 # --- Broken off ---------------------------------------------------------------------------------------
@@ -330,7 +359,7 @@ def under_way(run: Run) -> tuple[doing.Import, list[reading.Batch]]:
     return mine, list(reading.batches(rows, pairing="auto", kind=run.project.kind, after=0))
 
 
-def test_an_import_that_was_broken_off_ends_with_the_same_rows(project: Project) -> None:
+def test_an_import_that_was_broken_off_ends_with_the_same_rows(project: Project, small_batches: None) -> None:
     rows = [row(str(n), votes=[{"annotator": "w", "value": 1}]) if n % 500 else b"bad" for n in range(4500)]
     path = file_of([*rows, row("1", "other", "text")])
     run = importing.request_import(project=project, user=None, path=path)
@@ -346,7 +375,7 @@ def test_an_import_that_was_broken_off_ends_with_the_same_rows(project: Project)
     in_order(project)
 
 
-def test_an_overlap_that_is_changed_meanwhile_holds_for_the_rows_to_come(project: Project) -> None:
+def test_an_overlap_that_is_changed_meanwhile_holds_for_the_rows_to_come(project: Project, small_batches: None) -> None:
     run = importing.request_import(project=project, user=None, path=file_of([row(str(n)) for n in range(2500)]))
     worker, (first, second, *_) = under_way(run)
     worker.land(first)

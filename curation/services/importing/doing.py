@@ -38,6 +38,8 @@ from workers.ahead import ahead
 from workers.collecting import uncollected
 
 SHOWN_PROBLEMS = 1000
+TOLD_FROM = 50_000
+"""New items of which the planner is told while the import is under way, where ids are looked up."""
 COUNTED = ("created", "updated", "unchanged", "rejected", "votes", "answers", "tasks")
 GOLD = ("gold",)
 """Told where a file had any."""
@@ -85,6 +87,8 @@ class Import:
         self.alone = not run.checkpoint
         self.newest = 0
         """Whether the project has nothing but what this attempt brought, whose newest item is `newest`."""
+        self.told = 0
+        """How many new items there were when the planner was told of them last."""
         self.rejected = run.folder / "rejected.jsonl"
         self.rejected.parent.mkdir(parents=True, exist_ok=True)
         truncate(self.rejected, run.checkpoint.get("rejected_bytes", 0))
@@ -99,6 +103,8 @@ class Import:
             self.counts["unchanged"] += len(batch.items) - len(items)
             self.alone = self.alone and bulk.newest(Item, self.run.home.pk, self.newest) is None
             perhaps = batch.perhaps if self.alone else None
+            if perhaps or perhaps is None:
+                self.tell_planner()
             self.counts.update(land(self.run.home, items, self.votes, self.source_id, self.run, perhaps))
             if self.alone:
                 self.newest = bulk.newest(Item, self.run.home.pk, self.newest) or self.newest
@@ -110,6 +116,13 @@ class Import:
             size = self.rejected.stat().st_size if self.rejected.exists() else 0
             at = {"row": batch.number, "line": batch.line, "rejected_bytes": size}
             self.report.checkpoint(done=batch.at, at=at, result=self.result())
+
+    def tell_planner(self) -> None:
+        """Before ids are looked up: let the database's planner know how a project has grown under this run. It would
+        walk through one that it thinks small, batch after batch."""
+        if self.counts["created"] >= max(TOLD_FROM, 2 * self.told):
+            bulk.refresh_statistics(Item)
+            self.told = self.counts["created"]
 
     def reject(self, refused: list[Refused]) -> None:
         """Count and keep what did not land, in the order of the file."""

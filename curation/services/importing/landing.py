@@ -4,21 +4,17 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Collection, Sequence
-from operator import attrgetter
 from typing import Any
 
 from django.db.models import F
 from django.utils import timezone
 
 from curation import bulk
-from curation.models import Item, Project, Run, TaskKind
+from curation.models import Item, Pair, Project, Response, Run, Source, Task, TaskKind
 from curation.services.importing.changing import change
-from curation.services.importing.rows import Landing
+from curation.services.importing.rows import TEXTS, Landing
 from curation.services.importing.storing import first_task, insert_pairs, insert_responses, insert_tasks, tasks_of
 from curation.services.importing.votes import Place, VoteBox
-
-TEXTS = ("external_id", "prompt", "context", "metadata", "prompt_hash", "content_hash")
-texts_of = attrgetter(*TEXTS)
 
 
 def land(
@@ -40,7 +36,8 @@ def land(
     fresh = [row for row in batch if row.external_id not in known]
     changed = [row for row in batch if row.external_id in known and known[row.external_id][1] != row.content_hash]
     counts = Counter(created=len(fresh), updated=len(changed), unchanged=len(batch) - len(fresh) - len(changed))
-    counts["tasks"] = create(project, fresh, votes, source_id)
+    with bulk.keys_at_once((Item, Response, Pair, Task), {Project: project.pk, Source: source_id}):
+        counts["tasks"] = create(project, fresh, votes, source_id)
     counts["tasks"] += change(project, {known[row.external_id][0]: row for row in changed}, votes, source_id, run)
     if fresh or counts["tasks"]:
         Project.objects.filter(pk=project.pk).update(
@@ -61,7 +58,7 @@ def create(project: Project, fresh: Sequence[Landing], votes: VoteBox, source_id
     bulk.insert_alike(
         Item,
         ("id",),
-        zip(item_ids, map(texts_of, fresh), strict=True),
+        ((pk, row.ready.item) for pk, row in zip(item_ids, fresh, strict=True)),
         fixed={"project_id": project.pk, "source_id": source_id, "created_at": now},
         texts=TEXTS,
     )
@@ -69,7 +66,7 @@ def create(project: Project, fresh: Sequence[Landing], votes: VoteBox, source_id
         [
             (item_id, position, response)
             for item_id, row in zip(item_ids, fresh, strict=True)
-            for position, response in enumerate(row.stored)
+            for position, response in enumerate(row.ready.responses)
         ]
     )
     drawn = iter(ids)

@@ -7,12 +7,12 @@ from dataclasses import dataclass, field
 from hashlib import blake2b
 
 from curation.services.importing import pictures
-from curation.services.importing.rows import Landing, checked
+from curation.services.importing.rows import Landing, checked, readied
 from curation.services.importing.sources import Outcome
 from workers.rows import JudgementRow, RowError
 
-BATCH, BATCH_PAIRS = 2000, 20_000
-"""A batch is full at so many rows, or so many pairs to compare."""
+BATCH, BATCH_PAIRS, BATCH_CHARS = 5000, 20_000, 2**24
+"""A batch is full at so many rows, pairs to compare, or characters."""
 REMEMBERED = 500_000
 """Ids of this file that are remembered to refuse a later row with another content: 50 MB at most."""
 
@@ -36,6 +36,7 @@ class Batch:
     perhaps: set[str] = field(default_factory=set)
     """Ids that came before in this file, or may have: in batches of new rows only these need looking up."""
     pairs: int = 0
+    chars: int = 0
     number: int = 0
     line: int = 0
     at: int = 0
@@ -43,7 +44,7 @@ class Batch:
     @property
     def full(self) -> bool:
         rows = len(self.items) + len(self.judgements) + len(self.refused)
-        return rows >= BATCH or self.pairs >= BATCH_PAIRS
+        return rows >= BATCH or self.pairs >= BATCH_PAIRS or self.chars >= BATCH_CHARS
 
 
 def batches(outcomes: Iterable[Outcome], *, pairing: str, kind: str, after: int) -> Iterator[Batch]:
@@ -70,10 +71,13 @@ def batches(outcomes: Iterable[Outcome], *, pairing: str, kind: str, after: int)
                 if not seen.sure:
                     batch.perhaps.add(row.external_id)
                 batch.pairs += len(row.pairs)
+                batch.chars += len(row.prompt) + sum(len(response.text) for response in row.stored)
         batch.number, batch.line, batch.at = number, outcome.line, outcome.at
         if batch.full:
+            batch.items = readied(batch.items)
             yield batch
             batch = Batch(number=number, line=outcome.line, at=outcome.at)
+    batch.items = readied(batch.items)
     yield batch
 
 

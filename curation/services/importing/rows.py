@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, replace
 from hashlib import blake2b
-from itertools import combinations
+from itertools import chain, combinations
+from operator import attrgetter
 from typing import Any, NamedTuple
 
 import orjson
 
+from curation import bulk
 from curation.models import TaskKind
 from curation.services.images import Kept
 from curation.services.importing.pictures import beside
@@ -22,6 +24,11 @@ LONGEST_MODEL = 200
 PAIRINGS = ("auto", "all", "ring", "first")
 
 
+TEXTS = ("external_id", "prompt", "context", "metadata", "prompt_hash", "content_hash")
+"""The columns of an item that a row fills."""
+texts_of = attrgetter(*TEXTS)
+
+
 class Stored(NamedTuple):
     """A response as its table has it."""
 
@@ -32,6 +39,13 @@ class Stored(NamedTuple):
     unit: str
     units: str | None
     text_hash: str
+
+
+class Ready(NamedTuple):
+    """The texts of an item and of its responses as their tables take them (`bulk.ready`)."""
+
+    item: Any = ()
+    responses: Sequence[Any] = ()
 
 
 class Landing(NamedTuple):
@@ -51,12 +65,20 @@ class Landing(NamedTuple):
     answers: list[AnswerRow]
     images: Sequence[Kept] = ()
     gold: Sequence[GoldRow] = ()
+    ready: Ready = Ready()
+    """What it is written as where it is new; `readied` makes it."""
 
     @property
     def messages(self) -> list[Message]:
         """The prompt's messages."""
         found: list[Message] = orjson.loads(self.prompt)
         return found
+
+
+def readied(rows: Sequence[Landing]) -> list[Landing]:
+    """The rows with what they are written as where they are new."""
+    made = iter(bulk.ready(chain.from_iterable((texts_of(row), *row.stored) for row in rows)))
+    return [row._replace(ready=Ready(next(made), [next(made) for _ in row.stored])) for row in rows]
 
 
 def checked(line: int, item: ItemRow, pairing: str, kind: str = TaskKind.PREFERENCE) -> Landing:

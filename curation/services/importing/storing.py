@@ -16,8 +16,8 @@ ON = {TaskKind.PREFERENCE: "pair_id", TaskKind.RESPONSE: "response_id", TaskKind
 TASK = ("id", "position")
 
 
-def insert_responses(responses: Sequence[tuple[int, int, Stored]]) -> Sequence[int]:
-    """The ids of new responses, given as item, position and content."""
+def insert_responses(responses: Sequence[tuple[int, int, Any]]) -> Sequence[int]:
+    """The ids of new responses, given as item, position and Stored, or what `bulk.ready` made of that."""
     ids = bulk.allocate_ids(Response, len(responses))
     rows = ((pk, *response) for pk, response in zip(ids, responses, strict=True))
     if responses:
