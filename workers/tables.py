@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from io import BytesIO
 from itertools import accumulate, chain
@@ -19,10 +19,13 @@ from typing import Any
 
 import orjson
 import pyarrow as pa
+import pyarrow.json as pj
 import pyarrow.parquet as pq
 
 MESSAGES = pa.list_(pa.struct([("role", pa.string()), ("content", pa.string())]))
 CHUNK = 2000
+MOST_OF_LINES = 2**30
+"""Bytes of a chunk that are read at once; pyarrow takes less than 2^31."""
 KINDS = ("jsonl", "parquet")
 SHARD = re.compile(r"(?P<stem>.+)-(?P<number>\d{5})-of-\d{5}")
 """What the name of a shard is, without its ending."""
@@ -121,9 +124,8 @@ class Table:
             self.end()
             self.begin()
         self.written += len(rows)
-        self.lines.write(rows)
-        columns = [column(list(map(itemgetter(field.name), rows)), field.type) for field in self.schema]
-        self.parquet.write_table(pa.Table.from_arrays(columns, schema=self.schema))
+        lines = self.lines.write(rows)
+        self.parquet.write_table(from_lines(lines, self.schema) or from_rows(rows, self.schema))
 
 
 class Lines:
@@ -136,7 +138,8 @@ class Lines:
     def __init__(self, path: Path) -> None:
         self.file, self.sha256, self.room = path.open("wb", buffering=0), hashlib.sha256(), BytesIO()
 
-    def write(self, rows: Iterable[Any]) -> None:
+    def write(self, rows: Iterable[Any]) -> bytes:
+        """The lines that were written."""
         self.room.seek(0)
         for row in rows:
             self.room.write(orjson.dumps(row, option=orjson.OPT_APPEND_NEWLINE))
@@ -145,6 +148,29 @@ class Lines:
             written = 0
             while written < len(made):
                 written += self.file.write(made[written:])
+            return bytes(made)
+
+
+def from_lines(lines: bytes, schema: pa.Schema) -> pa.Table | None:
+    """A table out of JSON lines, each with the fields of the schema: three times as fast as out of rows, and without
+    holding up other threads. None where a value has not the type of its column."""
+    if len(lines) > MOST_OF_LINES:
+        return None
+    try:
+        found = pj.read_json(
+            pa.BufferReader(lines),
+            pj.ReadOptions(use_threads=False, block_size=len(lines) + 1),
+            pj.ParseOptions(explicit_schema=schema, unexpected_field_behavior="ignore"),
+        )
+    except pa.ArrowException:
+        return None
+    return found.select(schema.names)
+
+
+def from_rows(rows: Sequence[Mapping[str, Any]], schema: pa.Schema) -> pa.Table:
+    """The same out of rows, whose values may have to be made fit (`column`)."""
+    columns = [column(list(map(itemgetter(field.name), rows)), field.type) for field in schema]
+    return pa.Table.from_arrays(columns, schema=schema)
 
 
 def column(values: list[Any], kind: pa.DataType) -> pa.Array:

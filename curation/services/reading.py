@@ -21,7 +21,7 @@ the disk. Joined otherwise, the planner would sort them afterwards, with all the
 
 
 def stream(sql: str, params: Sequence[Any]) -> Iterator[tuple[Any, ...]]:
-    """The rows of one statement in its order, `CHUNK` at a time. JSON columns come as text.
+    """The rows of one statement in its order, `CHUNK` at a time. JSON columns and times come as text.
 
     On PostgreSQL, outside of a transaction, a thread with a connection of its own reads the next chunk meanwhile: a
     cursor in a transaction of its own gives the first rows at once, one without would first write all into a file.
@@ -37,9 +37,18 @@ def stream(sql: str, params: Sequence[Any]) -> Iterator[tuple[Any, ...]]:
 
 def chunks(sql: str, params: Sequence[Any]) -> Iterator[Rows]:
     with closing(connection.chunked_cursor()) as cursor:
+        as_text(cursor)
         cursor.execute(sql, params)
         while rows := cursor.fetchmany(CHUNK):
             yield rows
+
+
+def as_text(cursor: Any) -> None:
+    """Times come as texts in UTC, as they do on SQLite: to make an object of each takes longer than to fetch it."""
+    if connection.vendor == "postgresql":
+        from psycopg.types.string import TextLoader
+
+        cursor.cursor.adapters.register_loader("timestamptz", TextLoader)
 
 
 def chunks_apart(sql: str, params: Sequence[Any]) -> Iterator[Rows]:
