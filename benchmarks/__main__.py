@@ -36,6 +36,7 @@ def plan(asked: argparse.Namespace) -> runner.Plan:
         broker=asked.broker,
         peer_sizes=tuple(sorted(n for n in asked.sizes if n <= asked.peer_most)) if asked.with_label_studio else (),
         out=asked.out,
+        steps=tuple(asked.only),
     )
 
 
@@ -48,6 +49,7 @@ def arguments() -> argparse.Namespace:
     add("--broker", default="", help="CELERY_BROKER_URL of the worker; the embedded broker unless told")
     add("--with-label-studio", action="store_true", help="measure Label Studio too (installs it outside: 1 GB)")
     add("--peer-most", type=int, default=10_000, help="the largest size for Label Studio (10000)")
+    add("--only", type=steps, default=list(runner.STEPS), help=f"some measures ({', '.join(runner.STEPS)}), by commas")
     add("--out", type=Path, default=FIGURES, help="where the figures go (var/benchmark.json)")
     add("--report", type=Path, metavar="FILE", help="print the tables of earlier figures")
     add("--publish", type=Path, metavar="FILE", help="put the tables of earlier figures into docs/performance.md")
@@ -62,6 +64,13 @@ def numbers(given: str) -> list[int]:
     if not found or min(found) < 1000:
         raise argparse.ArgumentTypeError("each size is at least 1000")
     return found
+
+
+def steps(given: str) -> list[str]:
+    found = given.split(",")
+    if unknown := [name for name in found if name not in runner.STEPS]:
+        raise argparse.ArgumentTypeError(f"there is no measure {unknown[0]}")
+    return [name for name in runner.STEPS if name in found]
 
 
 if __name__ == "__main__":

@@ -16,7 +16,7 @@ Line = tuple[str, str | None, str | None]
 def aims(told: dict[str, Any]) -> Iterator[Line]:
     """Each aim with what was measured; at the largest size, against Label Studio at its largest."""
     sizes = told["sizes"]
-    ours = [size for size, here in sizes.items() if "export" in here]
+    ours = [size for size, here in sizes.items() if "export" in here or "import" in here]
     if ours:
         for size in ours[-2:]:
             yield from floor_aims(Figures(sizes[size]), size)

@@ -7,7 +7,7 @@ import importlib.metadata
 import json
 import sys
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -37,6 +37,8 @@ class Plan:
     broker: str
     peer_sizes: tuple[int, ...]
     out: Path
+    steps: tuple[str, ...]
+    """In the order of STEPS; lists need the project of the export, annotators that of the import."""
 
 
 def repeats(size: int) -> int:
@@ -77,18 +79,25 @@ def ours(plan: Plan, folder: Path, told: dict[str, Any]) -> None:
         with Touchstone(database, folder, slugs, plan.broker) as touchstone, BareView(database, folder) as bare:
             for size in plan.sizes:
                 here = told["sizes"].setdefault(str(size), {})
-                measure(touchstone, bare, size, here, partial(keep, plan, told))
+                measure(touchstone, bare, size, here, plan.steps, partial(keep, plan, told))
     finally:
         databases.drop(database)
 
 
-def measure(touchstone: Touchstone, bare: BareView, size: int, here: dict[str, Any], kept: Callable[[], None]) -> None:
+def measure(
+    touchstone: Touchstone,
+    bare: BareView,
+    size: int,
+    here: dict[str, Any],
+    steps: Sequence[str],
+    kept: Callable[[], None],
+) -> None:
     """One size: import, one annotator alone, sixteen at once, export with downloads, then every list."""
-    for name, step in STEPS.items():
+    for name in steps:
         say(f"{size} pairs: {name}")
         note: dict[str, Any] = {}
         with watched(note):
-            here[name] = step(touchstone, bare, size)
+            here[name] = STEPS[name](touchstone, bare, size)
         here[name] |= note
         kept()
 
