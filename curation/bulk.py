@@ -86,7 +86,7 @@ def insert_alike(
 @contextmanager
 def keys_at_once(models: Sequence[type[Model]], held: Mapping[type[Model], int | None]) -> Iterator[None]:
     """Inside a transaction: foreign keys of the rows of `models` that are inserted in here are looked up by one
-    statement at the end; row by row that takes PostgreSQL as long as inserting them.
+    statement at the end; row by row that is nearly as much work as inserting them.
 
     The rows may name each other, and the `held` ones, which nobody can remove until the transaction ends, as under the
     usual check. Where the database's role may not leave that out, it is done as usual. Raises IntegrityError.
