@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
-from curation.models import Critique, Preference, Project, Response, TaskKind, Verdict
+from functools import cached_property
+from typing import Any
+
+from curation.models import Annotation, Critique, Preference, Project, Response, TaskKind, Verdict
 from curation.presets import PRESETS
+from curation.services.deciding import last_annotation
 from curation.services.relabelling import readable
 from workers.writers import Target, targets
 
@@ -42,20 +46,29 @@ def fits(target: Target, project: Project, known: Known) -> bool:
 
 
 class Known:
-    """What answers of a project may say: what its protocols asked, and what came with its imports."""
+    """What answers of a project may say: what its protocols asked, and what came with its imports. Whatever is not
+    there takes a walk to find out, so that each thing is looked for once."""
 
     def __init__(self, project: Project) -> None:
         self.project = project
         self.asked = readable(project)
+        self.answered: dict[str, bool] = {}
 
-    @property
+    @cached_property
     def criticised(self) -> bool:
         """Whether critiques or questions are asked, or were answered elsewhere."""
         protocol = self.project.protocol
         if self.asked["questions"] or self.asked["types"] or (protocol and protocol.critiques.get("on")):
             return True
-        mine = {"annotation__project": self.project}
-        return self.imported and any(table.objects.filter(**mine).exists() for table in (Critique, Verdict))
+        return self.imported and any(table.objects.filter(**self.mine).exists() for table in (Critique, Verdict))
+
+    @cached_property
+    def mine(self) -> dict[str, Any]:
+        """What is said in answers of the project. Between its first and its last: what earlier projects have is passed
+        over at once."""
+        first = Annotation.objects.filter(project__gte=self.project.pk, project__lte=self.project.pk)
+        begin = first.order_by("project_id", "pk").values_list("pk", flat=True).first() or 0
+        return {"annotation__project": self.project, "annotation__range": (begin, last_annotation(self.project))}
 
     @property
     def imported(self) -> bool:
@@ -65,8 +78,14 @@ class Known:
         """Whether any of these questions was asked, or answered in an import."""
         if self.asked["questions"] & set(names):
             return True
-        found = Verdict.objects.filter(annotation__project=self.project, question__in=names)
-        return self.imported and found.exists()
+        return self.imported and any(map(self.answered_elsewhere, names))
+
+    def answered_elsewhere(self, question: str) -> bool:
+        """Whether an import brought answers to it."""
+        if question not in self.answered:
+            found = Verdict.objects.filter(**self.mine, question=question)
+            self.answered[question] = found.exists()
+        return self.answered[question]
 
     def cut(self, unit: str) -> bool:
         """Whether responses are cut into such units, by the protocol or by an import."""
@@ -79,5 +98,5 @@ class Known:
         left = set(names) - self.asked["axes"]
         if not left or not self.imported:
             return not left
-        found = Preference.objects.filter(annotation__project=self.project)
+        found = Preference.objects.filter(**self.mine)
         return all(found.filter(axis=name).exists() for name in left)
