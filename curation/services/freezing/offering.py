@@ -68,7 +68,8 @@ class Known:
         over at once."""
         first = Annotation.objects.filter(project__gte=self.project.pk, project__lte=self.project.pk)
         begin = first.order_by("project_id", "pk").values_list("pk", flat=True).first() or 0
-        return {"annotation__project": self.project, "annotation__range": (begin, last_annotation(self.project))}
+        between = {"annotation__gte": begin, "annotation__lte": last_annotation(self.project)}
+        return {"annotation__project": self.project, **between}
 
     @property
     def imported(self) -> bool:
