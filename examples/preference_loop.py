@@ -71,13 +71,12 @@ print(f"HF_ENDPOINT={client.url}/hub HF_TOKEN=ts_… python -c 'from datasets im
 print(f'  print(load_dataset("{project.slug}/preferences", revision="v{version.number}"))\'')
 
 # %% One training row, traced back: which pair, which annotations, whose, and how long they took.
-trace = next(row for row in version.rows("lineage") if row["split"] == "train" and row["row"] == 0)
-behind = [row for row in version.rows("annotations") if row["annotation"] in trace["annotations"]]
-seconds = sum(row["active_ms"] or 0 for row in behind) / 1000
-print(f"train row 0 is item {trace['item']}, decided by {trace['how']} of {trace['votes']}:")
-for row in behind:
-    print(f"  annotation {row['annotation']} by {row['annotator']}, {row['active_ms'] / 1000:.1f} s")
-print(f"  {seconds / 60:.2f} minutes in all")
+trace = version.trace("train", 0)
+[decided] = trace.lineage
+print(f"train row 0 is item {trace.item['external_id']}, decided by {decided['how']} of {decided['votes']}:")
+for one in trace.annotations:
+    print(f"  annotation {one['annotation']} by {one['annotator']}, {one['active_ms'] / 1000:.1f} s")
+print(f"  {trace.minutes:.2f} minutes in all")
 
 # %%
 client.close()

@@ -24,7 +24,7 @@ from curation.services import running  # noqa: E402
 from tests import cast as people  # noqa: E402
 from tests.cast import Cast, make_pairs  # noqa: E402
 from tests.test_freezing import answer_all  # noqa: E402
-from touchstone_client import AsyncClient, Client, Problem, RunFailed, Unreachable  # noqa: E402
+from touchstone_client import AsyncClient, Client, Problem, RunFailed, Unreachable, Version  # noqa: E402
 from touchstone_client.files import Damaged  # noqa: E402
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -77,8 +77,20 @@ def test_a_version_is_made_and_pulled(crew: Cast, client: Client, tmp_path: Path
     rows = [row for split in version.info.splits for row in version.rows(split)]
     assert len(rows) == 5 and rows[0].keys() == {"prompt", "chosen", "rejected"}
     assert len(list(version.rows("annotations"))) == 5
+    assert_a_row_is_traced(version, rows[0])
     assert [one.number for one in project.dataset("prefs").versions()] == [1]
     assert [one.name for one in project.datasets()] == ["prefs"]
+
+
+def assert_a_row_is_traced(version: Version, first: dict[str, Any]) -> None:
+    """The first row of the first split: what it says, who said it, and that there is no row behind the last."""
+    split = next(iter(version.info.splits))
+    found = version.trace(split, 0)
+    assert found.row == first and found.item and found.changes == found.suggestions == []
+    assert [one["annotator"] for one in found.annotations] == ["@ann"]
+    assert found.lineage[0]["annotations"] == [one["annotation"] for one in found.annotations]
+    with pytest.raises(Problem, match="has no row 99"):
+        version.trace(split, 99)
 
 
 @pytest.mark.training
@@ -240,6 +252,7 @@ def test_the_awaiting_client(crew: Cast, live_server: Any, tmp_path: Path) -> No
             version = await (await run.wait()).version()
             paths = await version.download(tmp_path)
             rows = [row async for row in version.rows()]
+            assert (await version.trace("train", 1)).row == rows[1]
             with pytest.raises(Problem):
                 await client.project("nothing")
             return slugs, landed.result["created"], outcomes, suggested.created, [p.name for p in paths], len(rows)

@@ -15,7 +15,7 @@ from touchstone_client import calls, files
 from touchstone_client.calls import Call
 from touchstone_client.problems import Problem, RunFailed, Unreachable
 from touchstone_client.progress import Bar
-from touchstone_client.shapes import Landed, ProjectShape, RunShape, VersionShape
+from touchstone_client.shapes import Landed, ProjectShape, RunShape, TraceShape, VersionShape
 
 
 class AsyncClient:
@@ -186,6 +186,11 @@ class AsyncVersion:
     def rows(self, split: str = "train") -> AsyncIterator[dict[str, Any]]:
         address = calls.version(self.dataset.project.slug, self.dataset.name, self.number)
         return self.client.lines(f"{address}/files/{split}.jsonl")
+
+    async def trace(self, split: str, row: int) -> TraceShape:
+        """A row by its number in the split, from 0, and what stands behind it."""
+        address = calls.version(self.dataset.project.slug, self.dataset.name, self.number)
+        return TraceShape(**await self.client.json(calls.get(f"{address}/rows/{split}/{row}")))
 
     async def download(self, folder: str | Path, names: Sequence[str] | None = None) -> list[Path]:
         """Fetch files, by default the Parquet of every split, and check every digest."""

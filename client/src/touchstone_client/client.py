@@ -14,7 +14,7 @@ from touchstone_client import calls, files
 from touchstone_client.calls import Call
 from touchstone_client.problems import Problem, RunFailed, Unreachable
 from touchstone_client.progress import Bar
-from touchstone_client.shapes import Landed, ProjectShape, RunShape, VersionShape
+from touchstone_client.shapes import Landed, ProjectShape, RunShape, TraceShape, VersionShape
 
 
 class Client:
@@ -238,6 +238,10 @@ class Version:
     def rows(self, split: str = "train") -> Iterator[dict[str, Any]]:
         """The rows of a split (or of a companion: annotations, lineage, critiques …), as they arrive."""
         yield from self.client.lines(f"{self.address}/files/{split}.jsonl")
+
+    def trace(self, split: str, row: int) -> TraceShape:
+        """A row by its number in the split, from 0: the item, the annotations behind it, whose, how long they took."""
+        return TraceShape(**self.client.json(calls.get(f"{self.address}/rows/{split}/{row}")))
 
     def download(self, folder: str | Path, names: Sequence[str] | None = None) -> list[Path]:
         """Fetch files, by default the Parquet of every split; goes on where it broke off, and checks every digest."""

@@ -69,6 +69,18 @@ class VersionShape(Shape):
     run: str | None = None
 
 
+class TraceShape(Shape):
+    """One row of a version and what stands behind it; `minutes` are those that were measured on its annotations."""
+
+    row: dict[str, Any]
+    lineage: list[dict[str, Any]]
+    item: dict[str, Any] | None = None
+    minutes: float = 0.0
+    annotations: list[dict[str, Any]] = []
+    suggestions: list[dict[str, Any]] = []
+    changes: list[dict[str, Any]] = []
+
+
 class Landed(Shape):
     """What became of suggestions: `rejected` names each by its index, with field and reason."""
 
