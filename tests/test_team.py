@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from typing import Any
+
+from curation.models import User
+from curation.services import team
 from tests.cast import Cast, make_pairs
 from tests.conftest import calling
 from tests.test_freezing import answer_all
@@ -28,3 +32,22 @@ def test_an_hour_has_a_price_and_an_odd_one_is_refused(cast: Cast) -> None:
     cast.project.refresh_from_db()
     assert cast.project.hourly_cost == 19.5
     assert "Must be an amount" in mia.post(address, {"hourly_cost": "much"}, follow=True).content.decode()
+
+
+def test_of_many_people_those_with_most_answers_are_told_and_the_rest_by_name(cast: Cast, monkeypatch: Any) -> None:
+    monkeypatch.setattr(team, "MOST", 1)
+    make_pairs(cast.project, 4)
+    answer_all(cast, "ann", 1, -2, 1)
+    answer_all(cast, "bob", 1)
+    User.objects.filter(username="bob").update(display_name="Robert")
+    api = calling(cast.mia)
+
+    def told(query: str = "") -> tuple[list[str], bool]:
+        found = api.get(f"/api/v1/projects/helpfulness/people{query}").json()
+        return [row["name"] for row in found["people"]], found["more"]
+
+    assert told() == (["ann"], True)
+    assert told("?name=rob") == (["Robert"], False) and told("?name=bob") == told("?name=x%00") == ([], False)
+    page = browser(cast.mia).get("/projects/helpfulness/people/").content.decode()
+    assert "These are the 1 with most answers" in page
+    assert "most answers: find" not in browser(cast.mia).get("/projects/helpfulness/people/?q=rob").content.decode()

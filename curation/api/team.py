@@ -18,7 +18,7 @@ from curation.api import fields
 from curation.api.auth import caller
 from curation.errors import Invalid
 from curation.services import team
-from curation.services.team import SORTS, Health, Row, Team
+from curation.services.team import MOST, SORTS, Health, Row, Team
 
 
 class AtWorkShape(serializers.Serializer):
@@ -58,7 +58,8 @@ class ForecastShape(serializers.Serializer):
 
 
 class TeamShape(serializers.Serializer):
-    people = AtWorkShape(many=True)
+    people = AtWorkShape(many=True, help_text=f"the {MOST} with most answers")
+    more = fields.Flag(help_text="whether there are others: ask for them by name")
     queues = QueueHealthShape(many=True)
     answers = fields.Whole()
     answers_wanted = fields.Whole()
@@ -72,7 +73,10 @@ class TeamView(APIView):
 
     @extend_schema(
         operation_id="list_people",
-        parameters=[OpenApiParameter("sort", OpenApiTypes.STR, enum=[*SORTS], description="the order of people")],
+        parameters=[
+            OpenApiParameter("sort", OpenApiTypes.STR, enum=[*SORTS], description="the order of people"),
+            OpenApiParameter("name", OpenApiTypes.STR, description="a part of their names"),
+        ],
         responses=TeamShape,
     )
     def get(self, request: Request, slug: str) -> Reply:
@@ -80,7 +84,8 @@ class TeamView(APIView):
         sort = request.query_params.get("sort", "answers")
         if sort not in SORTS:
             raise Invalid(f"must be one of: {', '.join(SORTS)}", field="sort")
-        return Reply(told(team.team(project, sort=sort)))
+        name = request.query_params.get("name", "").replace("\0", "")[:100]
+        return Reply(told(team.team(project, sort=sort, query=name)))
 
 
 def told(found: Team) -> dict[str, Any]:
@@ -88,6 +93,7 @@ def told(found: Team) -> dict[str, Any]:
     queues: list[Health] = found.queues
     return {
         "people": AtWorkShape(rows, many=True).data,
+        "more": found.more,
         "queues": QueueHealthShape(queues, many=True).data,
         "answers": found.done,
         "answers_wanted": found.left,

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from typing import Any
 
-from django.db.models import Sum
+from django.db.models import Q, Sum
 from django.utils import timezone
 
 from curation.errors import Invalid
@@ -37,6 +37,7 @@ from workers.forecast import Forecast, forecast
 DAYS = 28
 WEEKS = 12
 MOST = 500
+"""People, and queues, that are told at once."""
 FEW_WAITING = 1_000
 SORTS = {
     "answers": lambda row: -row.done,
@@ -111,6 +112,8 @@ class Team:
     """Everybody, and the project as a whole."""
 
     rows: list[Row]
+    more: bool
+    """Whether there are people with fewer answers than MOST others, who are not among the rows."""
     queues: list[Health]
     per_day: list[tuple[date, int]]
     done: int
@@ -128,8 +131,9 @@ class Team:
 
 
 def team(project: Project, *, sort: str = "answers", query: str = "") -> Team:
-    """Everybody who annotated here, or is a member who may, in the order of `sort`."""
-    rows = [row for row in rows_of(project) if query.casefold() in row.name.casefold()]
+    """Those who annotated here, MOST at most, in the order of `sort`; with `query` in their names, if it is given."""
+    found = rows_of(project, query)
+    rows, more = found[:MOST], len(found) > MOST
     rows.sort(key=SORTS.get(sort, SORTS["answers"]))  # type: ignore[arg-type]
     totals = overview.totals_of([project])[project.pk]
     days = overview.per_day(project, days=DAYS)
@@ -137,7 +141,7 @@ def team(project: Project, *, sort: str = "answers", query: str = "") -> Team:
     told = forecast([count for _, count in days], left, seed=project.seed)
     queues = health(project, totals.tasks, totals.complete)
     return Team(
-        rows, queues, days, totals.answers, totals.active_ms, totals.complete, left, told, project.hourly_cost
+        rows, more, queues, days, totals.answers, totals.active_ms, totals.complete, left, told, project.hourly_cost
     )  # fmt: skip
 
 
@@ -161,15 +165,24 @@ def effort(project: Project) -> Effort | None:
     return Effort(hours, hours * project.hourly_cost if project.hourly_cost else None)
 
 
-def rows_of(project: Project) -> list[Row]:
+def rows_of(project: Project, query: str = "") -> list[Row]:
+    """Those with most answers, one more than MOST if there are."""
     people = Progress.objects.filter(project=project, annotator__kind=Annotator.Kind.PERSON)
-    progress = list(people.select_related("annotator__user").order_by("-done", "pk")[:MOST])
+    people = people.filter(called(query)) if query else people
+    progress = list(people.select_related("annotator__user").order_by("-done", "pk")[: MOST + 1])
     week = timezone.now().date() - timedelta(days=7)
     recent = answers_since(project, week)
     members = dict(Membership.objects.filter(project=project).values_list("user_id", "deactivated_at"))
     run = telling.latest(project)
     checks = {check.annotator_id: check for check in telling.checks(run)} if run else {}
     return [row_of(one, recent.get(one.annotator_id, 0), members, checks.get(one.annotator_id)) for one in progress]
+
+
+def called(query: str) -> Q:
+    """Whose name, as it is shown, has `query` in it."""
+    user = Q(annotator__user__display_name="", annotator__user__username__icontains=query)
+    user |= Q(annotator__user__display_name__icontains=query)
+    return user | Q(annotator__user=None, annotator__name__icontains=query)
 
 
 def row_of(one: Progress, recent: int, members: dict[int, Any], check: Check | None) -> Row:

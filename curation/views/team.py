@@ -44,7 +44,7 @@ def index(request: HttpRequest, slug: str) -> HttpResponse:
         except DomainError as error:
             messages.error(request, error.detail[:1].upper() + error.detail[1:] + ".")
         return redirect("people", slug)
-    sort, query = request.GET.get("sort", "answers"), request.GET.get("q", "")[:100]
+    sort, query = request.GET.get("sort", "answers"), request.GET.get("q", "").replace("\0", "")[:100]
     found = team.team(project, sort=sort, query=query)
     context = {
         "project": project,
