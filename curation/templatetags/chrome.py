@@ -140,11 +140,11 @@ def number(value: Any) -> str:
 
 @register.filter
 def duration(milliseconds: int | None) -> str:
-    """Milliseconds as a person says them: `850 ms`, `12 s`, `4 min`, `3 h 20 min`."""
+    """Milliseconds as a person says them: `0 s`, `850 ms`, `12 s`, `4 min`, `3 h 20 min`."""
     if milliseconds is None:
         return "–"
     seconds = milliseconds / 1000
-    if seconds < 1:
+    if 0 < seconds < 1:
         return f"{milliseconds:.0f} ms"
     if seconds < 100:
         return f"{seconds:.0f} s"

@@ -70,12 +70,12 @@ class VersionShape(Shape):
 
 
 class TraceShape(Shape):
-    """One row of a version and what stands behind it; `minutes` are those that were measured on its annotations."""
+    """One row of a version and what stands behind it; `minutes` are those measured on its annotations, if any were."""
 
     row: dict[str, Any]
     lineage: list[dict[str, Any]]
     item: dict[str, Any] | None = None
-    minutes: float = 0.0
+    minutes: float | None = None
     annotations: list[dict[str, Any]] = []
     suggestions: list[dict[str, Any]] = []
     changes: list[dict[str, Any]] = []

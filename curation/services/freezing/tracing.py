@@ -32,9 +32,10 @@ class Trace:
     """What became of the item since the version was made."""
 
     @property
-    def minutes(self) -> float:
-        """Time that was measured on the annotations behind the row."""
-        return sum(one.active_ms or 0 for one in self.annotations) / 60_000
+    def minutes(self) -> float | None:
+        """Time that was measured on the annotations behind the row; None where none was."""
+        measured = [one.active_ms for one in self.annotations if one.active_ms is not None]
+        return sum(measured) / 60_000 if measured else None
 
 
 def trace(version: DatasetVersion, split: str, number: int) -> Trace:
@@ -114,7 +115,7 @@ def told(found: Trace) -> dict[str, Any]:
             "imported_by": run and str(run.pk),
         },
         "changes": [change(one) for one in found.altered.changes] if found.altered else [],
-        "minutes": round(found.minutes, 3),
+        "minutes": None if found.minutes is None else round(found.minutes, 3),
         "annotations": [annotation(one) for one in found.annotations],
         "suggestions": [
             {"annotation": one.pk, **who(one), "version": one.version, "score": one.score, "created_at": one.created_at}
