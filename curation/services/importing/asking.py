@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from itertools import islice
 from pathlib import Path
-from typing import Any
+from typing import Any, TypedDict, Unpack
 
 from django.conf import settings
 from django.utils import timezone
@@ -132,47 +132,29 @@ def preview(
     return Preview(reader.name, title, rows[:most], judgements[:most], problems[:10], looked_at, refused, whole)
 
 
-def request_import(
-    *,
-    project: Project,
-    user: User | None,
-    path: Path,
-    filename: str = "",
-    format: str = "auto",
-    pairing: str = "auto",
-    mapping: dict[str, str] | None = None,
-    companion: Path | None = None,
-    move: bool = False,
-    source: str = "",
-    licence: str = "",
-    source_url: str = "",
-) -> Run:
-    """Queue an import of the file at `path` (copied, or moved with `move`). Raises Invalid for bad options."""
-    origin = origin_from(source, licence, source_url)
-    run = prepare(path, filename, format, pairing, mapping or {}, companion, move)
-    run.params |= origin
+class Options(TypedDict, total=False):
+    """How a file is imported; what each is when it is not said stands at `prepare`."""
+
+    filename: str
+    format: str
+    pairing: str
+    mapping: dict[str, str] | None
+    companion: Path | None
+    move: bool
+    source: str
+    licence: str
+    source_url: str
+
+
+def request_import(*, project: Project, user: User | None, path: Path, **options: Unpack[Options]) -> Run:
+    """Queue an import of the file at `path`. Raises Invalid for bad options."""
+    run = prepare(path, **options)
     return running.start(project=project, method="import", params=run.params, user=user, unit="bytes", run=run)
 
 
-def import_now(
-    *,
-    project: Project,
-    user: User | None,
-    path: Path,
-    filename: str = "",
-    format: str = "auto",
-    pairing: str = "auto",
-    mapping: dict[str, str] | None = None,
-    companion: Path | None = None,
-    move: bool = False,
-    source: str = "",
-    licence: str = "",
-    source_url: str = "",
-) -> Run:
+def import_now(*, project: Project, user: User | None, path: Path, **options: Unpack[Options]) -> Run:
     """Import before returning, through the same machinery as any run. Raises Invalid for bad options."""
-    origin = origin_from(source, licence, source_url)
-    run = prepare(path, filename, format, pairing, mapping or {}, companion, move)
-    run.params |= origin
+    run = prepare(path, **options)
     run.project, run.method, run.created_by, run.unit = project, "import", user, "bytes"
     run.code_version = settings.VERSION
     run.save(force_insert=True)
@@ -183,15 +165,27 @@ def import_now(
 
 
 def prepare(
-    path: Path, filename: str, format: str, pairing: str, mapping: dict[str, str], companion: Path | None, move: bool
+    path: Path,
+    *,
+    filename: str = "",
+    format: str = "auto",
+    pairing: str = "auto",
+    mapping: dict[str, str] | None = None,
+    companion: Path | None = None,
+    move: bool = False,
+    source: str = "",
+    licence: str = "",
+    source_url: str = "",
 ) -> Run:
-    """An unsaved run with its files in its folder and its parameters checked."""
+    """An unsaved run with its files in its folder (copied, or moved with `move`) and its parameters checked."""
+    origin = origin_from(source, licence, source_url)
     if pairing not in PAIRINGS:
         raise Invalid(f"must be one of {', '.join(PAIRINGS)}", field="pairing")
-    reader = reader_for(path, format, mapping)
+    named = mapping or {}
+    reader = reader_for(path, format, named)
     if reader.needs_companion and companion is None:
         raise Invalid(f"the format {reader.name} needs its companion file", field="companion")
-    for field, texts in (("filename", [filename]), ("mapping", mapping.values())):
+    for field, texts in (("filename", [filename]), ("mapping", named.values())):
         if any("\0" in text for text in texts):
             raise Invalid("holds a NUL character", field=field)
     run = Run()
@@ -204,8 +198,9 @@ def prepare(
         "filename": filename or path.name,
         "format": reader.name,
         "pairing": pairing,
-        "mapping": mapping,
+        "mapping": named,
         "companion": "companion" if companion else "",
+        **origin,
     }
     run.total = (run.folder / "upload").stat().st_size
     return run
