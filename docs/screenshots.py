@@ -53,7 +53,21 @@ DOCS = {
     "version": f"{P}/datasets/preferences/1/",
 }
 """Pictures of the docs, each wide; the annotation screen in light and in dark, the others in light."""
+SECTIONS = (
+    "adjudicate", "agreement", "bias", "checks", "curation", "datasets/preferences/1/rows/train/0", "decisions",
+    "gold", "gold/mine", "guidelines", "me", "next", "people", "plans", "protocol/versions", "review", "review/all", "runs/new", "safety",
+    "schedules", "schedules/new", "training", "webhooks", "work", "work/groups/new", "work/queues/new",
+)  # fmt: skip
+"""Pages of the sample project besides those that are named below."""
 PAGES = DOCS | {
+    **{section.replace("/", "-"): f"{P}/{section}/" for section in SECTIONS},
+    "new-curation": f"{P}/curation/new/?curator=margin",
+    "models": "/models/",
+    "new-model": "/models/new/",
+    "leaderboard": "/models/leaderboard/",
+    "switch": "/switch/",
+    "inbox": "/inbox/",
+    "all-audit-log": "/audit/",
     "api": "/api/v1/docs",
     "projects": "/projects/",
     "new-project": "/projects/new/",
@@ -221,7 +235,8 @@ def shoot(
     for name, path in pages.items():
         if theme == "dark" and name != "annotate" and not review:
             continue
-        page.goto(path)
+        answer = page.goto(path)
+        assert answer and (answer.ok or name == "not-found"), f"{path} answered {answer and answer.status}"
         page.wait_for_load_state("networkidle")
         settle(page, name)
         suffix = f"-{width}" if review else ""
