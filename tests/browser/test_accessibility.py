@@ -25,9 +25,16 @@ BY_LOOK = {
 WIDE, NARROW, NARROWEST = ({"width": width, "height": 844} for width in (1280, 390, 320))
 
 FRAMES = "() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))"
-INTERACTIVE = "a[href], button, input, select, textarea, summary, [tabindex='0']"
-WATCH_FOCUS = """(selector) => {
+INTERACTIVE = ":is(a[href], button, input, select, textarea, summary, [tabindex='0'])"
+HEADER = ".site-header, .site-header *"
+OWN = f"{INTERACTIVE}:not(.skip-link, {HEADER})"
+"""What is below the header."""
+KINDS_IN_HEADER = """(selector) => [...document.querySelectorAll(selector)].map(
+  (e) => `${e.localName} ${e.getAttribute('class')} ${e.getAttributeNames()} ${!e.textContent.trim()}`
+)"""
+WATCH_FOCUS = """({ selector, from }) => {
   document.activeElement?.blur();
+  if (from) document.querySelector(from).focus();
   window.reached = new Map();
   const shows = (e) => {
     const { outlineStyle, outlineWidth, boxShadow } = getComputedStyle(e);
@@ -68,11 +75,17 @@ def faults_of(page: Page, home: str) -> list[str]:
     return faults
 
 
-def by_keyboard(page: Page) -> list[str]:
-    page.evaluate(WATCH_FOCUS, INTERACTIVE)
-    for _ in range(page.locator(INTERACTIVE).count() + 1):
-        page.keyboard.press("Tab")
-    unreached: list[str] = page.evaluate(UNREACHED, INTERACTIVE)
+def by_keyboard(page: Page, selector: str = INTERACTIVE, start: str = "") -> list[str]:
+    """What is not reached, or not seen to be, while the tab key is held from the start of the document on, or of one
+    of its parts."""
+    page.evaluate(WATCH_FOCUS, {"selector": selector, "from": start})
+    unreached: list[str] = []
+    for _ in range(2):  # once more, since dates and what scrolls have several stops
+        for _ in range(page.locator(selector).count() + 1):
+            page.keyboard.down("Tab")
+        page.keyboard.up("Tab")
+        if not (unreached := page.evaluate(UNREACHED, selector)):
+            break
     page.evaluate(
         "document.activeElement.blur()"
     )  # the link that skips to the content lies over others while it has it
@@ -89,17 +102,21 @@ def sideways(page: Page) -> list[str]:
     return beyond
 
 
-def violations(page: Page, rules: dict[str, Any]) -> list[str]:
-    """What axe-core finds, once the colours of the look have arrived."""
+def violations(page: Page, rules: dict[str, Any], *, header: bool = True) -> list[str]:
+    """What axe-core finds, once the colours of the look have arrived; in the header as well or not."""
     page.evaluate(FRAMES)
     if not page.evaluate("'axe' in window"):
         page.evaluate(AXE.axe_script)
     options = {"runOnly": rules, "resultTypes": ["violations"]}
-    told = page.evaluate("options => axe.run(options).then(({ violations }) => violations)", options)
+    exclude = [] if header else [".site-header"]
+    told = page.evaluate(
+        "([exclude, options]) => axe.run({ include: document, exclude }, options).then(({ violations }) => violations)",
+        [exclude, options],
+    )
     return [f"{rule['id']}: {node['html'][:160]}" for rule in told for node in rule["nodes"]]
 
 
-def in_every_look(page: Page, looks: int = 4) -> list[str]:
+def in_every_look(page: Page, looks: int = 4, *, header: bool = True) -> list[str]:
     """By every rule in the first look, by those that depend on it in the others."""
     wrong = []
     for size, scheme, rules in [
@@ -110,19 +127,26 @@ def in_every_look(page: Page, looks: int = 4) -> list[str]:
     ][:looks]:
         page.set_viewport_size(size)
         page.emulate_media(color_scheme=scheme)  # type: ignore[arg-type]
-        wrong += [f"{size['width']} px, {scheme}: {what}" for what in violations(page, rules)]
+        wrong += [f"{size['width']} px, {scheme}: {what}" for what in violations(page, rules, header=header)]
     page.set_viewport_size(WIDE)
     return wrong
 
 
 def looked_at(page: Page, addresses: dict[str, str], home: str) -> dict[str, list[str]]:
-    """What is amiss on each page: faults on the way, unreachable things, motion, too much width, violations of WCAG."""
+    """What is amiss on each page: faults on the way, unreachable things, motion, too much width, violations of WCAG.
+    A header that has no kind of element but those of headers before it is not gone through again.
+    """
     faults = faults_of(page, home)
+    seen: set[str] = set()
     found = {}
     for name, path in addresses.items():
         page.set_viewport_size(WIDE)
         page.goto(path)
-        found[name] = by_keyboard(page) + page.evaluate(MOVING) + sideways(page) + in_every_look(page, looks=2)
+        kinds = set(page.evaluate(KINDS_IN_HEADER, HEADER))
+        anew = not kinds or not kinds <= seen
+        seen |= kinds
+        found[name] = by_keyboard(page) if anew else by_keyboard(page, OWN, "main")
+        found[name] += page.evaluate(MOVING) + sideways(page) + in_every_look(page, looks=2, header=anew)
         found[name] += [fault for fault in faults if "404" not in fault or path not in fault]
         faults.clear()
     return {name: amiss for name, amiss in found.items() if amiss}
