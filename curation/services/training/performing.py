@@ -10,8 +10,8 @@ import shlex
 import shutil
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -118,7 +118,8 @@ def watch(run: Run, report: Report, folder: Path) -> None:
     try:
         while process.poll() is None:
             take(run, report, lines)
-            time.sleep(LOOKED)
+            with suppress(subprocess.TimeoutExpired):
+                process.wait(LOOKED)
         take(run, report, lines)
     finally:
         end(process)
