@@ -55,8 +55,9 @@ DOCS = {
 """Pictures of the docs, each wide; the annotation screen in light and in dark, the others in light."""
 SECTIONS = (
     "adjudicate", "agreement", "bias", "checks", "curation", "datasets/preferences/1/rows/train/0", "decisions",
-    "gold", "gold/mine", "guidelines", "me", "next", "people", "plans", "protocol/versions", "review", "review/all", "runs/new", "safety",
-    "schedules", "schedules/new", "training", "webhooks", "work", "work/groups/new", "work/queues/new",
+    "gold", "gold/mine", "guidelines", "me", "next", "people", "plans", "protocol/versions", "review", "review/all",
+    "runs/new", "safety", "schedules", "schedules/new", "training", "webhooks", "work", "work/groups/new",
+    "work/queues/new",
 )  # fmt: skip
 """Pages of the sample project besides those that are named below."""
 PAGES = DOCS | {
