@@ -15,6 +15,7 @@ from tests.conftest import calling
 from tests.imports import bring
 from tests.imports import row as given
 from tests.test_freezing import answer_all, frozen, lines
+from tests.test_people import browser
 
 
 @pytest.fixture
@@ -58,8 +59,17 @@ def test_minutes_are_those_measured(cast: Cast) -> None:
     assert held is not None
     commit = annotating.Commit("k", active_ms=90_000)
     annotating.submit(desk=desk, task_id=held.task_id, judgements=[annotating.Judgement("overall", 1)], commit=commit)
-    assert tracing.trace(frozen(cast), "train", 0).minutes == 1.5
-    assert "minutes measured" in page(cast, "vic", "prefs/1/rows/train/0/").content.decode()
+    again = annotating.Commit("again", active_ms=30_000)  # as after a look at what models say
+    annotating.submit(desk=desk, task_id=held.task_id, judgements=[annotating.Judgement("overall", 1)], commit=again)
+    version = frozen(cast)
+    assert tracing.trace(version, "train", 0).minutes == 2.0
+    assert version.facts["annotators"]["person"] == {"annotators": 1, "answers": 1, "minutes": 2.0}
+    seen = page(cast, "vic", "prefs/1/rows/train/0/").content.decode()
+    assert "minutes measured" in seen and ">2 min<" in seen
+    url = f"/api/v1/projects/{cast.project.slug}/datasets/prefs/versions/1/rows/train/0"
+    [told] = calling(cast.vic).get(url).json()["annotations"]
+    assert (told["active_ms"], told["looked_ms"]) == (30_000, 120_000)
+    assert ">2 min<" in browser(cast.ann).get(f"/projects/{cast.project.slug}/me/").content.decode()
 
 
 @pytest.mark.parametrize(("split", "row"), [("train", 99), ("nothing", 0), ("annotations", 0)])

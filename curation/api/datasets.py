@@ -186,7 +186,9 @@ class TraceShape(serializers.Serializer):
     row = fields.Json()
     lineage = serializers.ListField(child=serializers.DictField())
     item = fields.Json(allow_null=True)
-    minutes = fields.Real(allow_null=True, help_text="measured on the annotations behind it; null: none were")
+    minutes = fields.Real(
+        allow_null=True, help_text="of all looks that led to the annotations behind it; null: none were measured"
+    )
     annotations = serializers.ListField(child=serializers.DictField())
     suggestions = serializers.ListField(child=serializers.DictField(), help_text="what models said of the same task")
     changes = serializers.ListField(child=serializers.DictField(), help_text="what became of the item since")

@@ -92,11 +92,6 @@ class Annotation(models.Model):
     def __str__(self) -> str:
         return f"{self.event} {self.pk}"
 
-    @property
-    def seconds(self) -> float | None:
-        """Time spent looking at the task."""
-        return None if self.active_ms is None else self.active_ms / 1000
-
     def delete(self, *_args: Any, **_kwargs: Any) -> NoReturn:
         raise AppendOnly("annotations are never deleted")
 

@@ -69,10 +69,9 @@ FROM curation_annotation a
 JOIN curation_annotator r ON r.id = a.annotator_id
 JOIN curation_task t ON t.id = a.task_id
 """
-STANDING = """
-WHERE a.project_id = %s AND a.event = 'answer' AND a.counted AND a.id <= %s
-  AND NOT EXISTS (SELECT 1 FROM curation_annotation later WHERE later.supersedes_id = a.id AND later.id <= %s)
-"""
+GIVEN = "WHERE a.project_id = %s AND a.event = 'answer' AND a.counted AND a.id <= %s"
+LATEST = "NOT EXISTS (SELECT 1 FROM curation_annotation later WHERE later.supersedes_id = a.id AND later.id <= %s)"
+STANDING = f"{GIVEN} AND {LATEST}"
 """Answers that stand, in a statement whose FROM is ANSWERED; its parameters are project, last and last annotation."""
 
 

@@ -16,6 +16,7 @@ from curation.errors import DomainError, NotFound
 from curation.models import Annotation, Annotator
 from curation.services import overview, team
 from curation.services.checking import telling
+from curation.services.looks import looked_ms
 from curation.services.team import SORTS, Row, Team
 from curation.views.items import outcome_words
 from curation.views.people import own
@@ -118,7 +119,7 @@ def person(request: HttpRequest, slug: str, annotator_id: int) -> HttpResponse:
         "first": found.per_day[0][0],
         "signals": list(zip(telling.TITLES.values(), check.cells, strict=True)) if check else [],
         "why": check.why if check else [],
-        "answers": [answered(one) for one in team.history(annotator, before=None, most=HISTORY)],
+        "answers": answered(team.history(annotator, before=None, most=HISTORY)),
     }
     return render(request, "team/person.html", context)
 
@@ -143,7 +144,7 @@ def me(request: HttpRequest, slug: str) -> HttpResponse:
         "top": plots.nice_top(max((count for _, count in days), default=0)),
         "first": days[0][0],
         "words": plots.days_in_words(days),
-        "answers": [answered(one) for one in answers[:HISTORY]],
+        "answers": answered(answers[:HISTORY]),
         "next": answers[HISTORY - 1].pk if len(answers) > HISTORY else None,
         "reviews": team.returned(annotator)[:20],
         "can": access.capabilities(user, project),
@@ -151,16 +152,22 @@ def me(request: HttpRequest, slug: str) -> HttpResponse:
     return render(request, "team/me.html", context)
 
 
-def answered(annotation: Annotation) -> dict[str, Any]:
-    """An own answer in a line: the item, when, and what was said."""
+def answered(answers: list[Annotation]) -> list[dict[str, Any]]:
+    """Answers in a line each, with the time of all looks that led to them."""
+    took = looked_ms(answers)
+    return [{**told(one), "took": took[one.pk]} for one in answers]
+
+
+def told(annotation: Annotation) -> dict[str, Any]:
+    """An answer: the item, when, and what was said."""
     task = annotation.task
     item = task.pair.item if task.pair else task.response.item if task.response else task.item
     prompt = str(item.prompt[-1].get("content", "")) if item and item.prompt else ""
-    told = [f"{one.axis}: {outcome_words(one, [])}" for one in annotation.preferences.all()]
-    told += [f"{one.question}: {one.answer}" for one in annotation.verdicts.all()][:4]
+    said = [f"{one.axis}: {outcome_words(one, [])}" for one in annotation.preferences.all()]
+    said += [f"{one.question}: {one.answer}" for one in annotation.verdicts.all()][:4]
     critiques = len(annotation.critiques.all())
     if critiques:
-        told.append(f"{critiques} critique{'' if critiques == 1 else 's'}")
+        said.append(f"{critiques} critique{'' if critiques == 1 else 's'}")
     if annotation.ranks.all():
-        told.append("ranked")
-    return {"annotation": annotation, "item": item, "prompt": " ".join(prompt.split())[:160], "told": told}
+        said.append("ranked")
+    return {"annotation": annotation, "item": item, "prompt": " ".join(prompt.split())[:160], "told": said}

@@ -34,7 +34,7 @@ def row(request: HttpRequest, slug: str, name: str, number: int, split: str, row
         "trace": found,
         "rows": version.counts["rows"].get(split, 0),
         "columns": [(column, as_words(value)) for column, value in found.row.items()],
-        "annotations": [(one, says(one, sides_of(found.lines))) for one in found.annotations],
+        "annotations": [(one, says(one, sides_of(found.lines)), found.looked[one.pk]) for one in found.annotations],
         "decided": found.lines[0] if "votes" in found.lines[0] else None,
     }
     return render(request, "datasets/row.html", context)

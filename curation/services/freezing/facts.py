@@ -13,7 +13,8 @@ from django.db import connection
 from curation import bulk
 from curation.models import DatasetVersion, Protocol, Reliability, Run, TaskKind, User
 from curation.services import fits
-from curation.services.deciding import ANSWERED
+from curation.services.deciding import ANSWERED, GIVEN, LATEST
+from curation.services.filtering import who
 from curation.services.freezing import agreed, unseen
 from curation.services.freezing.selecting import Selection, selection_of
 from curation.services.reading import stream
@@ -53,18 +54,27 @@ class Share(NamedTuple):
     protocol: int
     answers: int
     active_ms: int
+    """Of all looks that led to them: what somebody said before seeing help, or before changing it, took time too."""
 
 
 def shares_of(selection: Selection) -> list[Share]:
-    """Whose answers are here, in one walk through them."""
+    """Whose answers are here, in one walk through all that were given."""
+    mine, names = who(selection.filters)
     with connection.cursor() as cursor:
         cursor.execute(
-            "SELECT a.annotator_id, r.kind, COALESCE(u.kind, 'imported'), a.help, a.protocol_id, COUNT(*),"
+            "SELECT a.annotator_id, r.kind, COALESCE(u.kind, 'imported'), a.help, a.protocol_id,"
+            f" SUM(CASE WHEN {LATEST} THEN 1 ELSE 0 END),"
             f" COALESCE(SUM(a.active_ms), 0) {ANSWERED} LEFT JOIN curation_user u ON u.id = r.user_id"
-            f" {selection.condition} GROUP BY a.annotator_id, r.kind, u.kind, a.help, a.protocol_id",
-            selection.params,
+            f" {GIVEN} AND {mine} GROUP BY a.annotator_id, r.kind, u.kind, a.help, a.protocol_id",
+            [selection.upto, selection.project.pk, selection.upto, *names],
         )
-        return [Share._make(row) for row in cursor.fetchall()]
+        found = [Share._make(row) for row in cursor.fetchall()]
+    before: Counter[int] = Counter()
+    for share in found:
+        before[share.annotator] += 0 if share.answers else share.active_ms
+    return [
+        share._replace(active_ms=share.active_ms + before.pop(share.annotator, 0)) for share in found if share.answers
+    ]
 
 
 def decided_by(selection: Selection, shares: Iterable[Share]) -> dict[str, Any]:

@@ -12,6 +12,7 @@ from curation.errors import NotFound
 from curation.models import Annotation, Annotator, Change, Critique, DatasetFile, DatasetVersion, Item, Run
 from curation.services.freezing.altering import Altered, altered
 from curation.services.freezing.making import ready
+from curation.services.looks import looked_ms
 
 IMPORTS = ("import", "switch")
 """Methods that make items."""
@@ -26,6 +27,8 @@ class Trace:
     item: Item | None
     imported_by: Run | None
     annotations: list[Annotation]
+    looked: dict[int, int | None]
+    """Of each annotation, by its id, the active time of all looks that led to it, in ms."""
     suggestions: list[Annotation]
     """What models said of the same tasks."""
     altered: Altered | None = None
@@ -33,8 +36,8 @@ class Trace:
 
     @property
     def minutes(self) -> float | None:
-        """Time that was measured on the annotations behind the row; None where none was."""
-        measured = [one.active_ms for one in self.annotations if one.active_ms is not None]
+        """Active time that led to the annotations behind the row; None where none was measured."""
+        measured = [ms for ms in self.looked.values() if ms is not None]
         return sum(measured) / 60_000 if measured else None
 
 
@@ -48,16 +51,15 @@ def trace(version: DatasetVersion, split: str, number: int) -> Trace:
     annotations = Annotation.objects.filter(pk__in=ids).select_related("annotator", "protocol", "task__pair")
     said = Annotation.objects.answers().filter(task__in={line["task"] for line in lines})
     said = said.exclude(annotator__kind=Annotator.Kind.PERSON).exclude(pk__in=ids).select_related("annotator")
+    whole = ("preferences", "ranks", "critiques__derived_from__annotation__annotator", "verdicts")
+    behind = list(annotations.prefetch_related(*whole).order_by("pk"))
     return Trace(
         row=row,
         lines=lines,
         item=item,
         imported_by=import_of(item) if item else None,
-        annotations=list(
-            annotations.prefetch_related(
-                "preferences", "ranks", "critiques__derived_from__annotation__annotator", "verdicts"
-            ).order_by("pk")
-        ),
+        annotations=behind,
+        looked=looked_ms(behind),
         suggestions=list(said.order_by("pk")),
         altered=altered(version, item) if item else None,
     )
@@ -116,7 +118,7 @@ def told(found: Trace) -> dict[str, Any]:
         },
         "changes": [change(one) for one in found.altered.changes] if found.altered else [],
         "minutes": None if found.minutes is None else round(found.minutes, 3),
-        "annotations": [annotation(one) for one in found.annotations],
+        "annotations": [{**annotation(one), "looked_ms": found.looked[one.pk]} for one in found.annotations],
         "suggestions": [
             {"annotation": one.pk, **who(one), "version": one.version, "score": one.score, "created_at": one.created_at}
             for one in found.suggestions

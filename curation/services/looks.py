@@ -1,0 +1,33 @@
+"""The time of all looks at a task that led to an answer.
+
+Somebody may answer, see what models say, and answer anew, or take an answer back: each is an annotation with the time
+of its own look, and stands in the place of the one before.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable
+
+from curation.models import Annotation
+
+
+def looked_ms(answers: Iterable[Annotation]) -> dict[int, int | None]:
+    """By the id of each answer: its active time and that of the answers in whose place it stands, in ms; None where
+    none was measured."""
+    spent: dict[int, list[int]] = defaultdict(list)
+    before: dict[int, int] = {}
+    for one in answers:
+        spent[one.pk] += [] if one.active_ms is None else [one.active_ms]
+        if one.supersedes_id:
+            before[one.supersedes_id] = one.pk
+    while before:
+        rows = Annotation.objects.filter(pk__in=before).values_list("pk", "event", "active_ms", "supersedes_id")
+        further = {}
+        for pk, event, ms, earlier in rows:
+            if event == Annotation.Event.ANSWER and ms is not None:
+                spent[before[pk]].append(ms)
+            if earlier:
+                further[earlier] = before[pk]
+        before = further
+    return {pk: sum(each) if each else None for pk, each in spent.items()}
