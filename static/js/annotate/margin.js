@@ -67,7 +67,7 @@ export class Margin {
     const parts = [];
     const { help, suggestions } = this.critic.work.given;
     const open = this.critic.work.critiques.filter((one) => one.review === "open").length;
-    if (help === "revealed") parts.push(h("p.notice.margin__reveal", { role: "status" }, suggestions.length ? "You have answered. Now see what the models say: change your answer, or keep it." : "You have answered."));
+    if (help === "revealed") parts.push(h("p.notice.margin__reveal", { role: "status" }, suggestions.length ? "You have answered. Now see what the models say: Enter keeps your answer, another one takes its place." : "You have answered. Enter goes on."));
     if (open) parts.push(h("p.margin__open", {}, h("span", {}, `${open} suggestion${open > 1 ? "s" : ""} to look at`), h("button.button.button--small", { type: "button", "data-act": "accept-all" }, "Accept all", this.key("accept-all"))));
     if (this.critic.asks.unit) parts.push(this.unitHead());
     return parts;

@@ -258,7 +258,7 @@ class Screen {
     this.answered = task;
     this.show(element);
     this.takeUp(body);
-    this.notices.say("Now see what the models say.");
+    this.notices.say("Now see what the models say. Enter keeps your answer.");
   }
 
   /** Go on from an answer that was given before. */
