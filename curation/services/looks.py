@@ -13,21 +13,23 @@ from curation.models import Annotation
 
 
 def looked_ms(answers: Iterable[Annotation]) -> dict[int, int | None]:
-    """By the id of each answer: its active time and that of the answers in whose place it stands, in ms; None where
-    none was measured."""
+    """By the id of each answer: its active time and that of the same person's answers in whose place it stands, in ms;
+    None where none was measured. What a reviewer's fix replaced is somebody else's time."""
     spent: dict[int, list[int]] = defaultdict(list)
-    before: dict[int, int] = {}
+    before: dict[int, Annotation] = {}
     for one in answers:
         spent[one.pk] += [] if one.active_ms is None else [one.active_ms]
         if one.supersedes_id:
-            before[one.supersedes_id] = one.pk
+            before[one.supersedes_id] = one
     while before:
-        rows = Annotation.objects.filter(pk__in=before).values_list("pk", "event", "active_ms", "supersedes_id")
+        rows = Annotation.objects.filter(pk__in=before)
         further = {}
-        for pk, event, ms, earlier in rows:
-            if event == Annotation.Event.ANSWER and ms is not None:
-                spent[before[pk]].append(ms)
-            if earlier:
-                further[earlier] = before[pk]
+        for look in rows.only("event", "active_ms", "supersedes_id", "annotator_id"):
+            answer = before[look.pk]
+            mine = look.event == Annotation.Event.ANSWER and look.annotator_id == answer.annotator_id
+            if mine and look.active_ms is not None:
+                spent[answer.pk].append(look.active_ms)
+            if look.supersedes_id:
+                further[look.supersedes_id] = answer
         before = further
     return {pk: sum(each) if each else None for pk, each in spent.items()}

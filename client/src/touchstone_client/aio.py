@@ -184,13 +184,11 @@ class AsyncVersion:
         self.dataset, self.client, self.info, self.number = dataset, dataset.client, info, info.number
 
     def rows(self, split: str = "train") -> AsyncIterator[dict[str, Any]]:
-        address = calls.version(self.dataset.project.slug, self.dataset.name, self.number)
-        return self.client.lines(f"{address}/files/{split}.jsonl")
+        return self.client.lines(f"{self.address}/files/{split}.jsonl")
 
     async def trace(self, split: str, row: int) -> TraceShape:
         """A row by its number in the split, from 0, and what stands behind it."""
-        address = calls.version(self.dataset.project.slug, self.dataset.name, self.number)
-        return TraceShape(**await self.client.json(calls.get(f"{address}/rows/{split}/{row}")))
+        return TraceShape(**await self.client.json(calls.get(f"{self.address}/rows/{split}/{row}")))
 
     async def download(self, folder: str | Path, names: Sequence[str] | None = None) -> list[Path]:
         """Fetch files, by default the Parquet of every split, and check every digest."""
@@ -218,6 +216,10 @@ class AsyncVersion:
     async def to_datasets(self, folder: str | Path) -> Any:
         await self.download(folder)
         return files.as_datasets(files.split_files(self.info, Path(folder)))
+
+    @property
+    def address(self) -> str:
+        return calls.version(self.dataset.project.slug, self.dataset.name, self.number)
 
 
 class AsyncRun:

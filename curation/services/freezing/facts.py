@@ -54,7 +54,7 @@ class Share(NamedTuple):
     protocol: int
     answers: int
     active_ms: int
-    """Of all looks that led to them: what somebody said before seeing help, or before changing it, took time too."""
+    """Of all looks that they took: what they said before seeing help, or before changing it, took time too."""
 
 
 def shares_of(selection: Selection) -> list[Share]:
